@@ -1,0 +1,41 @@
+/**
+ * @file The experiment: every setting of a run, plain JSON, stored in the manifest.
+ * Unknown choices of the paper are named options here, with our defaults.
+ */
+import type { SchedulerName, TrainMethod } from "../student/types.ts";
+import type { Picker } from "../selection/types.ts";
+
+export interface ExperimentConfig {
+  readonly schemaVersion: 1;
+  readonly name: string;
+  readonly seed: number;
+  /** Student: "builtin" or a directory / URL of one. */
+  readonly student: string;
+  readonly task: { readonly name: string; readonly pool: number; readonly validation: number; readonly test: number; readonly evaluateOn: "validation" | "test" };
+  readonly strategy: { readonly name: "random" | "own-loss" | "true-loss"; readonly picker: Picker };
+  readonly teacher: { readonly name: "solver"; readonly errorRate: number; readonly operations: readonly ("simplify" | "complicate" | "vary")[] };
+  /** Ours: accepted pairs must pass the task's own check. */
+  readonly verification: "off" | "answer";
+  readonly rounds: number;
+  /** m: seeds picked per round; each gives `perSeed` new questions. */
+  readonly querySize: number;
+  readonly perSeed: number;
+  /** Restart each round from the base weights on all pairs so far (ours, as LLM2LLM), or continue on this round's pairs plus earlier ones. */
+  readonly restart: boolean;
+  /** Train on all pairs so far, or on the last round's only. */
+  readonly accumulate: boolean;
+  /** Seed pairs mixed in per synthetic pair (0 = none, the paper's apparent default), against forgetting. */
+  readonly replay: number;
+  readonly training: {
+    readonly method: TrainMethod;
+    readonly epochs: number;
+    readonly batchSize: number;
+    readonly gradAccum: number;
+    readonly learningRate: number;
+    readonly scheduler: SchedulerName;
+    readonly warmupSteps: number;
+    readonly weightDecay: number;
+    readonly maxGradNorm: number;
+  };
+  readonly generation: { readonly maxNewTokens: number; readonly batchSize: number };
+}

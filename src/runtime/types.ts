@@ -1,0 +1,81 @@
+/**
+ * @file The one interface over ONNX Runtime: onnxruntime-node (cpu),
+ * onnxruntime-web's WASM build (wasm) and its WebGPU build (webgpu; in a browser,
+ * or in Node through Dawn). Nothing outside `runtime/` imports onnxruntime-*.
+ */
+import type { DataType, Tensor } from "../onnx/types.ts";
+
+export type ExecutionProvider = "cpu" | "wasm" | "webgpu";
+
+/** A tensor owned by an engine: a GPU buffer on webgpu, host memory elsewhere. Dispose it once; use after that throws. */
+export interface DeviceTensor extends Disposable {
+  readonly type: DataType;
+  readonly shape: readonly number[];
+  readonly byteLength: number;
+  readonly disposed: boolean;
+  dispose(): void;
+}
+
+/** What a run shows of its engine (engine line of the page, manifest). */
+export interface EngineInfo {
+  readonly ep: ExecutionProvider;
+  /** ONNX Runtime package and version, as "onnxruntime-web 1.30.0". */
+  readonly version: string;
+  /** Threads of the CPU pool; 1 on webgpu. */
+  readonly threads: number;
+  /** GPU vendor / architecture / description on webgpu. */
+  readonly adapter?: string;
+  readonly limits?: Readonly<Record<string, number>>;
+  readonly features?: readonly string[];
+  /** Why a better provider was not used; shown to the user, never swallowed. */
+  readonly fallbackReason?: string;
+}
+
+/** Where an output goes: read back, left on the device in a new tensor, or written into a given one. */
+export type OutputTarget = "host" | "device" | DeviceTensor;
+
+export interface Session extends AsyncDisposable {
+  readonly name: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  /**
+   * Runs the graph once. Borrows the feeds (host tensors are uploaded for this run).
+   * Outputs not named are not computed into anything. A given `DeviceTensor` target
+   * must have the output's type and shape and must not be a feed of the same run;
+   * "device" results are owned by the caller. Queued FIFO per engine.
+   * @throws TutelageError device-lost, out-of-memory, disposed, bad-input (missing feed, wrong shape or type).
+   */
+  run(feeds: Readonly<Record<string, Tensor | DeviceTensor>>, outputs: Readonly<Record<string, OutputTarget>>): Promise<RunResult>;
+  /** Releases the session; idempotent. */
+  dispose(): Promise<void>;
+}
+
+export interface RunResult {
+  /** Output read back. @throws internal error when it was not requested as "host". */
+  host(name: string): Tensor;
+  /** Output left on the device ("device" or a given target). */
+  device(name: string): DeviceTensor;
+}
+
+export interface SessionOptions {
+  readonly name: string;
+  /** Refuse to place any node of the graph on the CPU (webgpu only; tests). */
+  readonly disableCpuFallback?: boolean;
+}
+
+export interface Engine extends AsyncDisposable {
+  readonly info: EngineInfo;
+  readonly ep: ExecutionProvider;
+  /** Aborts with a `device-lost` TutelageError when the device goes away. */
+  readonly lost: AbortSignal;
+  createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
+  /** Copies host data to the device. Caller owns the result. */
+  upload(tensor: Tensor): DeviceTensor;
+  /** A zero-filled tensor. Caller owns the result. */
+  zeros(type: DataType, shape: readonly number[]): DeviceTensor;
+  /** Reads a tensor back (a GPU→CPU sync on webgpu). The data is a copy. */
+  read(tensor: DeviceTensor): Promise<Tensor>;
+  /** Tensors uploaded or allocated and not yet disposed: the leak test's figure. */
+  readonly live: { readonly tensors: number; readonly bytes: number; readonly sessions: number };
+  dispose(): Promise<void>;
+}

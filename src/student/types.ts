@@ -1,0 +1,102 @@
+/** @file What the rest of Tutelage sees of a student: rows in, numbers, text and records out. */
+import type { Rng } from "../core/rng.ts";
+import type { EngineInfo } from "../runtime/types.ts";
+
+/** Scores of one example, over its completion tokens (and EOS); see design: nats, means over tokens unless said. */
+export const SIMPLE_SCORES = ["loss", "lossSum", "entropy", "margin", "leastConfidence", "el2n"] as const;
+export type ScoreName = (typeof SIMPLE_SCORES)[number];
+
+export interface PromptCompletion {
+  readonly id?: string;
+  readonly prompt: string;
+  readonly completion: string;
+}
+
+/** A tokenized row. `ids` is prompt + completion + EOS; the last `completionTokens` of them carry loss. */
+export interface EncodedRow {
+  readonly id: string;
+  readonly ids: Int32Array;
+  /** Completion tokens and EOS: the number of positions that carry loss. */
+  readonly completionTokens: number;
+}
+
+export type ScoreRow = { readonly id: string; readonly tokens: number } & { readonly [K in ScoreName]?: number };
+
+export interface GenerateOptions {
+  readonly maxNewTokens: number;
+  /** 0 is greedy (the default). */
+  readonly temperature?: number;
+  /** Nucleus sampling mass, 1 by default. */
+  readonly topP?: number;
+  /** Required when temperature > 0. */
+  readonly rng?: Rng;
+  readonly batchSize?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface Generation {
+  readonly completion: string;
+  readonly ids: Int32Array;
+  /** Number of generated tokens, EOS included. */
+  readonly tokens: number;
+  readonly finishReason: "stop" | "length";
+}
+
+export type SchedulerName = "constant" | "constant_with_warmup" | "linear" | "cosine";
+
+export interface TrainOptions {
+  /** One of epochs and steps; steps wins. */
+  readonly epochs?: number;
+  readonly steps?: number;
+  /** Rows per micro-batch. */
+  readonly batchSize: number;
+  readonly gradAccum: number;
+  readonly learningRate: number;
+  readonly scheduler: SchedulerName;
+  readonly warmupSteps: number;
+  readonly weightDecay: number;
+  /** Clip to this global norm; 0 turns clipping off. */
+  readonly maxGradNorm: number;
+  readonly shuffle: boolean;
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+}
+
+/** One optimizer step. `loss` is the mean over the step's tokens in nats, `gradNorm` is before clipping, `lr` the rate used in this step. */
+export interface StepRecord {
+  readonly step: number;
+  readonly loss: number;
+  readonly gradNorm: number;
+  readonly lr: number;
+  readonly tokens: number;
+  readonly tokensPerSecond: number;
+}
+
+/** Which parameters train. */
+export type TrainMethod =
+  | { readonly method: "full" }
+  | { readonly method: "lora"; readonly r: number; readonly loraAlpha: number; readonly targetModules: "all-linear" | readonly string[] };
+
+/** A student on an engine, as the loop uses it. The implementation also saves, loads and exposes its model. */
+export interface Student {
+  readonly engine: EngineInfo;
+  readonly parameters: { readonly total: number; readonly trainable: number };
+  readonly maxPositions: number;
+  encode(row: PromptCompletion, options?: { readonly truncate?: boolean }): EncodedRow;
+  /** Scores in the order of the rows. */
+  score(
+    rows: readonly PromptCompletion[],
+    scores: readonly ScoreName[],
+    options?: { readonly batchSize?: number; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
+  ): Promise<ScoreRow[]>;
+  generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]>;
+  /** Finetunes in place; pulls one optimizer step per iteration, so not pulling pauses. Moments start at zero. */
+  train(rows: readonly PromptCompletion[], options: TrainOptions): AsyncGenerator<StepRecord, void, void>;
+  /** Back to the weights it was loaded with. */
+  reset(): Promise<void>;
+  /** Host copy of the trainable parameters, by name; `restore` is its inverse. */
+  snapshot(): Promise<ReadonlyMap<string, Float32Array>>;
+  restore(parameters: ReadonlyMap<string, Float32Array>): Promise<void>;
+  dispose(): Promise<void>;
+}
