@@ -10,14 +10,15 @@ import type { ExperimentConfig } from "./config.ts";
 export const PHASES = ["score", "select", "teach", "verify", "train", "evaluate"] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** One seed of the pool as the student sees it this round. Fields absent where the strategy did not need them. */
+/** One seed of the pool as the student sees it this round. Fields absent where the strategy did not need them; all are there when the pool is shown (`showPool`). */
 export interface PoolItem {
   readonly id: string;
   readonly question: string;
   readonly answer: string;
   readonly level: string;
-  readonly ownAnswer: string;
-  readonly correct: boolean;
+  /** The student's own greedy answer and whether the task's checker accepts it. */
+  readonly ownAnswer?: string;
+  readonly correct?: boolean;
   /** Mean loss in nats of the student's own answer / of the worked answer. */
   readonly ownLoss?: number;
   readonly trueLoss?: number;
@@ -57,12 +58,16 @@ export interface RoundSummary {
   readonly round: number;
   /** Accepted synthetic pairs so far. */
   readonly examples: number;
+  /** Of this round. */
   readonly accepted: number;
   readonly rejected: number;
+  /** What this round's teacher calls used, failed items included. */
   readonly teacher: TeacherUsage;
   readonly evaluation: Evaluation;
+  /** Training loss of this round in nats per token, all steps; null when nothing was trained. */
   readonly meanLoss: number | null;
   readonly steps: number;
+  /** Share of pool questions answered right before training; null when no own answers were generated. */
   readonly poolAccuracy: number | null;
   readonly durationMs: number;
 }

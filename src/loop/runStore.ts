@@ -1,0 +1,110 @@
+/**
+ * @file Where a run is kept so that it survives a crash: the interface between
+ * the loop and `storage/` (IndexedDB in the tab, a folder in Node, memory in
+ * tests). Law: an entry or checkpoint that was awaited is there after a crash; a
+ * checkpoint is there whole or not at all. Not here: any implementation.
+ */
+import type { EngineInfo } from "../runtime/types.ts";
+import type { StepRecord } from "../student/types.ts";
+import type { TeacherUsage } from "../teacher/types.ts";
+import type { ExperimentConfig } from "./config.ts";
+import type { LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
+
+/** Version of everything a run stores; a store refuses to load a newer one. */
+export const RUN_SCHEMA_VERSION = 1;
+
+/** What a run was started with. Written once. */
+export interface RunManifest {
+  readonly schemaVersion: typeof RUN_SCHEMA_VERSION;
+  readonly runId: string;
+  /** ISO 8601; depends on the clock. */
+  readonly createdAt: string;
+  /** Of Tutelage. */
+  readonly version: string;
+  readonly config: ExperimentConfig;
+  readonly engine: EngineInfo;
+  readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
+  /** The race this run is a lane of. */
+  readonly race?: { readonly id: string; readonly lane: number };
+}
+
+/** Which of an item's two teacher calls. */
+export type TeacherCallName = "propose" | "answer";
+
+/** One teacher call that came back, well or badly. Never asked again. */
+export interface StoredReply {
+  readonly round: number;
+  /** Id of the synthetic example the call belongs to. */
+  readonly id: string;
+  readonly call: TeacherCallName;
+  readonly outcome: { readonly ok: true; readonly text: string; readonly level?: string } | { readonly ok: false; readonly message: string };
+  readonly usage: TeacherUsage;
+}
+
+export type StoredPicks = Extract<LoopRecord, { readonly type: "picks" }>;
+export type StoredPool = Extract<LoopRecord, { readonly type: "pool" }>;
+
+/** Everything a running loop appends, in the order it happens. */
+export type RunEntry =
+  | { readonly type: "pool"; readonly round: number; readonly items: readonly PoolItem[] }
+  | StoredPicks
+  | { readonly type: "reply"; readonly reply: StoredReply }
+  | { readonly type: "example"; readonly example: SyntheticExample }
+  | { readonly type: "round"; readonly summary: RoundSummary };
+
+/** The student at the end of a round's training, before its evaluation. */
+export interface Checkpoint {
+  readonly schemaVersion: typeof RUN_SCHEMA_VERSION;
+  readonly round: number;
+  /** Synthetic pairs (ids) and replayed seeds the round trained on, in order. */
+  readonly exampleIds: readonly string[];
+  /** The round's optimizer steps: a resumed run shows them without taking them again. */
+  readonly steps: readonly StepRecord[];
+  /** Trainable parameters by name. */
+  readonly parameters: ReadonlyMap<string, Float32Array>;
+}
+
+/** A run as it was found. Entries are in the order they were appended. */
+export interface StoredRun {
+  readonly manifest: RunManifest;
+  readonly pools: readonly StoredPool[];
+  readonly picks: readonly StoredPicks[];
+  readonly replies: readonly StoredReply[];
+  readonly examples: readonly SyntheticExample[];
+  readonly rounds: readonly RoundSummary[];
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+/** One run's place in a store. All methods may be called concurrently. @throws TutelageError quota, unsupported (newer schema), bad-input (damaged data). */
+export interface RunStore {
+  readonly runId: string;
+  /** Writes the manifest. @throws bad-input when the run exists already. */
+  create(manifest: RunManifest): Promise<void>;
+  /** The run as stored, or undefined when `create` never finished. */
+  load(): Promise<StoredRun | undefined>;
+  append(entry: RunEntry): Promise<void>;
+  /** Replaces the last checkpoint: whole, or not at all. Borrows the parameters. */
+  saveCheckpoint(checkpoint: Checkpoint): Promise<void>;
+  /** Gives the run free for others; idempotent. */
+  close(): Promise<void>;
+}
+
+/** One line of a list of runs. */
+export interface RunHeader {
+  readonly manifest: RunManifest;
+  /** Rounds finished, round 0 not counted; −1 when not even round 0 is. */
+  readonly lastRound: number;
+  /** Test accuracy of the last finished round. */
+  readonly accuracy: number | null;
+  readonly finished: boolean;
+}
+
+/** All runs of one place. */
+export interface RunLibrary {
+  /** Newest first. */
+  list(): Promise<RunHeader[]>;
+  /** The place of run `runId`, which may be new. Exclusive: a second holder is refused. @throws bad-input when it is held elsewhere. */
+  open(runId: string): Promise<RunStore>;
+  /** Removes every trace; nothing happens when there is none. @throws bad-input when the run is held. */
+  delete(runId: string): Promise<void>;
+}
