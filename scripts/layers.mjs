@@ -1,0 +1,43 @@
+/**
+ * @file The layers of `src` and what each may import: the one table that the linter's
+ * configuration and the layer test read. `types` adds layers whose contract files may be
+ * imported with `import type`, which costs nothing at run time.
+ */
+
+/** Layers in their order; a layer imports only from itself and the layers listed. */
+export const LAYERS = {
+  core: [],
+  onnx: ["core"],
+  autograd: ["core", "onnx"],
+  nn: ["core", "onnx"],
+  optim: ["core", "onnx"],
+  formats: ["core"],
+  tokenizer: ["core"],
+  tasks: ["core"],
+  selection: ["core"],
+  protocol: ["core"],
+  runtime: ["core", "onnx"],
+  teacher: ["core", "tasks"],
+  student: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "runtime"],
+  loop: ["core", "student", "tasks", "selection", "teacher"],
+  storage: ["core"],
+  app: ["core", "protocol", "storage"],
+  cli: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "tasks", "selection", "runtime", "teacher", "student", "loop", "storage"],
+};
+
+/** Files that hold types and constants that layers agree on: any layer but `core` may import their types. */
+export const CONTRACT_FILES = ["types.ts", "config.ts", "records.ts", "runStore.ts"];
+
+/** Packages that one place alone may import. */
+export const OWNED_PACKAGES = {
+  "onnxruntime-common": ["runtime"],
+  "onnxruntime-node": ["runtime"],
+  "onnxruntime-web": ["runtime"],
+  webgpu: ["runtime"],
+  idb: ["storage"],
+  "@huggingface/tokenizers": ["tokenizer"],
+  "@bufbuild/protobuf": ["onnx"],
+  preact: ["app"],
+  comlink: ["protocol"],
+  "pure-rand": ["core"],
+};

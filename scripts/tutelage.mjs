@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+/**
+ * @file The `tutelage` program. In a checkout it sets the checkout up and runs
+ * `src/cli/main.ts` through tsx; in an installed package, which has no `src`, it runs
+ * the built `dist/cli/main.js`. Nothing of its own goes to stdout.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { nodeProblem, note, ROOT, setUp, stop } from "./setup.mjs";
+
+const SOURCE = join(ROOT, "src", "cli", "main.ts");
+const BUILT = join(ROOT, "dist", "cli", "main.js");
+
+const problem = nodeProblem(process.versions.node);
+if (problem !== undefined) stop(problem);
+
+// A reader that closes early (`tutelage score … | head`) is no error.
+process.stdout.on("error", (error) => {
+  if (/** @type {NodeJS.ErrnoException} */ (error).code === "EPIPE") process.exit(0);
+  throw error;
+});
+
+let status = 1;
+try {
+  const { main } = await loadProgram();
+  status = await main(process.argv.slice(2));
+} catch (error) {
+  note(error instanceof Error ? (error.stack ?? error.message) : String(error));
+}
+// Engines keep threads alive; end once what was written has left.
+process.stderr.write("", () => process.stdout.write("", () => process.exit(status)));
+
+/** @returns {Promise<{ main(argv: string[]): Promise<number> }>} */
+async function loadProgram() {
+  if (!existsSync(SOURCE)) return import(pathToFileURL(BUILT).href);
+  setUp();
+  const { register } = await import("tsx/esm/api");
+  register({ tsconfig: join(ROOT, "tsconfig.json") });
+  return import(pathToFileURL(SOURCE).href);
+}
