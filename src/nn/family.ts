@@ -1,0 +1,47 @@
+/**
+ * @file What a model family is: a config parser, the list of its parameters under
+ * transformers' names, and the modules between token ids and final hidden states.
+ * Everything else (loss, LoRA, gradients, optimizer, generation) is the same for all.
+ */
+import type { Value } from "../onnx/types.ts";
+import type { ModelContext } from "./context.ts";
+import type { Sequence } from "./modules.ts";
+import type { RawConfig } from "./rawConfig.ts";
+
+/** A parameter under its transformers name. */
+export interface ParameterSpec {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Weight decay applies, as in transformers' Trainer: not to norms and biases. */
+  readonly decay: boolean;
+  /**
+   * Set when the parameter is the weight of a linear layer that LoRA may target.
+   * `out-in` is torch.nn.Linear's layout [out, in]; `in-out` GPT-2's Conv1D [in, out].
+   */
+  readonly linear?: { readonly module: string; readonly layout: "out-in" | "in-out" };
+}
+
+/** A parsed model: sizes shared by all families, parameters, and its forward pass. */
+export interface Decoder {
+  readonly family: string;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly numHiddenLayers: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  readonly maxPositionEmbeddings: number;
+  readonly tieWordEmbeddings: boolean;
+  /** Name of the input embedding, also the output head when tied. */
+  readonly embedding: string;
+  readonly parameters: readonly ParameterSpec[];
+  /** Parameter name for a tensor name found in a checkpoint (prefixes differ); undefined for buffers to be ignored. */
+  canonicalName(checkpointName: string): string | undefined;
+  /** Final hidden states [B·T, D] (after the last norm) for `ids` int32 [B, T]. */
+  hiddenStates(context: ModelContext, ids: Value, sequence: Sequence): Value;
+}
+
+export interface Family {
+  /** `model_type` values of config.json. */
+  readonly modelTypes: readonly string[];
+  parse(config: RawConfig): Decoder;
+}

@@ -1,0 +1,95 @@
+/**
+ * @file What a student's logits say about given target tokens: negative
+ * log-likelihood and the acquisition scores, token by token. Logits are made and
+ * used in chunks of rows, so that no tensor outgrows a GPU binding however large
+ * the vocabulary is. Shapes: M = B·T token positions, V vocabulary.
+ */
+import { badInput, invariant } from "../core/errors.ts";
+import type { Value } from "../onnx/types.ts";
+import type { ModelContext } from "./context.ts";
+
+/** Token-level quantities; all in nats or probabilities. */
+export const TOKEN_SCORES = ["loss", "entropy", "margin", "leastConfidence", "el2n"] as const;
+export type TokenScore = (typeof TOKEN_SCORES)[number];
+
+/** Largest logits tensor of one chunk: the smallest storage-buffer binding that WebGPU guarantees. */
+const MAX_LOGITS_BYTES = 128 * 1024 * 1024;
+
+function chunkScores(context: ModelContext, logits: Value, targets: Value, scores: readonly TokenScore[], fixed: Value[]): Value[] {
+  const g = context.builder;
+  const [rows, vocabulary] = logits.shape;
+  invariant(typeof rows === "number" && typeof vocabulary === "number", "logits have a static shape");
+  // d/dmax of log-sum-exp cancels exactly, so the maximum is a constant for differentiation.
+  const max = g.reduceMax(logits, [-1]); // (M, 1)
+  fixed.push(max);
+  const z = g.sub(logits, max); // (M, V)
+  const exp = g.exp(z);
+  const sum = g.reduceSum(exp, [-1]); // (M, 1)
+  const lse = g.log(sum);
+  const wanted = new Set(scores);
+  const p = wanted.has("margin") || wanted.has("el2n") ? g.div(exp, sum) : undefined;
+  return scores.map((score) => {
+    switch (score) {
+      case "loss":
+        return g.sub(lse, g.gatherElements(z, targets, 1));
+      case "entropy":
+        // H = −Σ p log p = lse − Σ p z
+        return g.sub(lse, g.div(g.reduceSum(g.mul(exp, z), [-1]), sum));
+      case "leastConfidence":
+        // The largest probability is exp(0)/sum.
+        return g.sub(g.float(1, [1]), g.div(g.float(1, [1]), sum));
+      case "margin": {
+        invariant(p !== undefined, "margin needs probabilities");
+        const isTop = g.equal(z, g.float(0, [1]));
+        const ties = g.reduceSum(g.cast(isTop, "float32"), [-1]);
+        const second = g.reduceMax(g.where(isTop, g.float(0, [1]), p), [-1]);
+        const top = g.div(g.float(1, [1]), sum);
+        return g.where(g.greater(ties, g.float(1.5, [1])), g.float(0, [1]), g.sub(top, second));
+      }
+      case "el2n": {
+        invariant(p !== undefined, "el2n needs probabilities");
+        const classes = g.int32(Int32Array.from({ length: vocabulary }, (_, i) => i), [1, vocabulary]);
+        const error = g.sub(p, g.cast(g.equal(targets, classes), "float32"));
+        return g.sqrt(g.reduceSum(g.mul(error, error), [-1]));
+      }
+      default:
+        return badInput("token score", TOKEN_SCORES.join(", "), String(score satisfies never));
+    }
+  });
+}
+
+/**
+ * Token scores [M, 1] of hidden states [M, D] against `targets` int32 [M, 1]
+ * (any valid id where the position is ignored). `fixed` lists values that
+ * differentiation may treat as constants.
+ */
+export function tokenScores(
+  context: ModelContext,
+  hidden: Value,
+  targets: Value,
+  scores: readonly TokenScore[],
+): { readonly values: readonly Value[]; readonly fixed: readonly Value[] } {
+  const g = context.builder;
+  const [rows, width] = hidden.shape;
+  invariant(typeof rows === "number" && typeof width === "number", "hidden states have a static shape");
+  const perChunk = Math.max(1, Math.floor(MAX_LOGITS_BYTES / (4 * context.decoder.vocabSize)));
+  const fixed: Value[] = [];
+  const chunks: Value[][] = [];
+  for (let start = 0; start < rows; start += perChunk) {
+    const end = Math.min(rows, start + perChunk);
+    const whole = start === 0 && end === rows;
+    const h = whole ? hidden : g.slice(hidden, [start], [end], [0]);
+    const t = whole ? targets : g.slice(targets, [start], [end], [0]);
+    chunks.push(g.scope(`loss.${start}`, () => chunkScores(context, context.logits(h), t, scores, fixed)));
+  }
+  const values = scores.map((_, i) => {
+    const parts = chunks.map((chunk) => {
+      const part = chunk[i];
+      invariant(part !== undefined, "one value per score");
+      return part;
+    });
+    const [only] = parts;
+    return parts.length === 1 && only !== undefined ? only : g.concat(parts, 0);
+  });
+  return { values, fixed };
+}

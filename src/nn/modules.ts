@@ -1,0 +1,155 @@
+/**
+ * @file The building blocks that families are made of: norms, activations,
+ * attention over key-value segments. Shapes: B batch, T new tokens, S keys,
+ * D hidden, N heads, K key-value heads, G = N/K, H head size. B and T are static;
+ * S may be symbolic (generation).
+ */
+import { badInput, invariant } from "../core/errors.ts";
+import { attr } from "../onnx/attributes.ts";
+import { CONTRIB_DOMAIN } from "../onnx/builder.ts";
+import type { Dim, Value } from "../onnx/types.ts";
+import type { ModelContext } from "./context.ts";
+
+/** Additive mask value: finite, so that a fully masked row gives no NaN; exp() of it is exactly 0. */
+export const MASKED = -1e9;
+
+/** Keys and values a query attends to, k and v [B, K, S, H]; `mask` is additive and broadcasts to [B, N, T, S]. */
+export interface Segment {
+  readonly k: Value;
+  readonly v: Value;
+  readonly mask?: Value;
+}
+
+/** Where the T new tokens stand and what they may attend to. */
+export interface Sequence {
+  readonly batch: number;
+  /** T, static in every graph. */
+  readonly length: number;
+  /** Positions are below this: the size of rotary tables. */
+  readonly positionLimit: number;
+  /** [B, T]: position of every new token, in the integer type that the reader takes. */
+  readonly positions: (type: "int32" | "int64") => Value;
+  /** Segments for layer `layer`, given the new tokens' own keys and values [B, K, T, H]. */
+  readonly attend: (layer: number, k: Value, v: Value) => readonly Segment[];
+}
+
+/** `x / sqrt(mean(x²) + eps) · w` over the last axis of x [M, D]. */
+export function rmsNorm(context: ModelContext, x: Value, weight: string, epsilon: number): Value {
+  const g = context.builder;
+  const w = context.parameter(weight);
+  if (context.fusedNorm) return g.rmsNorm(x, w, epsilon);
+  const meanSquare = g.reduceMean(g.mul(x, x), [-1]);
+  return g.mul(g.div(x, g.sqrt(g.add(meanSquare, g.float(epsilon)))), w);
+}
+
+/** The activations that configs name. @throws BadInputError for another name. */
+export function activation(context: ModelContext, x: Value, name: string): Value {
+  const g = context.builder;
+  const one = (opType: string, domain = ""): Value => {
+    const y = g.node(opType, [x], { domain })[0];
+    invariant(y !== undefined, `${opType} has an output`);
+    return y;
+  };
+  switch (name) {
+    case "silu":
+    case "swish":
+      return g.mul(x, g.sigmoid(x));
+    case "gelu_new":
+    case "gelu_pytorch_tanh":
+    case "gelu_fast":
+      return one("FastGelu", CONTRIB_DOMAIN);
+    case "gelu":
+      return one("Gelu", CONTRIB_DOMAIN);
+    case "relu":
+      return g.relu(x);
+    case "tanh":
+      return g.tanh(x);
+    default:
+      return badInput("config.json activation", "silu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu or tanh", JSON.stringify(name));
+  }
+}
+
+export interface AttentionSizes {
+  readonly layer: number;
+  readonly numAttentionHeads: number;
+  readonly numKeyValueHeads: number;
+  readonly headDim: number;
+  /** Usually `1/sqrt(headDim)`. */
+  readonly scale: number;
+}
+
+/** x [B·T, heads·H] → [B, heads, T, H]. */
+function splitHeads(context: ModelContext, x: Value, { batch, length }: Sequence, heads: number, headDim: number): Value {
+  const g = context.builder;
+  return g.transpose(g.reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
+}
+
+function staticOr(dim: Dim | undefined, otherwise: number): number {
+  return typeof dim === "number" ? dim : otherwise;
+}
+
+/**
+ * Rotary embedding (half-split layout) of x [B·T, heads·H] at the sequence's
+ * positions; `cos`, `sin` [P, H/2] are the tables of `ropeTables`. One fused ONNX
+ * Runtime operator whose gradient is itself with −sin.
+ */
+export function rotary(context: ModelContext, x: Value, sequence: Sequence, cos: Value, sin: Value): Value {
+  const g = context.builder;
+  const width = staticOr(x.shape[1], -1);
+  const rows = g.reshape(x, [sequence.batch, sequence.length, width]);
+  const rotated = g.node("RotaryEmbedding", [rows, sequence.positions("int64"), cos, sin], { domain: CONTRIB_DOMAIN, attributes: { interleaved: attr.int(0) } })[0];
+  invariant(rotated !== undefined, "RotaryEmbedding has an output");
+  return g.reshape(rotated, [sequence.batch * sequence.length, width]);
+}
+
+/**
+ * Scaled dot-product attention with grouped queries; q [B·T, N·H], k and v
+ * [B·T, K·H]; returns [B·T, N·H]. The G query heads that share a key head are
+ * folded into the row axis, so that keys are never copied per head and their
+ * gradient needs no reduction.
+ */
+export function attention(context: ModelContext, q: Value, k: Value, v: Value, sequence: Sequence, sizes: AttentionSizes): Value {
+  const g = context.builder;
+  const { batch, length } = sequence;
+  const { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = sizes;
+  const group = heads / kvHeads;
+  /** (B, N, T, X) → (B, K, G·T, X), the inverse of what `scores` are brought to for the mask. */
+  const fold = (x: Value): Value => (group === 1 ? x : g.reshape(x, [batch, kvHeads, group * length, staticOr(x.shape[3], -1)]));
+  const queries = fold(g.scale(splitHeads(context, q, sequence, heads, headDim), sizes.scale)); // (B, K, G·T, H)
+  const segments = sequence.attend(
+    sizes.layer,
+    splitHeads(context, k, sequence, kvHeads, headDim),
+    splitHeads(context, v, sequence, kvHeads, headDim),
+  );
+  const scores = segments.map((segment) => {
+    const raw = g.matmul(queries, g.transpose(segment.k, [0, 1, 3, 2])); // (B, K, G·T, S)
+    const byHead = group === 1 ? raw : g.reshape(raw, [batch, heads, length, staticOr(raw.shape[3], -1)]);
+    return segment.mask ? g.add(byHead, segment.mask) : byHead;
+  });
+  const [first] = segments;
+  const [onlyScores] = scores;
+  invariant(first !== undefined && onlyScores !== undefined, "attention needs at least one segment");
+  let mixed: Value;
+  if (segments.length === 1) {
+    mixed = g.matmul(fold(g.softmax(onlyScores)), first.v);
+  } else {
+    mixed = mixSegments(context, segments, scores, fold);
+  }
+  const byHead = group === 1 ? mixed : g.reshape(mixed, [batch, heads, length, headDim]);
+  return g.reshape(g.transpose(byHead, [0, 2, 1, 3]), [batch * length, heads * headDim]);
+}
+
+/** Softmax over the concatenated segments, then the sum of each part's weighted values; the cached values are not copied. */
+function mixSegments(context: ModelContext, segments: readonly Segment[], scores: readonly Value[], fold: (p: Value) => Value): Value {
+  const g = context.builder;
+  const max = scores.map((s) => g.reduceMax(s, [-1])).reduce((a, b) => g.where(g.greater(a, b), a, b));
+  const exps = scores.map((s) => g.exp(g.sub(s, max)));
+  const total = exps.map((e) => g.reduceSum(e, [-1])).reduce((a, b) => g.add(a, b));
+  return exps
+    .map((e, i) => {
+      const segment = segments[i];
+      invariant(segment !== undefined, "one score tensor per segment");
+      return g.matmul(fold(g.div(e, total)), segment.v);
+    })
+    .reduce((a, b) => g.add(a, b));
+}

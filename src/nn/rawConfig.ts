@@ -1,0 +1,64 @@
+/**
+ * @file Typed access to a Hugging Face `config.json`. Every read names the file and
+ * key when the value is missing or of the wrong kind; nothing is guessed.
+ */
+import { badInput } from "../core/errors.ts";
+
+function describe(value: unknown): string {
+  return value === undefined ? "nothing" : JSON.stringify(value);
+}
+
+/** A parsed `config.json` (or an object inside it). */
+export class RawConfig {
+  readonly #where: string;
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  /** @throws BadInputError when `values` is not a JSON object. */
+  constructor(values: unknown, where = "config.json") {
+    if (typeof values !== "object" || values === null || Array.isArray(values)) badInput(where, "a JSON object", describe(values));
+    this.#where = where;
+    this.#values = values as Record<string, unknown>;
+  }
+
+  has(key: string): boolean {
+    return this.#values[key] !== undefined && this.#values[key] !== null;
+  }
+
+  /** Positive integer. */
+  size(key: string, fallback?: number): number {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) badInput(`${this.#where} '${key}'`, "a positive integer", describe(value));
+    return value;
+  }
+
+  /** Finite number. */
+  number(key: string, fallback?: number): number {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value !== "number" || !Number.isFinite(value)) badInput(`${this.#where} '${key}'`, "a number", describe(value));
+    return value;
+  }
+
+  flag(key: string, fallback: boolean): boolean {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value !== "boolean") badInput(`${this.#where} '${key}'`, "true or false", describe(value));
+    return value;
+  }
+
+  text(key: string, fallback?: string): string {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value !== "string") badInput(`${this.#where} '${key}'`, "a string", describe(value));
+    return value;
+  }
+
+  /** Nested object, or undefined when absent or null. */
+  object(key: string): RawConfig | undefined {
+    return this.has(key) ? new RawConfig(this.#values[key], `${this.#where} '${key}'`) : undefined;
+  }
+
+  /** Refuses a setting that we do not implement: `key` must be absent, null or one of `allowed`. */
+  only(key: string, allowed: readonly unknown[], hint: string): void {
+    if (this.has(key) && !allowed.includes(this.#values[key])) {
+      badInput(`${this.#where} '${key}'`, allowed.map(describe).join(" or "), describe(this.#values[key]), hint);
+    }
+  }
+}

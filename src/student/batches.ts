@@ -1,0 +1,76 @@
+/**
+ * @file From tokenized rows to the static shapes that graphs take: length buckets,
+ * batch sizes, feeds. The input is a row without its last token, the targets the
+ * same row without its first.
+ */
+import type { Tensor } from "../onnx/types.ts";
+import type { EncodedRow } from "./types.ts";
+
+/** Feeds of the score and train graphs for one micro-batch of shape [B, T]. */
+export interface MicroBatch {
+  readonly batch: number;
+  readonly length: number;
+  readonly rows: readonly EncodedRow[];
+  /** Real (not padding) input tokens. */
+  readonly inputTokens: number;
+  /** Targets that carry loss. */
+  readonly lossTokens: number;
+  readonly feeds: { readonly ids: Tensor; readonly targets: Tensor; readonly weights: Tensor };
+}
+
+/**
+ * Sequence length a graph is built for: the next multiple of 16 (32 above 128, 64
+ * above 256, 128 above 512), at most `maxPositions`. Fine steps keep padding small,
+ * few of them keep the number of sessions small.
+ */
+export function bucketLength(length: number, maxPositions: number): number {
+  const step = length <= 128 ? 16 : length <= 256 ? 32 : length <= 512 ? 64 : 128;
+  return Math.min(maxPositions, Math.ceil(Math.max(1, length) / step) * step);
+}
+
+/** Rows a graph is built for: `full`, or for a smaller rest the next power of two. */
+export function bucketRows(rows: number, full: number): number {
+  let size = 1;
+  while (size < rows) size *= 2;
+  return Math.min(full, size);
+}
+
+/** Packs rows into one micro-batch; missing rows and padding carry no weight. */
+export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, maxPositions: number): MicroBatch {
+  const batch = bucketRows(rows.length, fullBatch);
+  const length = bucketLength(Math.max(...rows.map((row) => row.ids.length - 1)), maxPositions);
+  const ids = new Int32Array(batch * length);
+  const targets = new Int32Array(batch * length);
+  const weights = new Float32Array(batch * length);
+  let inputTokens = 0;
+  let lossTokens = 0;
+  rows.forEach((row, b) => {
+    const last = row.ids.length - 1;
+    const offset = b * length;
+    ids.set(row.ids.subarray(0, last), offset);
+    targets.set(row.ids.subarray(1), offset);
+    weights.fill(1, offset + last - row.completionTokens, offset + last);
+    inputTokens += last;
+    lossTokens += row.completionTokens;
+  });
+  return {
+    batch,
+    length,
+    rows,
+    inputTokens,
+    lossTokens,
+    feeds: {
+      ids: { type: "int32", shape: [batch, length], data: ids },
+      targets: { type: "int32", shape: [batch * length, 1], data: targets },
+      weights: { type: "float32", shape: [batch, length], data: weights },
+    },
+  };
+}
+
+/** Indices of the rows in batches of similar length, longest first: the largest buffers are allocated once. */
+export function batchesByLength(lengths: readonly number[], batchSize: number): number[][] {
+  const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);
+  const batches: number[][] = [];
+  for (let i = 0; i < order.length; i += batchSize) batches.push(order.slice(i, i + batchSize));
+  return batches;
+}

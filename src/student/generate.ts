@@ -1,0 +1,175 @@
+/**
+ * @file Batched generation with a key-value cache. Prompts are padded on the left to
+ * one length, so that every row writes the same cache column; the cache stays on the
+ * device, each step reads back one row of logits per prompt.
+ */
+import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
+import type { Tensor } from "../onnx/types.ts";
+import { MASKED } from "../nn/modules.ts";
+import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
+import { batchesByLength, bucketLength, bucketRows } from "./batches.ts";
+import type { ParameterStore } from "./parameterStore.ts";
+import { argmax, checkSampling, sampleToken } from "./sampling.ts";
+import type { SessionCache } from "./sessionCache.ts";
+import type { GenerateOptions } from "./types.ts";
+
+/** Tokens generated for one prompt; `ids` holds them without the end-of-sequence token. */
+export interface GeneratedTokens {
+  readonly ids: Int32Array;
+  /** Generated tokens, EOS included. */
+  readonly tokens: number;
+  readonly finishReason: "stop" | "length";
+}
+
+interface Parts {
+  readonly store: ParameterStore;
+  readonly sessions: SessionCache;
+  readonly numHiddenLayers: number;
+  readonly vocabSize: number;
+  readonly maxPositions: number;
+  readonly eosTokenIds: readonly number[];
+}
+
+interface Row {
+  readonly index: number;
+  readonly prompt: Int32Array;
+  readonly limit: number;
+  readonly rng: Rng;
+  readonly generated: number[];
+  finished: "stop" | "length" | undefined;
+}
+
+const DEFAULT_BATCH_SIZE = 32;
+
+/** Position feeds in both integer types; a session takes the one it declares. */
+function positionFeeds(session: Session, shape: readonly number[], positions: Int32Array): Record<string, Tensor> {
+  const feeds: Record<string, Tensor> = {};
+  if (session.inputNames.includes("positions.int32")) feeds["positions.int32"] = { type: "int32", shape, data: positions };
+  if (session.inputNames.includes("positions.int64")) feeds["positions.int64"] = { type: "int64", shape, data: BigInt64Array.from(positions, BigInt) };
+  return feeds;
+}
+
+/**
+ * Completions of token prompts, in their order. A prompt may use all positions but
+ * one; generation stops at EOS, at `maxNewTokens` or at the last position. Sampled
+ * rows draw from a stream named by their index, so a result does not depend on the
+ * batch size.
+ * @throws BadInputError naming the prompt that leaves no room, or wrong options.
+ */
+export async function generateTokens(parts: Parts, prompts: readonly Int32Array[], options: GenerateOptions): Promise<GeneratedTokens[]> {
+  const sampling = { temperature: options.temperature ?? 0, topP: options.topP ?? 1 };
+  checkSampling(sampling);
+  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1) badInput("max-new-tokens", "a positive integer", String(options.maxNewTokens));
+  if (sampling.temperature > 0 && options.rng === undefined) badInput("sampling", "a seeded random stream when temperature > 0", "none");
+  const rng = options.rng ?? new Rng(0);
+  const rows = prompts.map((prompt, index): Row => {
+    if (prompt.length === 0) badInput(`prompt ${index + 1}`, "at least one token", "0 tokens", "The tokenizer adds no beginning-of-sequence token: give some text");
+    const room = parts.maxPositions - prompt.length;
+    if (room < 1) badInput(`prompt ${index + 1}`, `at most ${parts.maxPositions - 1} tokens`, `${prompt.length} tokens`, "Shorten the prompt");
+    return { index, prompt, limit: Math.min(options.maxNewTokens, room), rng: rng.fork(`row ${index}`), generated: [], finished: undefined };
+  });
+  const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
+  let done = 0;
+  for (const indices of batchesByLength(prompts.map((prompt) => prompt.length), batchSize)) {
+    throwIfAborted(options.signal, "generation");
+    const batch = indices.map((index) => {
+      const row = rows[index];
+      invariant(row !== undefined, "batches stay inside the prompts");
+      return row;
+    });
+    await generateBatch(parts, batch, bucketRows(batch.length, batchSize), sampling, options.signal);
+    done += batch.length;
+    options.onProgress?.(done, prompts.length);
+  }
+  return rows.map((row) => ({
+    ids: Int32Array.from(row.finished === "stop" ? row.generated.slice(0, -1) : row.generated),
+    tokens: row.generated.length,
+    finishReason: row.finished ?? "length",
+  }));
+}
+
+async function generateBatch(
+  parts: Parts,
+  rows: readonly Row[],
+  batch: number,
+  sampling: { readonly temperature: number; readonly topP: number },
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const length = bucketLength(Math.max(...rows.map((row) => row.prompt.length)), parts.maxPositions);
+  const ids = new Int32Array(batch * length);
+  const positions = new Int32Array(batch * length);
+  const padding = rows.map((row) => length - row.prompt.length);
+  rows.forEach((row, b) => {
+    const pad = padding[b] ?? 0;
+    ids.set(row.prompt, b * length + pad);
+    for (let t = pad; t < length; t++) positions[b * length + t] = t - pad;
+  });
+  const keyMask = (keys: number): Tensor => {
+    const data = new Float32Array(batch * keys);
+    rows.forEach((_, b) => data.fill(MASKED, b * keys, b * keys + (padding[b] ?? 0)));
+    return { type: "float32", shape: [batch, 1, 1, keys], data };
+  };
+  const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
+  const outputs: Record<string, "host" | "device"> = { logits: "host" };
+  for (const name of cacheNames) outputs[name] = "device";
+
+  const prefill = await parts.sessions.prefill(batch, length, parts.maxPositions);
+  let result = await prefill.run(
+    {
+      ...parts.store.feeds(prefill),
+      ids: { type: "int32", shape: [batch, length], data: ids },
+      keyMask: keyMask(length),
+      ...positionFeeds(prefill, [batch, length], positions),
+    },
+    outputs,
+  );
+  const cacheOf = (run: RunResult): DeviceTensor[] => cacheNames.map((name) => run.device(name));
+  let cache = cacheOf(result);
+  try {
+    for (let past = length; ; past++) {
+      takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
+      if (rows.every((row) => row.finished !== undefined)) return;
+      throwIfAborted(signal, "generation");
+      const step = await parts.sessions.decode(batch, parts.maxPositions);
+      const nextIds = new Int32Array(batch);
+      const nextPositions = new Int32Array(batch);
+      rows.forEach((row, b) => {
+        nextIds[b] = row.generated.at(-1) ?? 0;
+        // A finished row is carried along; its position must stay inside the tables.
+        nextPositions[b] = Math.min(parts.maxPositions - 1, row.prompt.length + row.generated.length - 1);
+      });
+      const feeds: Record<string, Tensor | DeviceTensor> = {
+        ...parts.store.feeds(step),
+        ids: { type: "int32", shape: [batch, 1], data: nextIds },
+        keyMask: keyMask(past + 1),
+        ...positionFeeds(step, [batch, 1], nextPositions),
+      };
+      cacheNames.forEach((name, i) => {
+        const tensor = cache[i];
+        invariant(tensor !== undefined, "one cache tensor per name");
+        feeds[`past.${name}`] = tensor;
+      });
+      result = await step.run(feeds, outputs);
+      const grown = cacheOf(result);
+      for (const tensor of cache) tensor.dispose();
+      cache = grown;
+    }
+  } finally {
+    for (const tensor of cache) tensor.dispose();
+  }
+}
+
+/** Appends the next token of every unfinished row. */
+function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling: { readonly temperature: number; readonly topP: number }): void {
+  const { data } = logits;
+  invariant(data instanceof Float32Array, "logits are float32");
+  rows.forEach((row, b) => {
+    if (row.finished !== undefined) return;
+    const own = data.subarray(b * parts.vocabSize, (b + 1) * parts.vocabSize);
+    const token = sampling.temperature === 0 ? argmax(own) : sampleToken(own, sampling, row.rng);
+    row.generated.push(token);
+    if (parts.eosTokenIds.includes(token)) row.finished = "stop";
+    else if (row.generated.length >= row.limit) row.finished = "length";
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * @file The parameters of one student on its engine: frozen tensors uploaded once,
+ * trainable groups as flat buffers that the optimizer replaces. Owns all of them.
+ */
+import { badInput, invariant } from "../core/errors.ts";
+import { formatShape, sameShape } from "../onnx/shapes.ts";
+import type { Tensor } from "../onnx/types.ts";
+import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
+import type { LayoutGroup, ParameterLayout } from "./parameterLayout.ts";
+
+/** Host values by parameter name. */
+export type HostParameters = ReadonlyMap<string, Float32Array>;
+
+function flatten(group: LayoutGroup, values: HostParameters): Tensor {
+  const data = new Float32Array(group.size);
+  for (const { spec, offset, size } of group.entries) {
+    const source = values.get(spec.name);
+    if (source === undefined) badInput("parameters", `a value for '${spec.name}'`, "none");
+    if (source.length !== size) badInput(`parameter '${spec.name}'`, `${size} values ${formatShape(spec.shape)}`, String(source.length));
+    data.set(source, offset);
+  }
+  return { type: "float32", shape: [group.size], data };
+}
+
+export class ParameterStore {
+  readonly layout: ParameterLayout;
+  readonly #engine: Engine;
+  readonly #frozen = new Map<string, DeviceTensor>();
+  readonly #groups = new Map<string, DeviceTensor>();
+
+  /** Uploads everything. @throws BadInputError when a value is missing or has another size. */
+  constructor(engine: Engine, layout: ParameterLayout, frozen: ReadonlyMap<string, Tensor>, trainable: HostParameters) {
+    this.#engine = engine;
+    this.layout = layout;
+    for (const spec of layout.frozen) {
+      const tensor = frozen.get(spec.name);
+      invariant(tensor !== undefined && sameShape(tensor.shape, spec.shape), `weights hold '${spec.name}'`);
+      this.#frozen.set(spec.name, engine.upload(tensor));
+    }
+    this.write(trainable);
+  }
+
+  get trainableCount(): number {
+    return this.layout.groups.reduce((sum, group) => sum + group.size, 0);
+  }
+
+  /** Current buffer of a trainable group; owned by the store. */
+  group(name: string): DeviceTensor {
+    const tensor = this.#groups.get(name);
+    invariant(tensor !== undefined, `no parameter group '${name}'`);
+    return tensor;
+  }
+
+  /** Makes `next` the group's buffer and returns the one it replaces, now owned by the caller. */
+  swap(name: string, next: DeviceTensor): DeviceTensor {
+    const previous = this.group(name);
+    this.#groups.set(name, next);
+    return previous;
+  }
+
+  /** The parameter feeds that a session declares. */
+  feeds(session: Session): Record<string, DeviceTensor> {
+    const feeds: Record<string, DeviceTensor> = {};
+    for (const name of session.inputNames) {
+      const tensor = name.startsWith("param.") ? this.group(name.slice("param.".length)) : this.#frozen.get(name);
+      if (tensor !== undefined) feeds[name] = tensor;
+    }
+    return feeds;
+  }
+
+  /** Host copy of the trainable parameters (a GPU→CPU sync). */
+  async read(): Promise<Map<string, Float32Array>> {
+    const out = new Map<string, Float32Array>();
+    for (const group of this.layout.groups) {
+      const { data } = await this.#engine.read(this.group(group.name));
+      invariant(data instanceof Float32Array, "parameters are float32");
+      for (const { spec, offset, size } of group.entries) out.set(spec.name, data.slice(offset, offset + size));
+    }
+    return out;
+  }
+
+  /** Replaces the trainable parameters. */
+  write(values: HostParameters): void {
+    for (const group of this.layout.groups) {
+      const next = this.#engine.upload(flatten(group, values));
+      this.#groups.get(group.name)?.dispose();
+      this.#groups.set(group.name, next);
+    }
+  }
+
+  dispose(): void {
+    for (const tensor of [...this.#frozen.values(), ...this.#groups.values()]) if (!tensor.disposed) tensor.dispose();
+    this.#frozen.clear();
+    this.#groups.clear();
+  }
+}

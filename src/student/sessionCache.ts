@@ -1,0 +1,57 @@
+/**
+ * @file Sessions of one student, made when first needed and kept: one per graph kind
+ * and static shape. Owns them.
+ */
+import { encodeModel } from "../onnx/model.ts";
+import type { Graph } from "../onnx/types.ts";
+import type { TokenScore } from "../nn/losses.ts";
+import { buildAdamW } from "../optim/adamw.ts";
+import type { Engine, Session } from "../runtime/types.ts";
+import { buildDecodeGraph, buildPrefillGraph, buildScoreGraph, buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+
+export class SessionCache {
+  readonly #engine: Engine;
+  readonly #blueprint: StudentBlueprint;
+  readonly #sessions = new Map<string, Promise<Session>>();
+
+  constructor(engine: Engine, blueprint: StudentBlueprint) {
+    this.#engine = engine;
+    this.#blueprint = blueprint;
+  }
+
+  #get(name: string, build: () => Graph): Promise<Session> {
+    const known = this.#sessions.get(name);
+    if (known !== undefined) return known;
+    const made = this.#engine.createSession(encodeModel(build()), { name });
+    this.#sessions.set(name, made);
+    // A failed creation is not remembered: the next call tries again and reports its own error.
+    made.catch(() => this.#sessions.delete(name));
+    return made;
+  }
+
+  score(batch: number, length: number, scores: readonly TokenScore[]): Promise<Session> {
+    return this.#get(`score ${batch}x${length} ${scores.join()}`, () => buildScoreGraph(this.#blueprint, batch, length, scores));
+  }
+
+  train(batch: number, length: number, accumulate: boolean): Promise<Session> {
+    return this.#get(`train ${batch}x${length}${accumulate ? " accumulate" : ""}`, () => buildTrainGraph(this.#blueprint, batch, length, { accumulate }));
+  }
+
+  adamw(options: { readonly weightDecay: number; readonly maxGradNorm: number }): Promise<Session> {
+    return this.#get(`adamw ${options.weightDecay} ${options.maxGradNorm}`, () => buildAdamW(this.#blueprint.layout.groups, options));
+  }
+
+  prefill(batch: number, length: number, positionLimit: number): Promise<Session> {
+    return this.#get(`prefill ${batch}x${length} ${positionLimit}`, () => buildPrefillGraph(this.#blueprint, batch, length, positionLimit));
+  }
+
+  decode(batch: number, positionLimit: number): Promise<Session> {
+    return this.#get(`decode ${batch} ${positionLimit}`, () => buildDecodeGraph(this.#blueprint, batch, positionLimit));
+  }
+
+  async dispose(): Promise<void> {
+    const sessions = [...this.#sessions.values()];
+    this.#sessions.clear();
+    for (const session of sessions) await session.then((made) => made.dispose(), () => undefined);
+  }
+}
