@@ -6,7 +6,9 @@
  */
 import { badInput, invariant } from "../core/errors.ts";
 import { attr } from "./attributes.ts";
-import { inferOutputs } from "./infer.ts";
+import { contentOfTensor, type IntegerContent, tensorOfContent } from "./content.ts";
+import { inferOutputs, type InferenceContext } from "./infer.ts";
+import { foldNode } from "./infer/fold.ts";
 import { elementCount, formatShape } from "./shapes.ts";
 import type { Attributes, DataType, Graph, Node, Shape, Tensor, TypedArray, Value } from "./types.ts";
 
@@ -36,6 +38,10 @@ export class GraphBuilder {
   readonly #values = new Map<string, Value>();
   readonly #opsets: Record<string, number>;
   readonly #constantNames = new Map<string, string>();
+  /** Integer values that nodes were seen to compute; see `constantOf`. */
+  readonly #contents = new Map<string, IntegerContent>();
+  readonly #constants = new Map<string, Tensor>();
+  readonly #context: InferenceContext;
   #scope: string[] = [];
   #counter = 0;
 
@@ -43,6 +49,11 @@ export class GraphBuilder {
     this.name = name;
     this.outer = options.outer;
     this.#opsets = { "": options.opset ?? options.outer?.opset ?? ONNX_OPSET };
+    this.#context = {
+      constantOf: (value) => this.constantOf(value),
+      contentOf: (value) => this.contentOf(value),
+      opset: this.opset,
+    };
   }
 
   /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it. */
@@ -54,6 +65,7 @@ export class GraphBuilder {
     for (const [name, tensor] of graph.initializers) builder.#initializers.set(name, tensor);
     for (const [name, value] of graph.values) builder.#values.set(name, value);
     Object.assign(builder.#opsets, graph.opsets);
+    for (const node of graph.nodes) builder.#fold(node);
     builder.#counter = graph.nodes.length;
     return builder;
   }
@@ -140,9 +152,23 @@ export class GraphBuilder {
     return value;
   }
 
-  /** The tensor of an initializer (or of a Constant node), if `name` is one: what shape inference folds. */
+  /**
+   * The tensor behind `name` when it is known while building: an initializer, a Constant
+   * node, or a small integer tensor that follows from shapes and constants.
+   */
   constantOf(name: string): Tensor | undefined {
-    return this.#initializers.get(name) ?? this.outer?.constantOf(name);
+    const own = this.#initializers.get(name) ?? this.#constants.get(name);
+    if (own !== undefined) return own;
+    const content = this.#contents.get(name);
+    return content === undefined ? this.outer?.constantOf(name) : tensorOfContent(content);
+  }
+
+  /** Like `constantOf` for small integer tensors whose elements may be symbolic dimensions. */
+  contentOf(name: string): IntegerContent | undefined {
+    const folded = this.#contents.get(name);
+    if (folded !== undefined) return folded;
+    const tensor = this.#initializers.get(name);
+    return tensor === undefined ? this.outer?.contentOf(name) : contentOfTensor(tensor);
   }
 
   /** Applies an operator; outputs get their inferred type and shape. @throws BadInputError naming the node. */
@@ -164,14 +190,26 @@ export class GraphBuilder {
   /** Appends a ready node (from another graph, say). */
   addNode(node: Node): Value[] {
     const inputs = node.inputs.map((input) => (input === "" ? undefined : this.value(input)));
-    const inferred = inferOutputs(node, inputs, { constantOf: (name) => this.constantOf(name), opset: this.opset });
+    const inferred = inferOutputs(node, inputs, this.#context);
     if (node.domain !== "") this.#opsets[node.domain] ??= 1;
     this.#nodes.push(node);
-    return node.outputs.map((output, i) => {
+    const outputs = node.outputs.map((output, i) => {
       const type = inferred[i];
       if (type === undefined) badInput(`${node.opType} '${node.name}'`, `at most ${inferred.length} outputs`, String(node.outputs.length));
       return output === "" ? { name: "", ...type } : this.#declare({ name: output, ...type });
     });
+    this.#fold(node);
+    return outputs;
+  }
+
+  /** Remembers what `node`, already declared, computes, if that is known. */
+  #fold(node: Node): void {
+    const output = this.#values.get(node.outputs[0] ?? "");
+    if (output === undefined) return;
+    const value = node.opType === "Constant" ? node.attributes["value"] : undefined;
+    if (value?.kind === "tensor") this.#constants.set(output.name, value.value);
+    const content = foldNode(node, node.inputs.map((input) => this.find(input)), this.#context, output);
+    if (content !== undefined) this.#contents.set(output.name, content);
   }
 
   /** The graph so far. */
