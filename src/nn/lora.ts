@@ -8,16 +8,11 @@ import type { Rng } from "../core/rng.ts";
 import type { LoraModule } from "./context.ts";
 import type { Decoder, ParameterSpec } from "./family.ts";
 
-/** The settings of an adapter that change what it computes. */
-export interface LoraConfig {
+/** What an adapter does to one linear layer. */
+export interface LoraModuleConfig {
   readonly r: number;
-  readonly loraAlpha: number;
-  /** Module name endings, a regular expression over whole module names, or every linear layer but the head. */
-  readonly targetModules: "all-linear" | readonly string[] | { readonly pattern: string };
-  /** Scale by `alpha / sqrt(r)` in place of `alpha / r`. */
-  readonly useRslora?: boolean;
-  readonly rankPattern?: Readonly<Record<string, number>>;
-  readonly alphaPattern?: Readonly<Record<string, number>>;
+  /** `alpha / r` (or what the adapter's config makes of it). */
+  readonly scaling: number;
 }
 
 export interface Lora {
@@ -29,53 +24,28 @@ export interface Lora {
 /** No adapter. */
 export const NO_LORA: Lora = { modules: new Map(), parameters: [] };
 
-/** PEFT's rule: a pattern key matches the whole module name or its ending after a dot. */
-function fromPattern(pattern: Readonly<Record<string, number>> | undefined, module: string, fallback: number): number {
-  for (const [key, value] of Object.entries(pattern ?? {})) {
-    if (new RegExp(`^(?:.*\\.)?(?:${key})$`).test(module)) return value;
-  }
-  return fallback;
+/** Names of the decoder's linear layers, in model order. */
+export function linearModules(decoder: Decoder): string[] {
+  return decoder.parameters.flatMap((spec) => (spec.linear ? [spec.linear.module] : []));
 }
 
-/**
- * The LoRA modules of `decoder` under `config`.
- * @throws BadInputError when a target matches nothing, or matches a layer that cannot be adapted.
- */
-export function resolveLora(decoder: Decoder, config: LoraConfig): Lora {
-  const { targetModules } = config;
-  if (!Number.isInteger(config.r) || config.r < 1) badInput("LoRA r", "a positive integer", String(config.r));
-  const linears = decoder.parameters.filter((spec) => spec.linear !== undefined);
-  const moduleOf = (spec: ParameterSpec): string => spec.linear?.module ?? "";
-  const endsWith = (module: string, target: string): boolean => module === target || module.endsWith(`.${target}`);
-  let matches: (module: string) => boolean;
-  if (targetModules === "all-linear") {
-    matches = (module) => module !== "lm_head";
-  } else if ("pattern" in targetModules) {
-    const expression = new RegExp(`^(?:${targetModules.pattern})$`);
-    matches = (module) => expression.test(module);
-  } else {
-    for (const target of targetModules) {
-      if (!linears.some((spec) => endsWith(moduleOf(spec), target))) {
-        const names = [...new Set(linears.map((spec) => moduleOf(spec).split(".").at(-1)))];
-        badInput("LoRA target modules", `names of linear layers (${names.join(", ")}) or all-linear`, JSON.stringify(target));
-      }
-    }
-    matches = (module) => targetModules.some((target) => endsWith(module, target));
-  }
-  const chosen = linears.filter((spec) => matches(moduleOf(spec)));
-  if (chosen.length === 0) badInput("LoRA target modules", "at least one matching linear layer", JSON.stringify(targetModules));
+/** The LoRA modules of `decoder`: those for which `adapt` gives a config. @throws BadInputError when there is none. */
+export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraModuleConfig | undefined): Lora {
   const modules = new Map<string, LoraModule>();
   const parameters: ParameterSpec[] = [];
-  for (const spec of chosen) {
-    const module = moduleOf(spec);
-    const [rows = 0, columns = 0] = spec.shape;
-    const [inSize, outSize] = spec.linear?.layout === "in-out" ? [rows, columns] : [columns, rows];
-    const r = fromPattern(config.rankPattern, module, config.r);
-    const alpha = fromPattern(config.alphaPattern, module, config.loraAlpha);
-    const loraA = `base_model.model.${module}.lora_A.weight`;
-    const loraB = `base_model.model.${module}.lora_B.weight`;
-    modules.set(module, { loraA, loraB, r, scaling: alpha / (config.useRslora ? Math.sqrt(r) : r) });
-    parameters.push({ name: loraA, shape: [r, inSize], decay: true }, { name: loraB, shape: [outSize, r], decay: true });
+  for (const { shape, linear } of decoder.parameters) {
+    const config = linear && adapt(linear.module);
+    if (!linear || config === undefined) continue;
+    const [rows = 0, columns = 0] = shape;
+    const [inSize, outSize] = linear.layout === "in-out" ? [rows, columns] : [columns, rows];
+    const loraA = `base_model.model.${linear.module}.lora_A.weight`;
+    const loraB = `base_model.model.${linear.module}.lora_B.weight`;
+    modules.set(linear.module, { loraA, loraB, ...config });
+    parameters.push({ name: loraA, shape: [config.r, inSize], decay: true }, { name: loraB, shape: [outSize, config.r], decay: true });
+  }
+  if (modules.size === 0) {
+    const names = [...new Set(linearModules(decoder).map((module) => module.split(".").at(-1)))];
+    badInput("LoRA target modules", `names of linear layers (${names.join(", ")}) or all-linear`, "no match");
   }
   return { modules, parameters };
 }

@@ -12,6 +12,15 @@ export interface PromptCompletion {
   readonly completion: string;
 }
 
+/** Plain text: every token but the first carries loss. */
+export interface PlainText {
+  readonly id?: string;
+  readonly text: string;
+}
+
+/** A row to score or train on. */
+export type ExampleRow = PromptCompletion | PlainText;
+
 /** A tokenized row. `ids` is prompt + completion + EOS; the last `completionTokens` of them carry loss. */
 export interface EncodedRow {
   readonly id: string;
@@ -60,6 +69,8 @@ export interface TrainOptions {
   readonly maxGradNorm: number;
   readonly shuffle: boolean;
   readonly seed: number;
+  /** Rows over the context lose tokens from the left of the prompt; by default they are an error. */
+  readonly truncate?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -83,16 +94,16 @@ export interface Student {
   readonly engine: EngineInfo;
   readonly parameters: { readonly total: number; readonly trainable: number };
   readonly maxPositions: number;
-  encode(row: PromptCompletion, options?: { readonly truncate?: boolean }): EncodedRow;
+  encode(row: ExampleRow, options?: { readonly truncate?: boolean }): EncodedRow;
   /** Scores in the order of the rows. */
   score(
-    rows: readonly PromptCompletion[],
+    rows: readonly ExampleRow[],
     scores: readonly ScoreName[],
-    options?: { readonly batchSize?: number; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
+    options?: { readonly batchSize?: number; readonly truncate?: boolean; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
   ): Promise<ScoreRow[]>;
   generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]>;
   /** Finetunes in place; pulls one optimizer step per iteration, so not pulling pauses. Moments start at zero. */
-  train(rows: readonly PromptCompletion[], options: TrainOptions): AsyncGenerator<StepRecord, void, void>;
+  train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void>;
   /** Back to the weights it was loaded with. */
   reset(): Promise<void>;
   /** Host copy of the trainable parameters, by name; `restore` is its inverse. */

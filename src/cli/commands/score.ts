@@ -1,0 +1,55 @@
+/** @file `tutelage score`: per-example losses and acquisition scores. */
+import { badInput } from "../../core/errors.ts";
+import { parseExamples } from "../../formats/examples.ts";
+import { SIMPLE_SCORES, type ScoreName } from "../../student/types.ts";
+import type { Command } from "../command.ts";
+import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { Output } from "../output.ts";
+import { readDataFile, withStudent } from "../session.ts";
+
+const OPTIONS: OptionSpecs = {
+  student: { value: "DIR", description: "student directory (config.json, model.safetensors, tokenizer.json)", required: true },
+  adapter: { value: "DIR", description: "PEFT adapter to apply" },
+  data: { value: "FILE", description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"', required: true },
+  scores: { value: "LIST", description: `comma-separated: ${SIMPLE_SCORES.join(", ")}`, default: "loss,lossSum" },
+  "batch-size": { value: "N", description: "rows per graph run", default: "16" },
+  truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
+};
+
+function parseScores(text: string): ScoreName[] {
+  return text.split(",").map((word) => {
+    const found = SIMPLE_SCORES.find((name) => name === word.trim());
+    return found ?? badInput("--scores", `names among ${SIMPLE_SCORES.join(", ")}`, JSON.stringify(word));
+  });
+}
+
+export const scoreCommand: Command = {
+  name: "score",
+  summary: "Score rows by the student: loss in nats per completion token, and uncertainty scores.",
+  help: () =>
+    helpText(
+      "tutelage score --student DIR --data FILE.jsonl [options]",
+      'Prints one line a row: {"id","tokens","loss","lossSum",…}. Scores are means over the completion\'s tokens and the end-of-sequence token; lossSum is their sum.',
+      OPTIONS,
+    ),
+  async run(args, streams) {
+    const options = Options.parse("score", args, OPTIONS);
+    if (options.flag("help")) return void streams.out(this.help());
+    const output = new Output(streams, options.flag("json"));
+    const scores = parseScores(options.requiredText("scores"));
+    const batchSize = options.integer("batch-size", { min: 1 });
+    const { text, path } = await readDataFile(options, "data");
+    const rows = parseExamples(text, path);
+    await withStudent(options, output, undefined, async (student) => {
+      const results = await student.score(rows, scores, {
+        batchSize,
+        truncate: options.flag("truncate"),
+        onProgress: (done, total) => output.progress(`scored ${done}/${total}`),
+      });
+      for (const row of results) {
+        const shown = scores.map((score) => `${score} ${row[score]?.toFixed(4) ?? ""}`).join("  ");
+        output.record(row, `${row.id}  ${row.tokens} tokens  ${shown}`);
+      }
+    });
+  },
+};

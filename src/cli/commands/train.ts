@@ -1,0 +1,110 @@
+/** @file `tutelage train`: full or LoRA finetuning of a student directory. */
+import { badInput } from "../../core/errors.ts";
+import { parseExamples } from "../../formats/examples.ts";
+import { directorySink } from "../../formats/node/directorySource.ts";
+import { SCHEDULERS } from "../../optim/schedule.ts";
+import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
+import type { TrainMethod, TrainOptions } from "../../student/types.ts";
+import type { Command } from "../command.ts";
+import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { Output } from "../output.ts";
+import { readDataFile, withStudent } from "../session.ts";
+
+const OPTIONS: OptionSpecs = {
+  student: { value: "DIR", description: "student directory to start from", required: true },
+  data: { value: "FILE", description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"', required: true },
+  out: { value: "DIR", description: "where the trained student or adapter goes; written whole at the end or not at all", required: true },
+  adapter: { value: "DIR", description: "PEFT adapter to continue (with --method full it is merged first)" },
+  method: { value: "full|lora", description: "train all weights, or a low-rank adapter", default: "full" },
+  "lora-r": { value: "R", description: "rank of a new adapter", default: "8" },
+  "lora-alpha": { value: "X", description: "alpha of a new adapter; scaling is alpha/r", default: "16" },
+  "lora-targets": { value: "LIST", description: "comma-separated module names (q_proj,v_proj), or all-linear", default: "all-linear" },
+  epochs: { value: "N", description: "passes over the data (default 3)" },
+  steps: { value: "N", description: "optimizer steps; instead of --epochs" },
+  "batch-size": { value: "N", description: "rows per micro-batch", default: "8" },
+  "grad-accum": { value: "N", description: "micro-batches per optimizer step", default: "1" },
+  lr: { value: "X", description: "learning rate", default: "5e-5" },
+  scheduler: { value: SCHEDULERS.join("|"), description: "learning-rate schedule", default: "linear" },
+  "warmup-steps": { value: "N", description: "linear warm-up from 0", default: "0" },
+  "weight-decay": { value: "X", description: "decoupled decay of weights (not of norms and biases)", default: "0" },
+  "max-grad-norm": { value: "X", description: "clip to this global norm; 0: no clipping", default: "1" },
+  "no-shuffle": { description: "keep the rows in file order" },
+  truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
+};
+
+const LORA_ONLY = ["lora-r", "lora-alpha", "lora-targets"] as const;
+
+/** Undefined: continue the adapter as it is. */
+function parseMethod(options: Options): TrainMethod | undefined {
+  const method = options.choice("method", ["full", "lora"]);
+  const given = LORA_ONLY.find((name) => options.given(name));
+  if (method === "full") {
+    if (given !== undefined) badInput(`--${given}`, "--method lora beside it", "--method full");
+    return { method };
+  }
+  if (options.given("adapter")) {
+    if (given !== undefined) badInput(`--${given}`, "no LoRA setting beside --adapter", options.text(given) ?? "", "A continued adapter keeps its own rank, alpha and targets");
+    return undefined;
+  }
+  const targets = options.requiredText("lora-targets");
+  return {
+    method,
+    r: options.integer("lora-r", { min: 1 }),
+    loraAlpha: options.number("lora-alpha"),
+    targetModules: targets === "all-linear" ? targets : targets.split(",").map((name) => name.trim()),
+  };
+}
+
+function parseTrainOptions(options: Options): TrainOptions {
+  if (options.given("epochs") && options.given("steps")) badInput("--epochs and --steps", "one of them", "both");
+  return {
+    ...(options.given("steps") ? { steps: options.integer("steps", { min: 1 }) } : { epochs: options.given("epochs") ? options.number("epochs", { min: 0 }) : 3 }),
+    batchSize: options.integer("batch-size", { min: 1 }),
+    gradAccum: options.integer("grad-accum", { min: 1 }),
+    learningRate: options.number("lr", { min: 0 }),
+    scheduler: options.choice("scheduler", SCHEDULERS),
+    warmupSteps: options.integer("warmup-steps", { min: 0 }),
+    weightDecay: options.number("weight-decay", { min: 0 }),
+    maxGradNorm: options.number("max-grad-norm", { min: 0 }),
+    shuffle: !options.flag("no-shuffle"),
+    seed: options.integer("seed"),
+    truncate: options.flag("truncate"),
+  };
+}
+
+export const trainCommand: Command = {
+  name: "train",
+  summary: "Finetune a student on rows, in full or by LoRA, and write it as a Hugging Face or PEFT directory.",
+  help: () =>
+    helpText(
+      "tutelage train --student DIR --data FILE.jsonl --out DIR [options]",
+      'Prints one line an optimizer step: {"step","loss","gradNorm","lr","tokens","tokensPerSecond"}. loss is the mean over the step\'s completion tokens in nats, gradNorm the norm before clipping, tokens the number of completion tokens, tokensPerSecond counts all input tokens.',
+      OPTIONS,
+      "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer.",
+    ),
+  async run(args, streams) {
+    const options = Options.parse("train", args, OPTIONS);
+    if (options.flag("help")) return void streams.out(this.help());
+    const output = new Output(streams, options.flag("json"));
+    const method = parseMethod(options);
+    const trainOptions = parseTrainOptions(options);
+    const { text, path } = await readDataFile(options, "data");
+    const rows = parseExamples(text, path);
+    const lora = options.text("method") === "lora";
+    const sink = await directorySink(options.requiredText("out"), lora ? ADAPTER_FILES : STUDENT_FILES);
+    try {
+      await withStudent(options, output, method, async (student) => {
+        const { total, trainable } = student.parameters;
+        output.note(`training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`);
+        for await (const record of student.train(rows, trainOptions)) {
+          output.record(record, `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`);
+        }
+        await (lora ? saveLora(student, sink) : saveStudent(student, sink));
+      });
+      await sink.commit();
+      output.note(`wrote ${options.requiredText("out")}`);
+    } finally {
+      await sink.abort();
+    }
+  },
+};

@@ -1,0 +1,49 @@
+/** @file What every engine command does first: choose the provider, say so, open the student; and release all at the end. */
+import { readTextFile, directorySource } from "../formats/node/directorySource.ts";
+import { createEngine } from "../runtime/createEngine.ts";
+import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import { openStudent, type LanguageModel } from "../student/student.ts";
+import type { TrainMethod } from "../student/types.ts";
+import type { Options } from "./options.ts";
+import type { Output } from "./output.ts";
+
+const PROVIDERS = ["cpu", "wasm", "webgpu"] as const satisfies readonly ExecutionProvider[];
+
+/** The engine that `--ep` and `--threads` ask for; its name goes to stderr. */
+export async function openEngine(options: Options, output: Output): Promise<Engine> {
+  const ep = options.given("ep") ? options.choice("ep", PROVIDERS) : "auto";
+  const threads = options.given("threads") ? { threads: options.integer("threads", { min: 1, max: 256 }) } : {};
+  const engine = await createEngine(ep, threads);
+  const { info } = engine;
+  output.note(`engine: ${info.ep} (${info.version}${info.adapter ? `, ${info.adapter}` : `, ${info.threads} threads`})${info.fallbackReason ? `; ${info.fallbackReason}` : ""}`);
+  return engine;
+}
+
+/** Runs `body` with the student that `--student` and `--adapter` name; everything is released afterwards. */
+export async function withStudent<T>(options: Options, output: Output, method: TrainMethod | undefined, body: (student: LanguageModel, engine: Engine) => Promise<T>): Promise<T> {
+  const source = directorySource(options.requiredText("student"));
+  const adapterPath = options.text("adapter");
+  const engine = await openEngine(options, output);
+  try {
+    const student = await openStudent(engine, {
+      source,
+      ...(adapterPath === undefined ? {} : { adapter: directorySource(adapterPath) }),
+      ...(method === undefined ? {} : { method }),
+      seed: options.integer("seed"),
+      onWarning: (message) => output.note(`warning: ${message}`),
+    });
+    try {
+      return await body(student, engine);
+    } finally {
+      await student.dispose();
+    }
+  } finally {
+    await engine.dispose();
+  }
+}
+
+/** A data file as text. @throws BadInputError naming the option's file. */
+export async function readDataFile(options: Options, name: string): Promise<{ readonly text: string; readonly path: string }> {
+  const path = options.requiredText(name);
+  return { text: await readTextFile(path), path };
+}

@@ -1,0 +1,61 @@
+/**
+ * @file Writing what was learned: the whole student as a Hugging Face directory, or
+ * its adapter as a PEFT one. Files go to a sink that shows all of them or none.
+ */
+import { invariant } from "../core/errors.ts";
+import type { FileSink } from "../formats/fileSource.ts";
+import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
+import { writeSafetensors } from "../formats/safetensors.ts";
+import type { Tensor } from "../onnx/types.ts";
+import type { LanguageModel } from "./student.ts";
+import { mergeLora } from "./weights.ts";
+
+/** Files that are copied as they are when the student's directory has them. */
+const COPIED_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"];
+
+/** Names that `saveStudent` may write. */
+export const STUDENT_FILES: readonly string[] = ["config.json", "model.safetensors", ...COPIED_FILES];
+/** Names that `saveLora` writes. */
+export const ADAPTER_FILES: readonly string[] = ["adapter_config.json", "adapter_model.safetensors"];
+
+/** The student's current weights under their transformers names, an adapter merged in. */
+export async function currentWeights(student: LanguageModel): Promise<Map<string, Tensor>> {
+  const { decoder, weights, lora, loraConfig } = student.model;
+  const values = await student.snapshot();
+  if (loraConfig !== undefined) return mergeLora(decoder, weights, lora, values);
+  return new Map(
+    decoder.parameters.map(({ name, shape }) => {
+      const data = values.get(name);
+      invariant(data !== undefined, `value of ${name}`);
+      return [name, { type: "float32", shape, data }] as const;
+    }),
+  );
+}
+
+/** Writes the student (float32, adapter merged) with its config and tokenizer; the caller commits. */
+export async function saveStudent(student: LanguageModel, sink: FileSink): Promise<void> {
+  const { configJson, source } = student.model;
+  const { torch_dtype: _, dtype: __, ...config } = configJson;
+  const dtypeKey = "dtype" in configJson ? "dtype" : "torch_dtype";
+  await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: "float32" }, null, 2)}\n`);
+  await sink.write("model.safetensors", writeSafetensors(await currentWeights(student), { format: "pt" }));
+  for (const name of COPIED_FILES) {
+    if (await source.has(name)) await sink.write(name, await source.read(name));
+  }
+}
+
+/** Writes the adapter in PEFT's format; the caller commits. */
+export async function saveLora(student: LanguageModel, sink: FileSink): Promise<void> {
+  const { lora, loraConfig, source } = student.model;
+  invariant(loraConfig !== undefined, "only a student with an adapter has one to save");
+  const values = await student.snapshot();
+  const shapes = new Map(lora.parameters.map((spec) => [spec.name, spec.shape]));
+  const tensor = (name: string): Tensor => {
+    const data = values.get(name);
+    const shape = shapes.get(name);
+    invariant(data !== undefined && shape !== undefined, `value of ${name}`);
+    return { type: "float32", shape, data };
+  };
+  const modules = new Map<string, LoraFactors>([...lora.modules].map(([module, { loraA, loraB }]) => [module, { loraA: tensor(loraA), loraB: tensor(loraB) }]));
+  await saveAdapter(sink, { config: { baseModel: source.name, ...loraConfig }, modules });
+}

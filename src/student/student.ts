@@ -1,0 +1,224 @@
+/**
+ * @file A language model as a student: opened from a Hugging Face directory (and a
+ * PEFT adapter) on an engine, then scored, finetuned, sampled, saved. Owns its
+ * device tensors and sessions.
+ */
+import { badInput, invariant, TutelageError } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
+import { loadWeights } from "../formats/checkpoint.ts";
+import type { FileSource } from "../formats/fileSource.ts";
+import { parseJson } from "../formats/json.ts";
+import { isTargeted, rankOf, scalingOf, type LoraConfig } from "../formats/loraConfig.ts";
+import { loadAdapter, type LoadedAdapter } from "../formats/peft.ts";
+import type { Tensor } from "../onnx/types.ts";
+import { parseDecoder } from "../nn/families.ts";
+import type { Decoder } from "../nn/family.ts";
+import { initializeLora, linearModules, NO_LORA, resolveLora, type Lora } from "../nn/lora.ts";
+import type { Engine, EngineInfo } from "../runtime/types.ts";
+import { encodeRow } from "../tokenizer/encodeRow.ts";
+import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { generateTokens } from "./generate.ts";
+import { layoutParameters } from "./parameterLayout.ts";
+import { ParameterStore, type HostParameters } from "./parameterStore.ts";
+import { scoreRows } from "./score.ts";
+import { SessionCache } from "./sessionCache.ts";
+import { Trainer, type TrainerState } from "./trainer.ts";
+import type { EncodedRow, ExampleRow, GenerateOptions, Generation, ScoreName, ScoreRow, StepRecord, Student, TrainMethod, TrainOptions } from "./types.ts";
+import { floatData, matchWeights, mergeLora } from "./weights.ts";
+
+export interface OpenStudentOptions {
+  readonly source: FileSource;
+  /** PEFT adapter to start from. With method `full` it is merged into the weights first. */
+  readonly adapter?: FileSource;
+  /** What training changes; ignored by scoring and generation. Default: LoRA when an adapter is given, else full. */
+  readonly method?: TrainMethod;
+  /** Seeds the start of a new adapter. */
+  readonly seed?: number;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** What of an opened student does not change: shared by its methods and by saving. */
+interface Model {
+  readonly decoder: Decoder;
+  readonly configJson: Readonly<Record<string, unknown>>;
+  readonly tokenizer: Tokenizer;
+  /** Base weights on the host. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly lora: Lora;
+  readonly loraConfig: LoraConfig | undefined;
+  readonly source: FileSource;
+}
+
+/** Opens a student. @throws BadInputError for anything wrong with the directory, the adapter or their fit. */
+export async function openStudent(engine: Engine, options: OpenStudentOptions): Promise<LanguageModel> {
+  const { source } = options;
+  const warn = options.onWarning ?? (() => undefined);
+  const where = `${source.name}/config.json`;
+  const configJson = parseJson(await source.readText("config.json"), where);
+  const decoder = parseDecoder(configJson, where);
+  const tokenizer = await loadTokenizer(source);
+  if (tokenizer.vocabSize > decoder.vocabSize) {
+    badInput(source.name, `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`, `${tokenizer.vocabSize} tokens`, "Tokenizer and weights belong to different models");
+  }
+  let weights = matchWeights(decoder, await loadWeights(source), source.name, warn);
+  const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
+  for (const warning of adapter?.warnings ?? []) warn(warning);
+  const method = options.method ?? (adapter ? undefined : { method: "full" as const });
+  let lora = NO_LORA;
+  let loraConfig: LoraConfig | undefined;
+  let values: HostParameters;
+  if (adapter !== undefined) {
+    loraConfig = adapter.config;
+    lora = loraOf(decoder, adapter.config);
+    values = adapterValues(lora, adapter, options.adapter?.name ?? "adapter");
+    if (method?.method === "full") {
+      weights = mergeLora(decoder, weights, lora, values);
+      lora = NO_LORA;
+      loraConfig = undefined;
+    }
+  } else if (method?.method === "lora") {
+    loraConfig = { r: method.r, loraAlpha: method.loraAlpha, targetModules: method.targetModules };
+    checkTargets(decoder, method.targetModules);
+    lora = loraOf(decoder, loraConfig);
+    values = initializeLora(lora, new Rng(options.seed ?? 0).fork("lora"));
+  } else {
+    values = new Map();
+  }
+  const trainable = loraConfig === undefined ? "full" : "lora";
+  if (trainable === "full") values = new Map([...weights].map(([name, tensor]) => [name, floatData(tensor, name)]));
+  invariant(typeof configJson === "object" && configJson !== null, "config.json was parsed as an object");
+  const model: Model = { decoder, configJson: configJson as Record<string, unknown>, tokenizer, weights, lora, loraConfig, source };
+  return new LanguageModel(engine, model, values);
+}
+
+function loraOf(decoder: Decoder, config: LoraConfig): Lora {
+  return resolveLora(decoder, (module) => (isTargeted(config, module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined));
+}
+
+/** Every name that was asked for must match: PEFT would skip a misspelt one silently. */
+function checkTargets(decoder: Decoder, targets: "all-linear" | readonly string[]): void {
+  if (targets === "all-linear") return;
+  const modules = linearModules(decoder);
+  for (const target of targets) {
+    if (!modules.some((module) => module === target || module.endsWith(`.${target}`))) {
+      badInput("LoRA target modules", `names of linear layers (${[...new Set(modules.map((module) => module.split(".").at(-1)))].join(", ")}) or all-linear`, JSON.stringify(target));
+    }
+  }
+}
+
+/** The adapter's factors, which must be those of `lora` one to one. */
+function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string): HostParameters {
+  const out = new Map<string, Float32Array>();
+  const shapes = new Map(lora.parameters.map((spec) => [spec.name, spec.shape.join()]));
+  for (const [module, { loraA, loraB }] of lora.modules) {
+    const factors = adapter.modules.get(module);
+    if (factors === undefined) badInput(where, `factors for the target '${module}'`, "none", "The adapter belongs to another model");
+    for (const [name, tensor] of [[loraA, factors.loraA], [loraB, factors.loraB]] as const) {
+      if (tensor.shape.join() !== shapes.get(name)) badInput(`${where}: '${name}'`, `shape [${shapes.get(name)}]`, `[${tensor.shape.join()}]`, "The adapter belongs to another model");
+      out.set(name, floatData(tensor, name));
+    }
+  }
+  for (const module of adapter.modules.keys()) if (!lora.modules.has(module)) badInput(where, "factors of the model's linear layers only", `'${module}'`, "The adapter belongs to another model");
+  return out;
+}
+
+export class LanguageModel implements Student {
+  readonly model: Model;
+  readonly #engine: Engine;
+  readonly #initial: HostParameters;
+  readonly #store: ParameterStore;
+  readonly #sessions: SessionCache;
+  #training = false;
+  #disposed = false;
+
+  /** Use `openStudent`. Borrows the engine. */
+  constructor(engine: Engine, model: Model, trainable: HostParameters) {
+    this.model = model;
+    this.#engine = engine;
+    this.#initial = trainable;
+    const layout = layoutParameters(model.decoder, model.lora, model.loraConfig === undefined ? "full" : "lora");
+    this.#store = new ParameterStore(engine, layout, model.weights, trainable);
+    this.#sessions = new SessionCache(engine, { decoder: model.decoder, lora: model.lora, layout });
+  }
+
+  get engine(): EngineInfo {
+    return this.#engine.info;
+  }
+
+  get parameters(): { readonly total: number; readonly trainable: number } {
+    const base = this.model.decoder.parameters.reduce((sum, spec) => sum + spec.shape.reduce((a, b) => a * b, 1), 0);
+    const trainable = this.#store.trainableCount;
+    return { total: base + (this.model.loraConfig === undefined ? 0 : trainable), trainable };
+  }
+
+  get maxPositions(): number {
+    return this.model.decoder.maxPositionEmbeddings;
+  }
+
+  encode(row: ExampleRow, options: { readonly truncate?: boolean } = {}): EncodedRow {
+    return encodeRow(this.model.tokenizer, row, { maxPositions: this.maxPositions, truncate: options.truncate ?? false });
+  }
+
+  #encodeAll(rows: readonly ExampleRow[], truncate: boolean | undefined): EncodedRow[] {
+    return rows.map((row, i) => this.encode(row.id === undefined ? { ...row, id: String(i + 1) } : row, { truncate: truncate ?? false }));
+  }
+
+  #parts(): { readonly engine: Engine; readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number } {
+    if (this.#disposed) throw new TutelageError("disposed", "student: expected an open student, got one that was disposed");
+    return { engine: this.#engine, store: this.#store, sessions: this.#sessions, maxPositions: this.maxPositions };
+  }
+
+  async score(
+    rows: readonly ExampleRow[],
+    scores: readonly ScoreName[],
+    options: { readonly batchSize?: number; readonly truncate?: boolean; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
+  ): Promise<ScoreRow[]> {
+    return scoreRows(this.#parts(), this.#encodeAll(rows, options.truncate), scores, options);
+  }
+
+  async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
+    const { tokenizer, decoder } = this.model;
+    const tokens = await generateTokens(
+      { ...this.#parts(), numHiddenLayers: decoder.numHiddenLayers, vocabSize: decoder.vocabSize, eosTokenIds: tokenizer.eosTokenIds },
+      prompts.map((prompt) => Int32Array.from(tokenizer.encode(prompt, { addSpecialTokens: true }))),
+      options,
+    );
+    return tokens.map((generated) => ({ ...generated, completion: tokenizer.decode(generated.ids, { skipSpecialTokens: true }) }));
+  }
+
+  /** A trainer over `rows`, to be disposed by the caller; `resume` continues a saved state. One at a time. */
+  trainer(rows: readonly ExampleRow[], options: TrainOptions, resume?: TrainerState): Trainer {
+    return new Trainer(this.#parts(), this.#encodeAll(rows, options.truncate), options, resume);
+  }
+
+  async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {
+    if (this.#training) throw new TutelageError("internal", "student: expected one training at a time, got a second one");
+    this.#training = true;
+    const trainer = this.trainer(rows, options);
+    try {
+      while (trainer.step < trainer.totalSteps) yield await trainer.next();
+    } finally {
+      trainer.dispose();
+      this.#training = false;
+    }
+  }
+
+  async reset(): Promise<void> {
+    this.#store.write(this.#initial);
+  }
+
+  async snapshot(): Promise<ReadonlyMap<string, Float32Array>> {
+    return this.#store.read();
+  }
+
+  async restore(parameters: HostParameters): Promise<void> {
+    this.#store.write(parameters);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#sessions.dispose();
+    this.#store.dispose();
+  }
+}
