@@ -29,6 +29,8 @@ export interface EngineInfo {
   readonly features?: readonly string[];
   /** Why a better provider was not used; shown to the user, never swallowed. */
   readonly fallbackReason?: string;
+  /** What the start-up self-test measured, one sentence for people; absent where none was run. */
+  readonly selfTest?: string;
 }
 
 /** Where an output goes: read back, left on the device in a new tensor, or written into a given one. */
