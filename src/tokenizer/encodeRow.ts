@@ -46,7 +46,7 @@ export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: Encode
   const whole = encodeText("prompt" in row ? row.prompt + row.completion : row.text);
   const completion = whole.slice(prompt.length);
   const boundaryMismatch = prompt.some((id, i) => whole[i] !== id);
-  if (completion.length === 0 || !tokenizer.stopTokenIds.includes(completion.at(-1) as number)) completion.push(eos);
+  if (completion.length === 0 || !tokenizer.eosTokenIds.includes(completion.at(-1) as number)) completion.push(eos);
 
   const length = prompt.length + completion.length;
   const droppedTokens = Math.max(0, length - maxPositions);

@@ -34,7 +34,7 @@ export interface SpecialTokens {
   readonly eosTokenId: number | undefined;
   readonly padTokenId: number | undefined;
   /** Tokens that end generation: those of generation_config.json (else config.json), and `eosTokenId`. */
-  readonly stopTokenIds: readonly number[];
+  readonly eosTokenIds: readonly number[];
 }
 
 type Role = "bos" | "eos" | "pad";
@@ -79,7 +79,7 @@ export function findSpecialTokens(files: TokenizerFiles, tokenToId: (token: stri
     bosTokenId: find("bos"),
     eosTokenId,
     padTokenId: find("pad"),
-    stopTokenIds: [...new Set([...(eosTokenId === undefined ? [] : [eosTokenId]), ...declared])],
+    eosTokenIds: [...new Set([...(eosTokenId === undefined ? [] : [eosTokenId]), ...declared])],
   };
 }
 
