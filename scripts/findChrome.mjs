@@ -46,7 +46,7 @@ export function findChrome(env = process.env, platform = process.platform) {
 function usualPlaces(env, platform) {
   if (platform === "darwin") {
     const bundles = ["Google Chrome", "Chromium", "Microsoft Edge", "Google Chrome Canary"];
-    return ["/Applications", join(env.HOME ?? "/", "Applications")].flatMap((folder) =>
+    return [join(env.HOME ?? "/", "Applications"), "/Applications"].flatMap((folder) =>
       bundles.map((name) => join(folder, `${name}.app`, "Contents", "MacOS", name)),
     );
   }
@@ -90,9 +90,10 @@ export function findOrInstallChrome(note) {
   if (process.platform !== "linux" || !root || !existsSync("/usr/bin/apt-get")) return undefined;
   note("no Chrome, Chromium or Edge found: apt-get install chromium");
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const options = /** @type {const} */ ({ stdio: ["ignore", 2, 2] });
-  spawnSync("apt-get", ["update"], { ...options, env });
-  spawnSync("apt-get", ["install", "-y", "chromium"], { ...options, env });
+  /** @type {import("node:child_process").SpawnSyncOptions} */
+  const options = { stdio: ["ignore", 2, 2], env };
+  spawnSync("apt-get", ["update"], options);
+  spawnSync("apt-get", ["install", "-y", "chromium"], options);
   return findChrome();
 }
 

@@ -12,7 +12,7 @@ export const LAYERS = {
   nn: ["core", "onnx"],
   optim: ["core", "onnx"],
   formats: ["core"],
-  tokenizer: ["core"],
+  tokenizer: ["core", "formats"],
   tasks: ["core"],
   selection: ["core"],
   protocol: ["core"],

@@ -85,7 +85,8 @@ export function setUp(root = ROOT) {
  */
 function npm(args, cwd) {
   const own = process.env.npm_execpath;
-  const options = /** @type {const} */ ({ cwd, stdio: ["ignore", 2, 2] });
+  /** @type {import("node:child_process").SpawnSyncOptions} */
+  const options = { cwd, stdio: ["ignore", 2, 2] };
   const result =
     own !== undefined && /npm-cli\.[cm]?js$/.test(own)
       ? spawnSync(process.execPath, [own, ...args], options)

@@ -49,7 +49,7 @@ function readOptions() {
       server: { ...(port === undefined ? {} : { port }), ...(values.host === undefined ? {} : { host: values.host }) },
     };
   } catch (error) {
-    stop(`${error instanceof Error ? error.message : error}\n${HELP}`);
+    stop(`${error instanceof Error ? error.message : String(error)}\n${HELP}`);
   }
 }
 

@@ -23,8 +23,8 @@ process.stdout.on("error", (error) => {
 
 let status = 1;
 try {
-  const { main } = await loadProgram();
-  status = await main(process.argv.slice(2));
+  const program = await loadProgram();
+  status = await program.main(process.argv.slice(2));
 } catch (error) {
   note(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }

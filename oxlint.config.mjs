@@ -1,0 +1,81 @@
+/**
+ * @file The linter's rules. Layer rules come from `scripts/layers.mjs`. Kept as errors
+ * only, so that a rule is either obeyed or gone.
+ */
+import { LAYERS, OWNED_PACKAGES } from "./scripts/layers.mjs";
+
+const ALL_LAYERS = Object.keys(LAYERS);
+const UP = ["../", "../../", "../../../"];
+
+/**
+ * Rules of one layer: no import from a layer it may not use, nor of a package that another layer owns.
+ * @param {string} layer
+ * @param {string[]} allowed
+ */
+function layerRules(layer, allowed) {
+  const forbidden = ALL_LAYERS.filter((other) => other !== layer && !allowed.includes(other));
+  const message = `${layer} may import ${allowed.join(", ") || "no other layer"} (scripts/layers.mjs)`;
+  const below = forbidden.flatMap((other) => UP.map((up) => `${up}${other}/**`));
+  const patterns = Object.entries(OWNED_PACKAGES)
+    .filter(([, owners]) => !owners.includes(layer))
+    .map(([name, owners]) => ({
+      group: [name, `${name}/**`],
+      message: `only src/${owners.join(", src/")} imports ${name}`,
+    }));
+  // Types cost nothing at run time; test/unit/layers.test.ts holds them to the contract files.
+  if (below.length > 0) patterns.push({ group: below, message, ...(layer === "core" ? {} : { allowTypeImports: true }) });
+  return {
+    files: [`src/${layer}/**`],
+    rules: { "no-restricted-imports": ["error", { patterns }] },
+  };
+}
+
+export default {
+  plugins: ["typescript", "unicorn", "oxc", "import", "promise"],
+  categories: { correctness: "error", suspicious: "error" },
+  ignorePatterns: ["dist", "public", "test-results", "node_modules", "runs"],
+  rules: {
+    "import/no-cycle": "error",
+    "import/no-self-import": "error",
+    "typescript/no-explicit-any": "error",
+    "typescript/no-non-null-assertion": "error",
+    "typescript/consistent-type-imports": "error",
+    "typescript/no-floating-promises": "error",
+    "typescript/no-misused-promises": "error",
+    "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
+    "typescript/only-throw-error": "error",
+    "typescript/prefer-promise-reject-errors": "error",
+    "no-restricted-properties": ["error", { object: "Math", property: "random", message: "randomness comes from Rng (src/core/rng.ts)" }],
+    eqeqeq: "error",
+    "no-var": "error",
+    "prefer-const": "error",
+    "typescript/restrict-template-expressions": ["error", { allowNumber: true, allowBoolean: true, allowArray: true }],
+    // Off: the compiler's own checks are better (functions that end in a call of type `never`).
+    "typescript/consistent-return": "off",
+    // Off: reading a list at an index known to be inside needs an assertion under noUncheckedIndexedAccess.
+    "typescript/no-unsafe-type-assertion": "off",
+    // Off, taste: sorting or reversing one's own copy in place, `new Array(n)`, small local helpers, `onmessage`.
+    "unicorn/no-array-sort": "off",
+    "unicorn/no-array-reverse": "off",
+    "unicorn/no-new-array": "off",
+    "unicorn/consistent-function-scoping": "off",
+    "unicorn/prefer-add-event-listener": "off",
+  },
+  overrides: [
+    ...Object.entries(LAYERS).map(([layer, allowed]) => layerRules(layer, allowed)),
+    {
+      files: ["test/**/*.test.ts"],
+      plugins: ["vitest"],
+      rules: {
+        "vitest/no-focused-tests": "error",
+        "vitest/no-disabled-tests": "error",
+        "vitest/no-identical-title": "error",
+        "vitest/valid-expect": ["error", { maxArgs: 2 }],
+        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect*", "assert*", "fc.assert"] }],
+      },
+    },
+    // `any` is what the platform declares there.
+    { files: ["src/core/host.d.ts"], rules: { "typescript/no-explicit-any": "off" } },
+    { files: ["test/**", "bench/**"], rules: { "typescript/no-explicit-any": "off", "typescript/no-non-null-assertion": "off" } },
+  ],
+};

@@ -1,0 +1,43 @@
+/** @file What `npm run build` leaves: ONNX Runtime's glue and binaries as assets, once, and a page that does not carry the engine. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { ROOT } from "../../scripts/setup.mjs";
+
+const ASSETS = join(ROOT, "dist", "assets");
+const files = () => readdirSync(ASSETS);
+const textOf = (name: string) => readFileSync(join(ASSETS, name), "utf8");
+
+/** Strings that no minifier removes: of the engine's JavaScript, and of the glue that starts its threads. */
+const ENGINE = "_OrtInit";
+const GLUE = "em-pthread";
+
+test("each WebAssembly binary is emitted once and no chunk carries the glue", () => {
+  const binaries = files().filter((name) => name.endsWith(".wasm"));
+  const kinds = binaries.map((name) => name.replace(/-[\w-]{8}\.wasm$/, ""));
+  expect(new Set(kinds).size).toBe(kinds.length);
+  expect(kinds.length).toBeGreaterThan(0);
+  const glue = files().filter((name) => name.endsWith(".mjs"));
+  expect(glue.length).toBe(binaries.length);
+  for (const name of glue) expect(textOf(name), name).toContain(GLUE);
+  for (const name of files().filter((file) => file.endsWith(".js"))) expect(textOf(name), name).not.toContain(GLUE);
+});
+
+test("what the page loads before a worker starts holds no ONNX Runtime", () => {
+  const html = readFileSync(join(ROOT, "dist", "index.html"), "utf8");
+  const queue = [...html.matchAll(/assets\/([\w.-]+\.js)/g)].map((match) => match[1]!);
+  expect(queue.length).toBeGreaterThan(0);
+  const seen = new Set<string>();
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const text = textOf(name);
+    expect(text, name).not.toContain(ENGINE);
+    for (const match of text.matchAll(/(?:import|from)\s*\(?["'`]\.\/([\w.-]+\.js)["'`]/g)) queue.push(match[1]!);
+  }
+});
+
+test("every path in the page is relative, so that the build works below any path", () => {
+  const html = readFileSync(join(ROOT, "dist", "index.html"), "utf8");
+  expect(html.match(/(?:src|href)="\/[^"]*"/g)).toBeNull();
+});
