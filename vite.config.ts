@@ -23,7 +23,7 @@ export default defineConfig({
   base: "./",
   resolve: { conditions: RESOLVE_CONDITIONS },
   optimizeDeps: {
-    entries: ["index.html", "workers/*.ts", "src/**/*.ts", "src/**/*.tsx"],
+    entries: ["index.html", "workers/*.ts"],
     exclude: ["onnxruntime-web"],
   },
   server: { headers: ISOLATION_HEADERS },
