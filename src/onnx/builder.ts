@@ -7,7 +7,7 @@
 import { badInput, invariant } from "../core/errors.ts";
 import { attr } from "./attributes.ts";
 import { contentOfTensor, type IntegerContent, tensorOfContent } from "./content.ts";
-import { inferOutputs, type InferenceContext } from "./infer.ts";
+import { inferOutputs, inferWith, type InferenceContext, type OutputType } from "./infer.ts";
 import { foldNode } from "./infer/fold.ts";
 import { elementCount, formatShape } from "./shapes.ts";
 import type { Attributes, DataType, Graph, Node, Shape, Tensor, TypedArray, Value } from "./types.ts";
@@ -24,6 +24,14 @@ export interface NodeOptions {
   /** Number of outputs when names are generated (default 1). */
   readonly outputCount?: number;
   readonly name?: string;
+}
+
+export interface BuilderOptions {
+  /** The graph around this one, whose values may be captured (body of a control-flow operator). */
+  readonly outer?: GraphBuilder;
+  readonly opset?: number;
+  /** Take differently named symbolic dimensions for possibly equal: graphs read from a file. */
+  readonly loose?: boolean;
 }
 
 /** Grows a graph. Single use: `build()` may be called at any time and copies. */
@@ -45,7 +53,7 @@ export class GraphBuilder {
   #scope: string[] = [];
   #counter = 0;
 
-  constructor(name: string, options: { readonly outer?: GraphBuilder; readonly opset?: number } = {}) {
+  constructor(name: string, options: BuilderOptions = {}) {
     this.name = name;
     this.outer = options.outer;
     this.#opsets = { "": options.opset ?? options.outer?.opset ?? ONNX_OPSET };
@@ -53,12 +61,13 @@ export class GraphBuilder {
       constantOf: (value) => this.constantOf(value),
       contentOf: (value) => this.contentOf(value),
       opset: this.opset,
+      loose: options.loose ?? false,
     };
   }
 
   /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it. */
-  static from(graph: Graph): GraphBuilder {
-    const builder = new GraphBuilder(graph.name, { opset: graph.opsets[""] ?? ONNX_OPSET });
+  static from(graph: Graph, outer?: GraphBuilder): GraphBuilder {
+    const builder = new GraphBuilder(graph.name, { opset: graph.opsets[""] ?? ONNX_OPSET, ...(outer === undefined ? {} : { outer }) });
     builder.#inputs.push(...graph.inputs);
     builder.#outputs.push(...graph.outputs);
     builder.#nodes.push(...graph.nodes);
@@ -187,11 +196,20 @@ export class GraphBuilder {
     return this.addNode(node);
   }
 
-  /** Appends a ready node (from another graph, say). */
-  addNode(node: Node): Value[] {
-    const inputs = node.inputs.map((input) => (input === "" ? undefined : this.value(input)));
-    const inferred = inferOutputs(node, inputs, this.#context);
+  /**
+   * Appends a ready node (from another graph, say). `declared` tells the type of an output
+   * where inference cannot: of operators it does not know, and sizes that depend on data.
+   */
+  addNode(node: Node, declared?: (name: string) => OutputType | undefined): Value[] {
+    const inputs = node.inputs.map((input) => {
+      if (input === "") return undefined;
+      return this.find(input) ?? badInput(`${node.opType} '${node.name}'`, "inputs that are defined before the node", `'${input}'`);
+    });
+    const inferred = declared === undefined ? inferOutputs(node, inputs, this.#context) : inferWith(node, inputs, this.#context, declared);
     if (node.domain !== "") this.#opsets[node.domain] ??= 1;
+    for (const attribute of Object.values(node.attributes)) {
+      if (attribute.kind === "graph") for (const [domain, version] of Object.entries(attribute.value.opsets)) this.#opsets[domain] ??= version;
+    }
     this.#nodes.push(node);
     const outputs = node.outputs.map((output, i) => {
       const type = inferred[i];

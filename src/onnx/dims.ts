@@ -10,7 +10,9 @@ import type { Dim } from "./types.ts";
 /** Monomial (atoms joined by `*`, `""` for the constant) to its coefficient; no zero coefficients. */
 type Polynomial = ReadonlyMap<string, number>;
 
+/** Longer products are not spelled out; without a limit, repeated squaring would fill the memory. */
 const MAX_TERMS = 16;
+const MAX_TEXT = 256;
 const TOKEN = /\s*([+\-*]|[^+\-*()\s]+)/y;
 
 function monomialOf(atoms: readonly string[]): string {
@@ -90,7 +92,7 @@ export function addDims(a: Dim, b: Dim, factor = 1): Dim {
   return format(sum);
 }
 
-/** `a · b`; undefined when the product would have too many terms to be worth writing. */
+/** `a · b`; undefined when the product is too long to be worth writing. */
 export function multiplyDims(a: Dim, b: Dim): Dim | undefined {
   if (typeof a === "number" && typeof b === "number") return a * b;
   const left = polynomialOf(a);
@@ -100,7 +102,8 @@ export function multiplyDims(a: Dim, b: Dim): Dim | undefined {
   for (const [m, c] of left) {
     for (const [n, d] of right) accumulate(product, monomialOf([...m.split("*"), ...n.split("*")].filter((atom) => atom !== "")), c * d);
   }
-  return format(product);
+  const dim = format(product);
+  return typeof dim === "number" || dim.length <= MAX_TEXT ? dim : undefined;
 }
 
 /** `a / b` when it is exact for every value of the symbols and `b` is one term; otherwise undefined. */

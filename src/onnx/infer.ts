@@ -6,6 +6,7 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import { Call, type InferenceContext, type OperatorRule, type OutputType, type RuleTable } from "./infer/call.ts";
+import { isOpaque } from "./dims.ts";
 import { CONTROL } from "./infer/control.ts";
 import { ELEMENTWISE, ELEMENTWISE_CONTRIB } from "./infer/elementwise.ts";
 import { INDEXING } from "./infer/indexing.ts";
@@ -20,6 +21,9 @@ export type { InferenceContext, OutputType } from "./infer/call.ts";
 const ONNX_RULES: RuleTable = { ...ELEMENTWISE, ...SHAPE, ...INDEXING, ...LINEAR, ...REDUCE, ...NORM, ...CONTROL };
 const CONTRIB_RULES: RuleTable = { ...ELEMENTWISE_CONTRIB, ...LINEAR_CONTRIB, ...NORM_CONTRIB };
 const RULES: ReadonlyMap<string, RuleTable> = new Map([["", ONNX_RULES], ["ai.onnx", ONNX_RULES], ["com.microsoft", CONTRIB_RULES]]);
+
+/** Greater ranks only occur in files made to exhaust memory. */
+const MAX_RANK = 64;
 
 /** The inference rule of an operator, if there is one. */
 function ruleOf(node: Node): OperatorRule | undefined {
@@ -54,5 +58,35 @@ export function inferOutputs(node: Node, inputs: readonly (Value | undefined)[],
   if (inputs.length < least || inputs.length > most) {
     call.fail(least === most ? `${least} inputs` : most === Infinity ? `${least} or more inputs` : `${least} to ${most} inputs`, String(inputs.length));
   }
-  return rule.infer(call);
+  const outputs = rule.infer(call);
+  for (const { shape } of outputs) if (shape.length > MAX_RANK) call.fail(`outputs of rank ${MAX_RANK} or less`, String(shape.length));
+  return outputs;
+}
+
+/**
+ * `inferOutputs`, completed by what `declared` says of outputs: their whole type when the
+ * operator is unknown or the rank depends on data, single sizes where these are opaque.
+ */
+export function inferWith(
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  context: InferenceContext,
+  declared: (name: string) => OutputType | undefined,
+): readonly OutputType[] {
+  let inferred: readonly OutputType[];
+  try {
+    inferred = inferOutputs(node, inputs, context);
+  } catch (error) {
+    const known = node.outputs.map((name) => declared(name));
+    if (!(error instanceof TutelageError && error.code === "unsupported") || known.length === 0) throw error;
+    return known.map((type) => {
+      if (type === undefined) throw error;
+      return type;
+    });
+  }
+  return inferred.map((output, i) => {
+    const known = declared(node.outputs[i] ?? "");
+    if (known === undefined || known.shape.length !== output.shape.length) return output;
+    return { type: output.type, shape: output.shape.map((dim, axis) => (isOpaque(dim) ? (known.shape[axis] ?? dim) : dim)) };
+  });
 }

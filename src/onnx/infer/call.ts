@@ -42,6 +42,9 @@ export const NUMERIC: readonly DataType[] = [...WIDE, "uint8", "int8"];
 export const ALL: readonly DataType[] = [...NUMERIC, "bool"];
 export const INDICES: readonly DataType[] = ["int32", "int64"];
 
+/** A rank that a file only claims may not make us allocate. */
+const MAX_OPAQUE_RANK = 64;
+
 /** One operator application under inference. */
 export class Call {
   readonly node: Node;
@@ -189,7 +192,8 @@ export class Call {
   }
 
   opaqueShape(rank: number, output = 0): Dim[] {
-    return Array.from({ length: rank }, (_, axis) => this.opaque(axis, output));
+    if (rank > MAX_OPAQUE_RANK) this.fail(`a rank of at most ${MAX_OPAQUE_RANK}`, String(rank));
+    return Array.from({ length: Math.max(0, rank) }, (_, axis) => this.opaque(axis, output));
   }
 
   /** The common size of two dimensions that must be equal. */

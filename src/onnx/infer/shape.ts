@@ -2,7 +2,7 @@
 import { addDims, divideDims, multiplyDims, productOfDims } from "../dims.ts";
 import { formatShape } from "../shapes.ts";
 import type { Dim, Shape } from "../types.ts";
-import { type Call, INDICES, type OutputType, type RuleTable } from "./call.ts";
+import { ALL, type Call, INDICES, NUMERIC, type OutputType, type RuleTable, WIDE } from "./call.ts";
 
 /** The numbers of a list, or undefined when one is a symbol. */
 function numbersOf(values: readonly Dim[] | undefined): readonly number[] | undefined {
@@ -117,18 +117,17 @@ function inferExpand(call: Call): OutputType[] {
 }
 
 function inferConcat(call: Call): OutputType[] {
-  const parts = call.sameTyped(["float32", "float64", "float16", "int32", "int64", "uint8", "int8", "bool"]);
+  const parts = call.sameTyped(ALL);
   const [first] = parts;
   if (first === undefined) return call.fail("an input", "none");
   const rank = call.rank(first, 1);
   const axis = call.axis(call.int("axis"), rank);
   const shape: Dim[] = [...first.shape];
   for (const part of parts.slice(1)) {
-    const shapes = parts.map((value) => formatShape(value.shape)).join(", ");
-    if (part.shape.length !== rank) call.fail("inputs of one rank", shapes);
+    if (part.shape.length !== rank) call.fail("inputs of one rank", `${formatShape(first.shape)} and ${formatShape(part.shape)}`);
     part.shape.forEach((dim, i) => {
       const own = shape[i] ?? 0;
-      shape[i] = i === axis ? addDims(own, dim) : call.equalDims(own, dim, `equal sizes except at axis ${axis} in ${shapes}`);
+      shape[i] = i === axis ? addDims(own, dim) : call.equalDims(own, dim, `equal sizes except at axis ${axis}`);
     });
   }
   return [{ type: first.type, shape }];
@@ -205,8 +204,8 @@ export function shapeRange(call: Call, shape: Shape): Shape {
 }
 
 function inferOneHot(call: Call): OutputType[] {
-  const indices = call.input(0, ["float32", "float64", "float16", "int32", "int64", "uint8", "int8"]);
-  const depth = call.input(1, ["float32", "float64", "float16", "int32", "int64", "uint8", "int8"]);
+  const indices = call.input(0, NUMERIC);
+  const depth = call.input(1, NUMERIC);
   call.rank(depth, 0, 1);
   const values = call.input(2);
   call.rank(values, 1, 1);
@@ -248,7 +247,7 @@ export const SHAPE: RuleTable = {
     inputs: [2, 2],
     since: 11,
     infer: (call) => {
-      const x = call.input(0, ["float32", "float64", "float16", "int32", "int64"]);
+      const x = call.input(0, WIDE);
       call.rank(call.input(1, INDICES), 0, 1);
       const axis = call.numbers(1)?.[0];
       if (axis !== undefined) call.axis(axis, x.shape.length);
