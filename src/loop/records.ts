@@ -22,6 +22,8 @@ export interface PoolItem {
   /** Mean loss in nats of the student's own answer / of the worked answer. */
   readonly ownLoss?: number;
   readonly trueLoss?: number;
+  /** What the strategy picks by; absent for strategies that need none. */
+  readonly score?: number;
 }
 
 /** One synthetic pair with where it came from and what became of it. */

@@ -1,0 +1,137 @@
+/**
+ * @file The closed loop, Algorithm 1 of arXiv 2512.00884: score, select, teach,
+ * verify, train, evaluate, round after round, as a generator of records. It reads
+ * top to bottom; the phases are in `phases/`, opening and resuming in `openRun.ts`.
+ * Not here: scheduling of several loops (`service.ts`), storage, the page.
+ *
+ * Laws: pausing is not pulling; a signal aborts in any phase; all randomness is
+ * forked by name from the run's seed, so neither timing nor a resume changes a
+ * result; what a yielded record says is stored already, except steps and progress,
+ * which a resumed run computes again.
+ */
+import { invariant, throwIfAborted } from "../core/errors.ts";
+import type { Student } from "../student/types.ts";
+import type { Task } from "../tasks/types.ts";
+import type { Teacher } from "../teacher/types.ts";
+import type { ExperimentConfig } from "./config.ts";
+import { openRun } from "./openRun.ts";
+import { evaluate } from "./phases/evaluate.ts";
+import { scorePool } from "./phases/scorePool.ts";
+import { selectSeeds } from "./phases/select.ts";
+import { teach } from "./phases/teach.ts";
+import { meanLossOf, train } from "./phases/train.ts";
+import { verify } from "./phases/verify.ts";
+import type { Evaluation, LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
+import type { RunStore } from "./runStore.ts";
+import type { RunState } from "./runState.ts";
+import { NO_USAGE, addUsage } from "./usage.ts";
+
+/** What a loop runs on. Borrows everything; disposes nothing. */
+export interface ClosedLoopDeps {
+  readonly student: Student;
+  /** For people; the config's `student` by default. */
+  readonly studentName?: string | undefined;
+  readonly task: Task;
+  readonly teacher: Teacher;
+  readonly store: RunStore;
+  readonly signal?: AbortSignal | undefined;
+  /** Clock in milliseconds, `Date.now` by default. */
+  readonly now?: (() => number) | undefined;
+  /** Go on with the run that the store holds, instead of starting one. */
+  readonly resume?: boolean | undefined;
+  /** Generate and score the whole pool each round for display, whatever the strategy needs. Changes no pick, pair or weight. */
+  readonly showPool?: boolean | undefined;
+  /** Teacher items in flight at once, 4 by default. Never changes what they say. */
+  readonly teacherConcurrency?: number | undefined;
+  /** Written into the manifest of a new run. */
+  readonly race?: { readonly id: string; readonly lane: number } | undefined;
+}
+
+/**
+ * Runs an experiment and yields what happens. A resumed run yields every record of
+ * the rounds from the first unfinished one on, as the uninterrupted run would,
+ * except progress, and durations and speeds, which depend on the clock.
+ *
+ * @throws TutelageError aborted (signal), bad-input (config and data do not fit the
+ * student, or the store holds another run), non-finite, device-lost, quota.
+ */
+export async function* closedLoop(config: ExperimentConfig, deps: ClosedLoopDeps): AsyncGenerator<LoopRecord, void, void> {
+  try {
+    const run = await openRun(config, deps);
+    const firstRound = run.summaries.length;
+    yield {
+      type: "run",
+      runId: deps.store.runId,
+      config,
+      engine: deps.student.engine,
+      student: { name: deps.studentName ?? config.student, parameters: deps.student.parameters.total, trainable: deps.student.parameters.trainable },
+      resumedAtRound: firstRound,
+    };
+    yield* changedEngine(run);
+
+    for (let round = firstRound; round <= config.rounds; round++) {
+      const startedMs = run.now();
+      // Round 0 is the untouched student.
+      if (round === 0) {
+        const evaluation = yield* evaluate(run, round);
+        yield* finishRound(run, { round, evaluation, startedMs, examples: [], poolAccuracy: null, meanLoss: null, steps: 0 });
+        continue;
+      }
+      const pool = yield* scorePool(run, round);
+      const picks = yield* selectSeeds(run, round, pool);
+      const taught = yield* teach(run, round, picks);
+      const examples = yield* verify(run, round, taught);
+      const steps = yield* train(run, round);
+      const evaluation = yield* evaluate(run, round);
+
+      const answered = pool?.filter((item) => item.correct !== undefined) ?? [];
+      const poolAccuracy = answered.length === 0 ? null : answered.filter((item) => item.correct).length / answered.length;
+      yield* finishRound(run, { round, evaluation, startedMs, examples, poolAccuracy, meanLoss: meanLossOf(steps), steps: steps.length });
+    }
+    yield { type: "done", rounds: config.rounds };
+  } catch (error) {
+    throwIfAborted(deps.signal, "closed loop");
+    throw error;
+  }
+}
+
+interface FinishedRound {
+  readonly round: number;
+  readonly evaluation: Evaluation;
+  readonly startedMs: number;
+  readonly examples: readonly SyntheticExample[];
+  readonly poolAccuracy: number | null;
+  readonly meanLoss: number | null;
+  readonly steps: number;
+}
+
+/** Stores and yields the round's summary. */
+async function* finishRound(run: RunState, finished: FinishedRound): AsyncGenerator<LoopRecord, void, void> {
+  const { round, evaluation, examples, poolAccuracy, meanLoss, steps } = finished;
+  invariant(run.summaries.length === round, `round ${round} ends after ${run.summaries.length} rounds`);
+  const accepted = examples.filter((example) => example.accepted).length;
+  const summary: RoundSummary = {
+    round,
+    examples: run.examples.filter((example) => example.accepted).length,
+    accepted,
+    rejected: examples.length - accepted,
+    teacher: examples.reduce((sum, example) => addUsage(sum, example.usage), NO_USAGE),
+    evaluation,
+    meanLoss,
+    steps,
+    poolAccuracy,
+    durationMs: run.now() - finished.startedMs,
+  };
+  await run.store.append({ type: "round", summary });
+  run.summaries.push(summary);
+  yield { type: "round", summary };
+}
+
+/** Says when a run goes on with another engine than it began with: its numbers then agree to rounding only. */
+async function* changedEngine(run: RunState): AsyncGenerator<LoopRecord, void, void> {
+  const before = run.stored?.manifest.engine;
+  const after = run.student.engine;
+  if (before === undefined || (before.ep === after.ep && before.version === after.version && before.adapter === after.adapter)) return;
+  const name = (engine: typeof after): string => [engine.ep, engine.version, engine.adapter].filter((part) => part !== undefined).join(", ");
+  yield { type: "warning", code: "engine-changed", message: `the run began on ${name(before)} and goes on on ${name(after)}` };
+}

@@ -1,0 +1,35 @@
+/** @file The experiment that runs when nothing is set. Each number is ours unless the paper is named; a file or option replaces any of them. */
+import type { ExperimentConfig } from "./config.ts";
+
+/** Built-in student, built-in task, built-in teacher: no key, no download, no network. */
+export const DEFAULT_EXPERIMENT: ExperimentConfig = {
+  schemaVersion: 1,
+  name: "default",
+  seed: 1,
+  student: "builtin",
+  task: { name: "word-problems", pool: 120, validation: 120, test: 120, evaluateOn: "test" },
+  strategy: { name: "own-loss", picker: { kind: "argmax" } },
+  teacher: { name: "solver", errorRate: 0, operations: ["simplify", "complicate", "vary"] },
+  verification: "answer",
+  rounds: 4,
+  querySize: 30,
+  perSeed: 2,
+  restart: true,
+  accumulate: true,
+  replay: 0.5,
+  training: {
+    method: { method: "full" },
+    epochs: 4,
+    batchSize: 16,
+    gradAccum: 1,
+    learningRate: 3e-4,
+    scheduler: "linear",
+    warmupSteps: 5,
+    weightDecay: 0,
+    maxGradNorm: 1,
+  },
+  generation: { maxNewTokens: 96, batchSize: 32 },
+};
+
+/** LoRA settings where only the method is named (PEFT's alpha = 2 r habit). */
+export const DEFAULT_LORA = { r: 8, loraAlpha: 16, targetModules: "all-linear" } as const;

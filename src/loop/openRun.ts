@@ -1,0 +1,105 @@
+/**
+ * @file Opens a run: checks that config, task, student and store fit together,
+ * derives the splits, and for a resumed run brings the student to where it stood.
+ */
+import { badInput } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
+import { createStrategy } from "../selection/registry.ts";
+import type { ExperimentConfig } from "./config.ts";
+import type { ClosedLoopDeps } from "./closedLoop.ts";
+import { firstDifference } from "./firstDifference.ts";
+import { rowOf } from "./runState.ts";
+import type { RunState } from "./runState.ts";
+import { RUN_SCHEMA_VERSION } from "./runStore.ts";
+import type { Checkpoint, StoredRun } from "./runStore.ts";
+import { VERSION } from "./version.ts";
+
+/** The state a loop starts from. Writes the manifest of a new run; leaves the student at its base weights or at the stored checkpoint. */
+export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): Promise<RunState> {
+  const { student, task, store } = deps;
+  const now = deps.now ?? Date.now;
+  const rng = new Rng(config.seed);
+  const splits = task.splits({ pool: config.task.pool, validation: config.task.validation, test: config.task.test }, rng.fork("splits"));
+  const strategy = createStrategy(config.strategy.name, config.strategy.picker);
+  const showPool = deps.showPool ?? false;
+  const everyQuestion = [...splits.pool, ...splits.validation, ...splits.test];
+
+  const stored = await store.load();
+  if (deps.resume === true) {
+    if (stored === undefined) badInput(`run ${store.runId}`, "a stored run to resume", "none", "Start it without resume");
+    checkSameConfig(store.runId, stored.manifest.config, config);
+  } else {
+    if (stored !== undefined) badInput(`run ${store.runId}`, "a place without a run", `a run with ${stored.rounds.length} finished rounds`, "Resume it, delete it, or choose another place");
+  }
+  const state: RunState = {
+    config,
+    strategy,
+    student,
+    task,
+    teacher: deps.teacher,
+    store,
+    signal: deps.signal,
+    now,
+    showPool,
+    teacherConcurrency: deps.teacherConcurrency ?? 4,
+    rng,
+    splits,
+    reserved: new Set(everyQuestion.map((question) => task.canonical(question.question))),
+    stored,
+    trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
+    examples: stored === undefined ? [] : stored.examples.filter((example) => example.round < stored.rounds.length),
+    summaries: stored === undefined ? [] : [...stored.rounds],
+  };
+  checkRowsFit(state);
+
+  if (stored === undefined) {
+    await store.create({
+      schemaVersion: RUN_SCHEMA_VERSION,
+      runId: store.runId,
+      createdAt: new Date(now()).toISOString(),
+      version: VERSION,
+      config,
+      engine: student.engine,
+      student: { name: deps.studentName ?? config.student, parameters: student.parameters.total, trainable: student.parameters.trainable },
+      ...(deps.race === undefined ? {} : { race: deps.race }),
+    });
+  }
+  await student.reset();
+  if (stored?.checkpoint !== undefined) await student.restore(stored.checkpoint.parameters);
+  return state;
+}
+
+/** The checkpoint of the first unfinished round, if the crash came after its training. */
+function trainedAhead(stored: StoredRun): Checkpoint | undefined {
+  const nextRound = stored.rounds.length;
+  const checkpointRound = stored.checkpoint?.round ?? 0;
+  // Round 0 trains nothing and has no checkpoint.
+  if (checkpointRound !== Math.max(nextRound - 1, 0) && checkpointRound !== nextRound) {
+    badInput(`run ${stored.manifest.runId}`, `the checkpoint of round ${nextRound - 1} or ${nextRound}`, `that of round ${checkpointRound}`, "The stored run is damaged; start a new one");
+  }
+  return nextRound > 0 && checkpointRound === nextRound ? stored.checkpoint : undefined;
+}
+
+/** A resumed run has the settings it began with. */
+function checkSameConfig(runId: string, before: ExperimentConfig, now: ExperimentConfig): void {
+  const difference = firstDifference(before, now);
+  if (difference === undefined) return;
+  badInput(`run ${runId}, ${difference.path}`, `${difference.a} as the run began`, difference.b, "Resume with the run's own settings, or start a new run");
+}
+
+/** Every prompt leaves room for the longest answer, and every seed that may be trained on or scored fits the context: said before the first round, not in its middle. */
+function checkRowsFit(run: RunState): void {
+  const { config, student, task, splits } = run;
+  const { maxNewTokens } = config.generation;
+  for (const question of [...splits.pool, ...splits[config.task.evaluateOn]]) {
+    const prompt = student.encode({ id: question.id, prompt: task.prompt(question.question), completion: "" });
+    const needed = prompt.ids.length + maxNewTokens;
+    if (needed > student.maxPositions) {
+      badInput(`question ${question.id}`, `prompt and generation.maxNewTokens within the student's ${student.maxPositions} positions`, `${prompt.ids.length} + ${maxNewTokens}`, "Lower generation.maxNewTokens or take a student with a longer context");
+    }
+  }
+  const input = run.strategy.input;
+  if (run.showPool || config.replay > 0 || (input.kind === "score" && input.answer === "true")) {
+    for (const seed of splits.pool) student.encode(rowOf(task, seed));
+  }
+}

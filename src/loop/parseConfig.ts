@@ -1,0 +1,170 @@
+/**
+ * @file From unknown JSON (a file, the page, a link) to an `ExperimentConfig`:
+ * missing fields get their defaults, everything else is checked and named when
+ * wrong. Unknown keys are errors: a misspelt setting must not silently do nothing.
+ */
+import * as v from "valibot";
+import { BadInputError, badInput } from "../core/errors.ts";
+import { strategyNames } from "../selection/registry.ts";
+import { OPERATIONS } from "../teacher/types.ts";
+import type { ExperimentConfig } from "./config.ts";
+import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
+
+/** Problems told at once; more would hide the first. */
+const MAX_PROBLEMS = 5;
+/** `Rng` takes 32-bit seeds; a larger one would silently be another's twin. */
+const MAX_SEED = 0x7fffffff;
+
+// The message of every check is what it expects; `parseExperimentConfig` adds where and what it got.
+
+function group<T extends v.ObjectEntries>(entries: T) {
+  const keys = Object.keys(entries).join(", ");
+  return v.strictObject(entries, (issue) => (issue.expected === "never" ? `one of the keys ${keys}` : `an object with keys among ${keys}`));
+}
+
+function whole(low: number, high: number) {
+  const expected = `a whole number from ${low} to ${high}`;
+  return v.pipe(v.number(expected), v.integer(expected), v.minValue(low, expected), v.maxValue(high, expected));
+}
+
+function real(low: number, high: number, options: { readonly above?: boolean } = {}) {
+  const expected = options.above === true ? `a number over ${low}, at most ${high}` : `a number from ${low} to ${high}`;
+  return v.pipe(
+    v.number(expected),
+    v.finite(expected),
+    v.check((x) => x <= high && (options.above === true ? x > low : x >= low), expected),
+  );
+}
+
+function choice<const T extends readonly string[]>(names: T) {
+  return v.picklist(names, `one of ${names.map((name) => `"${name}"`).join(", ")}`);
+}
+
+const text = v.pipe(v.string("a text"), v.minLength(1, "a text of at least 1 character"), v.maxLength(1000, "a text of at most 1000 characters"));
+const flag = v.boolean("true or false");
+
+const D = DEFAULT_EXPERIMENT;
+
+const TARGETS = '"all-linear" or a list of at least one module name';
+
+const picker = v.variant(
+  "kind",
+  [
+    group({ kind: v.literal("argmax") }),
+    group({ kind: v.literal("softmax"), temperature: v.optional(real(0, 1000), 1) }),
+    group({ kind: v.literal("uniform") }),
+  ],
+  'a picker with kind "argmax", "softmax" or "uniform"',
+);
+
+const method = v.variant(
+  "method",
+  [
+    group({ method: v.literal("full") }),
+    group({
+      method: v.literal("lora"),
+      r: v.optional(whole(1, 4096), DEFAULT_LORA.r),
+      loraAlpha: v.optional(real(0, 1e6, { above: true }), DEFAULT_LORA.loraAlpha),
+      targetModules: v.optional(
+        v.union([v.literal("all-linear"), v.pipe(v.array(text), v.minLength(1, TARGETS))], TARGETS),
+        DEFAULT_LORA.targetModules,
+      ),
+    }),
+  ],
+  'a method with method "full" or "lora"',
+);
+
+const schema = group({
+  schemaVersion: v.optional(v.literal(1, "1, the version this build reads"), 1),
+  name: v.optional(text, D.name),
+  seed: v.optional(whole(0, MAX_SEED), D.seed),
+  student: v.optional(text, D.student),
+  task: v.optional(
+    group({
+      name: v.optional(text, D.task.name),
+      pool: v.optional(whole(1, 1_000_000), D.task.pool),
+      validation: v.optional(whole(0, 1_000_000), D.task.validation),
+      test: v.optional(whole(0, 1_000_000), D.task.test),
+      evaluateOn: v.optional(choice(["validation", "test"]), D.task.evaluateOn),
+    }),
+    {},
+  ),
+  strategy: v.optional(group({ name: v.optional(choice(strategyNames), D.strategy.name), picker: v.optional(picker, D.strategy.picker) }), {}),
+  teacher: v.optional(
+    group({
+      name: v.optional(choice(["solver"]), D.teacher.name),
+      errorRate: v.optional(real(0, 1), D.teacher.errorRate),
+      operations: v.optional(
+        v.pipe(
+          v.array(choice(OPERATIONS), "a list of operations"),
+          v.minLength(1, "at least one operation"),
+          v.check((names) => new Set(names).size === names.length, "each operation once"),
+        ),
+        [...D.teacher.operations],
+      ),
+    }),
+    {},
+  ),
+  verification: v.optional(choice(["off", "answer"]), D.verification),
+  rounds: v.optional(whole(0, 1000), D.rounds),
+  querySize: v.optional(whole(1, 1_000_000), D.querySize),
+  perSeed: v.optional(whole(1, 1000), D.perSeed),
+  restart: v.optional(flag, D.restart),
+  accumulate: v.optional(flag, D.accumulate),
+  replay: v.optional(real(0, 100), D.replay),
+  training: v.optional(
+    group({
+      method: v.optional(method, D.training.method as v.InferInput<typeof method>),
+      epochs: v.optional(real(0, 10_000, { above: true }), D.training.epochs),
+      batchSize: v.optional(whole(1, 4096), D.training.batchSize),
+      gradAccum: v.optional(whole(1, 4096), D.training.gradAccum),
+      learningRate: v.optional(real(0, 10, { above: true }), D.training.learningRate),
+      scheduler: v.optional(choice(["constant", "constant_with_warmup", "linear", "cosine"]), D.training.scheduler),
+      warmupSteps: v.optional(whole(0, 1_000_000), D.training.warmupSteps),
+      weightDecay: v.optional(real(0, 100), D.training.weightDecay),
+      maxGradNorm: v.optional(real(0, 1e6), D.training.maxGradNorm),
+    }),
+    {},
+  ),
+  generation: v.optional(
+    group({
+      maxNewTokens: v.optional(whole(1, 100_000), D.generation.maxNewTokens),
+      batchSize: v.optional(whole(1, 4096), D.generation.batchSize),
+    }),
+    {},
+  ),
+});
+
+/**
+ * The experiment that `value` describes, complete.
+ * @throws BadInputError naming every wrong field (five at most) with what was expected and got.
+ */
+export function parseExperimentConfig(value: unknown, where = "experiment"): ExperimentConfig {
+  refuseLists(where, value);
+  const parsed = v.safeParse(schema, value);
+  if (!parsed.success) {
+    const problems = [...new Set(parsed.issues.map((issue) => problemOf(where, issue)))];
+    const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : "";
+    throw new BadInputError(problems.slice(0, MAX_PROBLEMS).join("; ") + more, { details: { fields: parsed.issues.map((issue) => v.getDotPath(issue) ?? "") } });
+  }
+  const config: ExperimentConfig = parsed.output;
+  if (config.querySize > config.task.pool) {
+    badInput(`${where}.querySize`, `at most task.pool = ${config.task.pool}`, String(config.querySize), "Picks of a round are distinct: enlarge the pool or lower the query size");
+  }
+  const { evaluateOn } = config.task;
+  if (config.task[evaluateOn] === 0) badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
+  return config;
+}
+
+/** valibot takes an empty list for an object without keys. */
+function refuseLists(where: string, value: unknown): void {
+  if (Array.isArray(value)) badInput(where, "an object", "a list");
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, entry] of Object.entries(value)) if (Array.isArray(entry)) badInput(`${where}.${key}`, "an object or a single value", "a list");
+}
+
+function problemOf(where: string, issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue);
+  const got = issue.received === "undefined" ? "nothing" : issue.received;
+  return `${path === null ? where : `${where}.${path}`}: expected ${issue.message}, got ${got}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * @file Phase "score": the student answers and is scored on the seeds, as far as
+ * the strategy needs it or the pool is to be shown. Acquisition is the mean loss of
+ * (question, own greedy answer) or of (question, worked answer); an empty own
+ * answer has EOS as its only scored token.
+ */
+import { invariant } from "../../core/errors.ts";
+import type { PromptCompletion, ScoreName, ScoreRow } from "../../student/types.ts";
+import type { LoopRecord, PoolItem } from "../records.ts";
+import { phaseRecord, rowOf } from "../runState.ts";
+import type { RunState } from "../runState.ts";
+import { generateInBatches, scoreInBatches } from "./batches.ts";
+
+/** The pool as the student sees it, in the order of the seeds; undefined when nothing was looked at. A stored pool is used as it is. */
+export async function* scorePool(run: RunState, round: number): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
+  const { input } = run.strategy;
+  // A student that has trained ahead can no longer show this round's pool; what the strategy needed of it is stored.
+  const ahead = run.trainedAhead?.round === round;
+  const show = run.showPool && !ahead;
+  const needed = input.kind === "score" && !ahead ? input : undefined;
+  const own = show || needed?.answer === "own";
+  const seeds = run.splits.pool;
+  const ownNames = scoresFor(show, needed?.answer === "own" ? needed.score : undefined);
+  const trueNames = scoresFor(show, needed?.answer === "true" ? needed.score : undefined);
+  const total = seeds.length * ((own ? 1 : 0) + (ownNames.length > 0 ? 1 : 0) + (trueNames.length > 0 ? 1 : 0));
+  let done = 0;
+  yield phaseRecord(round, "score", "start", 0, total);
+  const stored = run.stored?.pools.find((pool) => pool.round === round);
+  if (stored !== undefined || total === 0) {
+    if (stored !== undefined) yield { type: "pool", round, items: stored.items };
+    yield phaseRecord(round, "score", "end", total, total);
+    return stored?.items;
+  }
+
+  const answers = own ? yield* counted(generateInBatches(run, seeds.map((seed) => run.task.prompt(seed.question)))) : undefined;
+  const ownScores = ownNames.length > 0 && answers !== undefined ? yield* scored(answers.map((answer, i) => ownRow(i, answer.completion)), ownNames) : undefined;
+  const trueScores = trueNames.length > 0 ? yield* scored(seeds.map((seed) => rowOf(run.task, seed)), trueNames) : undefined;
+
+  const items = seeds.map((seed, i): PoolItem => {
+    const answer = answers?.[i]?.completion;
+    const score = needed === undefined ? undefined : (needed.answer === "own" ? ownScores : trueScores)?.[i]?.[needed.score];
+    return {
+      id: seed.id,
+      question: seed.question,
+      answer: seed.answer,
+      level: seed.level,
+      ...(answer === undefined ? {} : { ownAnswer: answer, correct: run.task.check(seed, answer).correct }),
+      ...defined("ownLoss", ownScores?.[i]?.loss),
+      ...defined("trueLoss", trueScores?.[i]?.loss),
+      ...defined("score", score),
+    };
+  });
+  await run.store.append({ type: "pool", round, items });
+  yield { type: "pool", round, items };
+  yield phaseRecord(round, "score", "end", total, total);
+  return items;
+
+  function ownRow(index: number, completion: string): PromptCompletion {
+    const seed = seeds[index];
+    invariant(seed !== undefined, "one own answer per seed");
+    return { id: seed.id, prompt: run.task.prompt(seed.question), completion };
+  }
+
+  function scored(rows: readonly PromptCompletion[], names: readonly ScoreName[]): AsyncGenerator<LoopRecord, readonly ScoreRow[], void> {
+    return counted(scoreInBatches(run, rows, names));
+  }
+
+  /** Turns counts of one part into progress of the phase. */
+  async function* counted<R>(work: AsyncGenerator<number, readonly R[], void>): AsyncGenerator<LoopRecord, readonly R[], void> {
+    const before = done;
+    for (;;) {
+      const next = await work.next();
+      if (next.done === true) return next.value;
+      done = before + next.value;
+      yield phaseRecord(round, "score", "progress", done, total);
+    }
+  }
+}
+
+function scoresFor(show: boolean, needed: ScoreName | undefined): readonly ScoreName[] {
+  return [...new Set<ScoreName>([...(show ? (["loss"] as const) : []), ...(needed === undefined ? [] : [needed])])];
+}
+
+function defined<K extends "ownLoss" | "trueLoss" | "score">(key: K, value: number | undefined): { readonly [P in K]?: number } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: number });
+}

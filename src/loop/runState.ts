@@ -1,0 +1,53 @@
+/**
+ * @file All state of a running loop in one place: what it was given, what is
+ * derived from the seed, what has happened so far. Phases read it; only
+ * `closedLoop` and the phase that owns a field change it.
+ */
+import type { Rng } from "../core/rng.ts";
+import type { QueryStrategy } from "../selection/types.ts";
+import type { PromptCompletion, Student } from "../student/types.ts";
+import type { Question, Splits, Task } from "../tasks/types.ts";
+import type { Teacher } from "../teacher/types.ts";
+import type { ExperimentConfig } from "./config.ts";
+import type { LoopRecord, Phase, RoundSummary, SyntheticExample } from "./records.ts";
+import type { Checkpoint, RunStore, StoredRun } from "./runStore.ts";
+
+export interface RunState {
+  readonly config: ExperimentConfig;
+  readonly strategy: QueryStrategy;
+  readonly student: Student;
+  readonly task: Task;
+  readonly teacher: Teacher;
+  readonly store: RunStore;
+  readonly signal: AbortSignal | undefined;
+  readonly now: () => number;
+  readonly showPool: boolean;
+  readonly teacherConcurrency: number;
+  /** Root of the run's randomness: every draw forks it by round, phase and item. */
+  readonly rng: Rng;
+  readonly splits: Splits;
+  /** Canonical forms no synthetic question may have: pool, validation and test. */
+  readonly reserved: ReadonlySet<string>;
+  /** What an earlier session left, undefined for a new run. */
+  readonly stored: StoredRun | undefined;
+  /** Set when the stored checkpoint is that of the round to be resumed: trained, not yet evaluated. */
+  readonly trainedAhead: Checkpoint | undefined;
+  /** Verified examples of finished verify phases, accepted or not, in order. */
+  readonly examples: SyntheticExample[];
+  readonly summaries: RoundSummary[];
+}
+
+/** The stream for one phase of one round. */
+export function phaseRng(run: RunState, round: number, phase: string): Rng {
+  return run.rng.fork(`round ${round}`).fork(phase);
+}
+
+/** A phase record. */
+export function phaseRecord(round: number, phase: Phase, state: "start" | "progress" | "end", done: number, total: number): LoopRecord {
+  return { type: "phase", round, phase, state, done, total };
+}
+
+/** The row a question and an answer text make for the student. */
+export function rowOf(task: Task, question: Pick<Question, "id" | "question" | "answer">): PromptCompletion {
+  return { id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) };
+}

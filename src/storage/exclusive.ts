@@ -1,0 +1,51 @@
+/**
+ * @file One holder per name: within this realm by a set, across tabs and workers of
+ * an origin by Web Locks, which a crashed worker gives back by itself. Where Web
+ * Locks are missing (insecure contexts, Node 20) only the realm is covered.
+ */
+import { badInput } from "../core/errors.ts";
+
+/** A worker that was just ended gives its locks back a moment later. */
+const WAIT_MS = 3000;
+
+const held = new Set<string>();
+
+/** Takes `name` and returns the function that gives it back (idempotent). @throws bad-input when it is held by someone else. */
+export async function holdExclusively(name: string): Promise<() => void> {
+  if (held.has(name)) refuse(name, "this page");
+  held.add(name);
+  let releaseLock = (): void => undefined;
+  try {
+    // `navigator` is missing in Node 20, `locks` outside secure contexts.
+    const locks = (globalThis as { readonly navigator?: { readonly locks?: LockManager } }).navigator?.locks;
+    if (locks !== undefined) releaseLock = await takeLock(locks, name);
+  } catch (error) {
+    held.delete(name);
+    throw error;
+  }
+  let released = false;
+  return () => {
+    if (released) return;
+    released = true;
+    held.delete(name);
+    releaseLock();
+  };
+}
+
+async function takeLock(locks: LockManager, name: string): Promise<() => void> {
+  return new Promise((resolve, reject) => {
+    const untilReleased = (): Promise<void> => new Promise((release) => resolve(() => release()));
+    locks.request(name, { signal: AbortSignal.timeout(WAIT_MS) }, untilReleased).catch((error: unknown) => {
+      if (!(error instanceof DOMException) || error.name !== "TimeoutError") return reject(error as Error);
+      try {
+        refuse(name, "another tab or worker");
+      } catch (refusal) {
+        reject(refusal as Error);
+      }
+    });
+  });
+}
+
+function refuse(name: string, holder: string): never {
+  badInput(name, "nobody else holding it", `held by ${holder}`, "Stop it there first");
+}

@@ -1,0 +1,73 @@
+/** @file Runs kept in memory: for tests, and for pages without IndexedDB. Lost with the process. Values are copied in and out, as a real store would. */
+import { badInput } from "../core/errors.ts";
+import type { Checkpoint, RunEntry, RunHeader, RunLibrary, RunManifest, RunStore, StoredRun } from "../loop/runStore.ts";
+import { byAge, headerOf, storedRunOf } from "./storedRun.ts";
+
+interface MemoryRun {
+  manifest: RunManifest | undefined;
+  readonly entries: RunEntry[];
+  checkpoint: Checkpoint | undefined;
+}
+
+/** A library in memory. */
+export class MemoryLibrary implements RunLibrary {
+  readonly #runs = new Map<string, MemoryRun>();
+  readonly #held = new Set<string>();
+
+  list(): Promise<RunHeader[]> {
+    const headers: RunHeader[] = [];
+    for (const { manifest, entries } of this.#runs.values()) {
+      if (manifest === undefined) continue;
+      const rounds = entries.filter((entry) => entry.type === "round");
+      headers.push(headerOf(manifest, rounds.length - 1, rounds.at(-1)?.summary.evaluation.accuracy ?? null));
+    }
+    return Promise.resolve(structuredClone(headers.sort(byAge)));
+  }
+
+  async open(runId: string): Promise<RunStore> {
+    if (this.#held.has(runId)) badInput(`run ${runId}`, "a run nobody holds", "one that is open", "Close it first");
+    this.#held.add(runId);
+    const run = this.#runs.get(runId) ?? { manifest: undefined, entries: [], checkpoint: undefined };
+    this.#runs.set(runId, run);
+    return new MemoryStore(runId, run, () => this.#held.delete(runId));
+  }
+
+  async delete(runId: string): Promise<void> {
+    if (this.#held.has(runId)) badInput(`run ${runId}`, "a run nobody holds", "one that is open", "Stop it first");
+    this.#runs.delete(runId);
+  }
+}
+
+class MemoryStore implements RunStore {
+  readonly runId: string;
+  readonly #run: MemoryRun;
+  readonly #release: () => void;
+
+  constructor(runId: string, run: MemoryRun, release: () => void) {
+    this.runId = runId;
+    this.#run = run;
+    this.#release = release;
+  }
+
+  async create(manifest: RunManifest): Promise<void> {
+    if (this.#run.manifest !== undefined) badInput(`run ${this.runId}`, "a new run", "one that exists");
+    this.#run.manifest = structuredClone(manifest);
+  }
+
+  async load(): Promise<StoredRun | undefined> {
+    const { manifest, entries, checkpoint } = this.#run;
+    return manifest === undefined ? undefined : structuredClone(storedRunOf(manifest, entries, checkpoint));
+  }
+
+  async append(entry: RunEntry): Promise<void> {
+    this.#run.entries.push(structuredClone(entry));
+  }
+
+  async saveCheckpoint(checkpoint: Checkpoint): Promise<void> {
+    this.#run.checkpoint = structuredClone(checkpoint);
+  }
+
+  async close(): Promise<void> {
+    this.#release();
+  }
+}

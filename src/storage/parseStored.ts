@@ -1,0 +1,111 @@
+/**
+ * @file What was read from a run folder is unknown until it is checked here: shapes
+ * and types of every field the loop relies on. Unknown extra fields are kept, so
+ * that a newer minor version's files still read.
+ */
+import * as v from "valibot";
+import { TutelageError, badInput } from "../core/errors.ts";
+import type { Checkpoint, RunEntry, RunManifest } from "../loop/runStore.ts";
+
+const RUN_SCHEMA_VERSION = 1 satisfies RunManifest["schemaVersion"];
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const usage = v.looseObject({ requests: count, promptTokens: v.number(), completionTokens: v.number(), costUsd: v.number(), durationMs: v.number() });
+
+const manifest = v.looseObject({
+  runId: v.string(),
+  createdAt: v.string(),
+  version: v.string(),
+  config: v.looseObject({ schemaVersion: v.literal(1), rounds: count }),
+  engine: v.looseObject({ ep: v.string(), version: v.string() }),
+  student: v.looseObject({ name: v.string(), parameters: count, trainable: count }),
+});
+
+const entry = v.variant("type", [
+  v.looseObject({ type: v.literal("pool"), round: count, items: v.array(v.looseObject({ id: v.string() })) }),
+  v.looseObject({
+    type: v.literal("picks"),
+    round: count,
+    picks: v.array(v.looseObject({ seedId: v.string(), score: v.nullable(v.number()), rank: v.nullable(v.number()) })),
+  }),
+  v.looseObject({
+    type: v.literal("reply"),
+    reply: v.looseObject({
+      round: count,
+      id: v.string(),
+      call: v.picklist(["propose", "answer"]),
+      outcome: v.variant("ok", [
+        v.looseObject({ ok: v.literal(true), text: v.string(), level: v.optional(v.string()) }),
+        v.looseObject({ ok: v.literal(false), message: v.string() }),
+      ]),
+      usage,
+    }),
+  }),
+  v.looseObject({
+    type: v.literal("example"),
+    example: v.looseObject({
+      id: v.string(),
+      round: count,
+      seedId: v.string(),
+      question: v.string(),
+      answer: v.string(),
+      accepted: v.boolean(),
+      verification: v.picklist(["off", "passed", "failed", "duplicate"]),
+      reason: v.string(),
+      usage,
+    }),
+  }),
+  v.looseObject({
+    type: v.literal("round"),
+    summary: v.looseObject({
+      round: count,
+      examples: count,
+      accepted: count,
+      rejected: count,
+      evaluation: v.looseObject({ n: count, correct: count, accuracy: v.number() }),
+    }),
+  }),
+]);
+
+const checkpointHeader = v.looseObject({
+  schemaVersion: v.literal(RUN_SCHEMA_VERSION),
+  round: count,
+  exampleIds: v.array(v.string()),
+  steps: v.array(v.looseObject({ step: count, loss: v.number(), gradNorm: v.number(), lr: v.number(), tokens: count, tokensPerSecond: v.number() })),
+  sha256: v.string(),
+  /** In the order of the file; lengths in elements. */
+  tensors: v.array(v.strictObject({ name: v.string(), length: count })),
+});
+
+/** `checkpoint.json`: a checkpoint without its parameters, and how to read them. */
+export type CheckpointHeader = Omit<Checkpoint, "parameters"> & {
+  readonly sha256: string;
+  readonly tensors: readonly { readonly name: string; readonly length: number }[];
+};
+
+/** A run's manifest. @throws unsupported for another schema version, bad-input for anything else wrong. */
+export function parseManifest(where: string, value: unknown): RunManifest {
+  if (typeof value === "object" && value !== null && "schemaVersion" in value && value.schemaVersion !== RUN_SCHEMA_VERSION) {
+    throw new TutelageError("unsupported", `${where}: expected stored schema version ${RUN_SCHEMA_VERSION}, got ${JSON.stringify(value.schemaVersion)}. It was written by another version of Tutelage`);
+  }
+  return parse(where, manifest, value) as unknown as RunManifest;
+}
+
+/** One entry of a run. @throws bad-input naming the field. */
+export function parseEntry(where: string, value: unknown): RunEntry {
+  return parse(where, entry, value) as unknown as RunEntry;
+}
+
+/** A checkpoint's header. @throws bad-input naming the field. */
+export function parseCheckpointHeader(where: string, value: unknown): CheckpointHeader {
+  return parse(where, checkpointHeader, value) as unknown as CheckpointHeader;
+}
+
+// The checked fields are those the loop reads; `as unknown as` above covers the ones that are only shown.
+function parse<T extends v.GenericSchema>(where: string, schema: T, value: unknown): v.InferOutput<T> {
+  const parsed = v.safeParse(schema, value);
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const path = v.getDotPath(issue);
+  return badInput(path === null ? where : `${where}, ${path}`, issue.expected ?? "another value", issue.received, "The stored run is damaged");
+}
