@@ -1,7 +1,10 @@
 /**
  * @file Batched generation with a key-value cache. Prompts are padded on the left to
- * one length, so that every row writes the same cache column; the cache stays on the
- * device, each step reads back one row of logits per prompt.
+ * one length, so that every row writes the same cache column. Two ways of running:
+ * `steps`, one graph run per token with the cache on the device and the logits read
+ * back (WebGPU, and large students, which can then be stopped between tokens), and
+ * `whole`, one run per batch with the loop inside the graph (host providers, where
+ * every run copies its inputs and outputs). Both choose the same tokens.
  */
 import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
@@ -10,7 +13,7 @@ import { MASKED } from "../nn/modules.ts";
 import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
 import { batchesByLength, bucketLength, bucketRows } from "./batches.ts";
 import type { ParameterStore } from "./parameterStore.ts";
-import { argmax, checkSampling, sampleToken } from "./sampling.ts";
+import { checkSampling, sampleToken } from "./sampling.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { GenerateOptions } from "./types.ts";
 
@@ -29,6 +32,12 @@ interface Parts {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly eosTokenIds: readonly number[];
+  readonly mode: "steps" | "whole";
+}
+
+interface Sampling {
+  readonly temperature: number;
+  readonly topP: number;
 }
 
 interface Row {
@@ -78,7 +87,8 @@ export async function generateTokens(parts: Parts, prompts: readonly Int32Array[
       invariant(row !== undefined, "batches stay inside the prompts");
       return row;
     });
-    await generateBatch(parts, batch, bucketRows(batch.length, batchSize), sampling, options.signal);
+    const prompt = layOut(batch, bucketRows(batch.length, batchSize), parts.maxPositions);
+    await (parts.mode === "whole" ? generateWhole(parts, batch, prompt, sampling) : generateStepwise(parts, batch, prompt, sampling, options.signal));
     done += batch.length;
     options.onProgress?.(done, prompts.length);
   }
@@ -89,14 +99,18 @@ export async function generateTokens(parts: Parts, prompts: readonly Int32Array[
   }));
 }
 
-async function generateBatch(
-  parts: Parts,
-  rows: readonly Row[],
-  batch: number,
-  sampling: { readonly temperature: number; readonly topP: number },
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const length = bucketLength(Math.max(...rows.map((row) => row.prompt.length)), parts.maxPositions);
+/** Prompts of one batch, padded on the left to T. */
+interface PromptBatch {
+  readonly batch: number;
+  readonly length: number;
+  readonly ids: Tensor;
+  readonly positions: Int32Array;
+  /** Additive mask over `keys` ≥ T keys, [B, 1, 1, keys]: padding is masked, later keys are not. */
+  readonly keyMask: (keys: number) => Tensor;
+}
+
+function layOut(rows: readonly Row[], batch: number, maxPositions: number): PromptBatch {
+  const length = bucketLength(Math.max(...rows.map((row) => row.prompt.length)), maxPositions);
   const ids = new Int32Array(batch * length);
   const positions = new Int32Array(batch * length);
   const padding = rows.map((row) => length - row.prompt.length);
@@ -105,11 +119,59 @@ async function generateBatch(
     ids.set(row.prompt, b * length + pad);
     for (let t = pad; t < length; t++) positions[b * length + t] = t - pad;
   });
-  const keyMask = (keys: number): Tensor => {
-    const data = new Float32Array(batch * keys);
-    rows.forEach((_, b) => data.fill(MASKED, b * keys, b * keys + (padding[b] ?? 0)));
-    return { type: "float32", shape: [batch, 1, 1, keys], data };
+  return {
+    batch,
+    length,
+    ids: { type: "int32", shape: [batch, length], data: ids },
+    positions,
+    keyMask: (keys) => {
+      const data = new Float32Array(batch * keys);
+      rows.forEach((_, b) => data.fill(MASKED, b * keys, b * keys + (padding[b] ?? 0)));
+      return { type: "float32", shape: [batch, 1, 1, keys], data };
+    },
   };
+}
+
+function append(row: Row, token: number, eosTokenIds: readonly number[]): void {
+  if (row.finished !== undefined) return;
+  row.generated.push(token);
+  if (eosTokenIds.includes(token)) row.finished = "stop";
+  else if (row.generated.length >= row.limit) row.finished = "length";
+}
+
+async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling): Promise<void> {
+  const { batch, length } = prompt;
+  const choice = sampling.temperature === 0 ? "greedy" : sampling.topP < 1 ? "nucleus" : "sample";
+  const session = await parts.sessions.generation(batch, length, parts.maxPositions, choice, parts.eosTokenIds);
+  const draws = Math.max(...rows.map((row) => row.limit));
+  const start = new BigInt64Array(batch);
+  rows.forEach((row, b) => (start[b] = BigInt(row.prompt.length)));
+  const feeds: Record<string, Tensor | DeviceTensor> = {
+    ...parts.store.feeds(session),
+    ids: prompt.ids,
+    keyMask: prompt.keyMask(length),
+    start: { type: "int64", shape: [batch, 1], data: start },
+    steps: { type: "int64", shape: [], data: BigInt64Array.of(BigInt(draws - 1)) },
+    ...positionFeeds(session, [batch, length], prompt.positions),
+  };
+  if (choice !== "greedy") {
+    const uniforms = new Float32Array(draws * batch);
+    rows.forEach((row, b) => {
+      for (let step = 0; step < draws; step++) uniforms[step * batch + b] = row.rng.uniform();
+    });
+    feeds["uniforms"] = { type: "float32", shape: [draws, batch], data: uniforms };
+    feeds["inverseTemperature"] = { type: "float32", shape: [1], data: Float32Array.of(1 / sampling.temperature) };
+  }
+  if (choice === "nucleus") feeds["topP"] = { type: "float32", shape: [1], data: Float32Array.of(sampling.topP) };
+  const result = await session.run(feeds, { first: "host", rest: "host" });
+  const tokens = [...Array.from(result.host("first").data, Number), ...Array.from(result.host("rest").data, Number)];
+  rows.forEach((row, b) => {
+    for (let at = b; at < tokens.length && row.finished === undefined; at += batch) append(row, tokens[at] ?? 0, parts.eosTokenIds);
+  });
+}
+
+async function generateStepwise(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling, signal: AbortSignal | undefined): Promise<void> {
+  const { batch, length, keyMask } = prompt;
   const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
   const outputs: Record<string, "host" | "device"> = { logits: "host" };
   for (const name of cacheNames) outputs[name] = "device";
@@ -118,9 +180,9 @@ async function generateBatch(
   let result = await prefill.run(
     {
       ...parts.store.feeds(prefill),
-      ids: { type: "int32", shape: [batch, length], data: ids },
+      ids: prompt.ids,
       keyMask: keyMask(length),
-      ...positionFeeds(prefill, [batch, length], positions),
+      ...positionFeeds(prefill, [batch, length], prompt.positions),
     },
     outputs,
   );
@@ -161,15 +223,12 @@ async function generateBatch(
 }
 
 /** Appends the next token of every unfinished row. */
-function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling: { readonly temperature: number; readonly topP: number }): void {
+function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling: Sampling): void {
   const { data } = logits;
   invariant(data instanceof Float32Array, "logits are float32");
   rows.forEach((row, b) => {
     if (row.finished !== undefined) return;
     const own = data.subarray(b * parts.vocabSize, (b + 1) * parts.vocabSize);
-    const token = sampling.temperature === 0 ? argmax(own) : sampleToken(own, sampling, row.rng);
-    row.generated.push(token);
-    if (parts.eosTokenIds.includes(token)) row.finished = "stop";
-    else if (row.generated.length >= row.limit) row.finished = "length";
+    append(row, sampleToken(own, sampling, row.rng), parts.eosTokenIds);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * @file The graphs of a student, built from its decoder: score, train step,
- * prefill and decode. B rows, T tokens, both static; P parameters per group.
+ * @file The graphs of a student, built from its decoder: score and train step
+ * (generation is in `generationGraphs.ts`). B rows, T tokens, both static; P parameters per group.
  * All feeds and outputs are named here; the code that runs the graphs uses the
  * same names. Backward nodes come from `autograd`, never from here.
  */
@@ -12,7 +12,7 @@ import { ModelContext } from "../nn/context.ts";
 import type { Decoder } from "../nn/family.ts";
 import type { Lora } from "../nn/lora.ts";
 import { tokenScores, type TokenScore } from "../nn/losses.ts";
-import { MASKED, type Segment, type Sequence } from "../nn/modules.ts";
+import { MASKED, type Sequence } from "../nn/modules.ts";
 import { BoundParameters, type ParameterLayout } from "./parameterLayout.ts";
 
 /** Everything a graph of this student depends on besides its batch shape. */
@@ -24,7 +24,8 @@ export interface StudentBlueprint {
   readonly fusedNorm?: boolean;
 }
 
-function contextFor(builder: GraphBuilder, blueprint: StudentBlueprint): { readonly context: ModelContext; readonly bound: BoundParameters } {
+/** The parameters and the module context of a new graph. */
+export function contextFor(builder: GraphBuilder, blueprint: StudentBlueprint): { readonly context: ModelContext; readonly bound: BoundParameters } {
   const bound = new BoundParameters(builder, blueprint.layout);
   const context = new ModelContext({
     builder,
@@ -37,7 +38,7 @@ function contextFor(builder: GraphBuilder, blueprint: StudentBlueprint): { reado
 }
 
 /** Additive causal mask [T, T]; built from two ranges so that the model file stays small. */
-function causalMask(g: GraphBuilder, length: number): Value {
+export function causalMask(g: GraphBuilder, length: number): Value {
   const range = Int32Array.from({ length }, (_, i) => i);
   const future = g.greater(g.int32(range, [1, length]), g.int32(range, [length, 1]));
   return g.where(future, g.float(MASKED, [1]), g.float(0, [1]));
@@ -120,78 +121,5 @@ export function buildTrainGraph(blueprint: StudentBlueprint, batch: number, leng
     const total = options.accumulate ? g.add(g.input(`grad.${group.name}`, "float32", [group.size]), joined) : joined;
     g.output(total, `grad.${group.name}.out`);
   }
-  return g.build();
-}
-
-/** Hidden states of the last of T tokens of every row: [B·T, D] → [B, D]. */
-function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: number): Value {
-  const width = hidden.shape[1];
-  invariant(typeof width === "number", "hidden size is static");
-  if (length === 1) return hidden;
-  return g.reshape(g.slice(g.reshape(hidden, [batch, length, width]), [length - 1], [length], [1]), [batch, width]);
-}
-
-function positionInput(g: GraphBuilder, batch: number, length: number): (type: "int32" | "int64") => Value {
-  const memo = new Map<string, Value>();
-  return (type) => {
-    const value = memo.get(type) ?? g.input(`positions.${type}`, type, [batch, length]);
-    memo.set(type, value);
-    return value;
-  };
-}
-
-/**
- * Prefill over prompts padded on the left to T. Inputs: parameters, `ids` int32
- * [B, T], `positions.int32` or `positions.int64` [B, T] (whichever the family reads),
- * `keyMask` float32 [B, 1, 1, T] (0, or MASKED at padding). Outputs: `logits` [B, V]
- * of the last token, `k.<i>`, `v.<i>` [B, K, T, H] of every layer.
- */
-export function buildPrefillGraph(blueprint: StudentBlueprint, batch: number, length: number, positionLimit: number): Graph {
-  const g = new GraphBuilder("prefill");
-  const { context } = contextFor(g, blueprint);
-  const ids = g.input("ids", "int32", [batch, length]);
-  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, length]);
-  const mask = g.add(keyMask, causalMask(g, length)); // (B, 1, T, T)
-  const sequence: Sequence = {
-    batch,
-    length,
-    positionLimit,
-    positions: positionInput(g, batch, length),
-    attend: (layer, k, v) => {
-      g.output(k, `k.${layer}`);
-      g.output(v, `v.${layer}`);
-      return [{ k, v, mask }];
-    },
-  };
-  const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
-  g.output(context.logits(lastHidden(g, hidden, batch, length)), "logits");
-  return g.build();
-}
-
-/**
- * One decoding step with a cache of symbolic length `past`. Inputs: parameters,
- * `ids` int32 [B, 1], `positions.*` [B, 1], `keyMask` float32 [B, 1, 1, past+1],
- * `past.k.<i>`, `past.v.<i>` [B, K, past, H]. Outputs: `logits` [B, V] and the grown
- * `k.<i>`, `v.<i>` [B, K, past+1, H].
- */
-export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, positionLimit: number): Graph {
-  const g = new GraphBuilder("decode");
-  const { decoder } = blueprint;
-  const { context } = contextFor(g, blueprint);
-  const ids = g.input("ids", "int32", [batch, 1]);
-  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, "past+1"]);
-  const grow = (name: string, layer: number, fresh: Value): Value => {
-    const past = g.input(`past.${name}.${layer}`, "float32", [batch, decoder.numKeyValueHeads, "past", decoder.headDim]);
-    return g.output(g.concat([past, fresh], 2), `${name}.${layer}`);
-  };
-  const sequence: Sequence = {
-    batch,
-    length: 1,
-    positionLimit,
-    positions: positionInput(g, batch, 1),
-    attend: (layer, k, v): readonly Segment[] => [{ k: grow("k", layer, k), v: grow("v", layer, v), mask: keyMask }],
-  };
-  const hidden = decoder.hiddenStates(context, ids, sequence);
-  g.output(context.logits(hidden), "logits");
   return g.build();
 }

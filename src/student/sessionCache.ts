@@ -7,7 +7,8 @@ import type { Graph } from "../onnx/types.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
-import { buildDecodeGraph, buildPrefillGraph, buildScoreGraph, buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+import { buildDecodeGraph, buildGenerationGraph, buildPrefillGraph, type TokenChoice } from "./generationGraphs.ts";
+import { buildScoreGraph, buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
 
 export class SessionCache {
   readonly #engine: Engine;
@@ -47,6 +48,12 @@ export class SessionCache {
 
   decode(batch: number, positionLimit: number): Promise<Session> {
     return this.#get(`decode ${batch} ${positionLimit}`, () => buildDecodeGraph(this.#blueprint, batch, positionLimit));
+  }
+
+  generation(batch: number, length: number, positionLimit: number, choice: TokenChoice, eosTokenIds: readonly number[]): Promise<Session> {
+    return this.#get(`generate ${batch}x${length} ${positionLimit} ${choice} ${eosTokenIds.join()}`, () =>
+      buildGenerationGraph(this.#blueprint, batch, length, positionLimit, choice, eosTokenIds),
+    );
   }
 
   async dispose(): Promise<void> {

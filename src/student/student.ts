@@ -15,7 +15,7 @@ import { parseDecoder } from "../nn/families.ts";
 import type { Decoder } from "../nn/family.ts";
 import { initializeLora, linearModules, NO_LORA, resolveLora, type Lora } from "../nn/lora.ts";
 import type { Engine, EngineInfo } from "../runtime/types.ts";
-import { encodeRow } from "../tokenizer/encodeRow.ts";
+import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generateTokens } from "./generate.ts";
 import { layoutParameters } from "./parameterLayout.ts";
@@ -36,6 +36,8 @@ export interface OpenStudentOptions {
   readonly seed?: number;
   readonly onWarning?: (message: string) => void;
 }
+
+const MAX_WHOLE_GENERATION_PARAMETERS = 30_000_000;
 
 /** What of an opened student does not change: shared by its methods and by saving. */
 interface Model {
@@ -88,7 +90,7 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   if (trainable === "full") values = new Map([...weights].map(([name, tensor]) => [name, floatData(tensor, name)]));
   invariant(typeof configJson === "object" && configJson !== null, "config.json was parsed as an object");
   const model: Model = { decoder, configJson: configJson as Record<string, unknown>, tokenizer, weights, lora, loraConfig, source };
-  return new LanguageModel(engine, model, values);
+  return new LanguageModel(engine, model, values, warn);
 }
 
 function loraOf(decoder: Decoder, config: LoraConfig): Lora {
@@ -128,12 +130,14 @@ export class LanguageModel implements Student {
   readonly #initial: HostParameters;
   readonly #store: ParameterStore;
   readonly #sessions: SessionCache;
+  readonly #warn: (message: string) => void;
   #training = false;
   #disposed = false;
 
   /** Use `openStudent`. Borrows the engine. */
-  constructor(engine: Engine, model: Model, trainable: HostParameters) {
+  constructor(engine: Engine, model: Model, trainable: HostParameters, warn: (message: string) => void) {
     this.model = model;
+    this.#warn = warn;
     this.#engine = engine;
     this.#initial = trainable;
     const layout = layoutParameters(model.decoder, model.lora, model.loraConfig === undefined ? "full" : "lora");
@@ -160,7 +164,10 @@ export class LanguageModel implements Student {
   }
 
   #encodeAll(rows: readonly ExampleRow[], truncate: boolean | undefined): EncodedRow[] {
-    return rows.map((row, i) => this.encode(row.id === undefined ? { ...row, id: String(i + 1) } : row, { truncate: truncate ?? false }));
+    const named = rows.map((row, i) => (row.id === undefined ? { ...row, id: String(i + 1) } : row));
+    const encoded = encodeRows(this.model.tokenizer, named, { maxPositions: this.maxPositions, truncate: truncate ?? false });
+    for (const warning of encoded.warnings) this.#warn(warning);
+    return [...encoded.rows];
   }
 
   #parts(): { readonly engine: Engine; readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number } {
@@ -178,12 +185,30 @@ export class LanguageModel implements Student {
 
   async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
     const { tokenizer, decoder } = this.model;
+    const encode = (prompt: string): Int32Array => {
+      const ids = tokenizer.encode(prompt);
+      // A sequence-end token that the tokenizer appends would end the text before it began.
+      return Int32Array.from(tokenizer.appendedTokens === 0 ? ids : ids.slice(0, -tokenizer.appendedTokens));
+    };
+    const ids = prompts.map(encode);
     const tokens = await generateTokens(
-      { ...this.#parts(), numHiddenLayers: decoder.numHiddenLayers, vocabSize: decoder.vocabSize, eosTokenIds: tokenizer.eosTokenIds },
-      prompts.map((prompt) => Int32Array.from(tokenizer.encode(prompt, { addSpecialTokens: true }))),
+      { ...this.#parts(), mode: this.#generationMode(), numHiddenLayers: decoder.numHiddenLayers, vocabSize: decoder.vocabSize, eosTokenIds: tokenizer.eosTokenIds },
+      ids,
       options,
     );
-    return tokens.map((generated) => ({ ...generated, completion: tokenizer.decode(generated.ids, { skipSpecialTokens: true }) }));
+    // Decoded behind its prompt: Llama-style decoders drop the space that a text begins with, which here separates words.
+    const decode = (tokenIds: Iterable<number>): string => tokenizer.decode(tokenIds, { skipSpecialTokens: true });
+    return tokens.map((generated, i) => {
+      const promptIds = ids[i] ?? [];
+      const before = decode(promptIds);
+      const whole = decode([...promptIds, ...generated.ids]);
+      return { ...generated, completion: whole.startsWith(before) ? whole.slice(before.length) : decode(generated.ids) };
+    });
+  }
+
+  /** Inside one run nothing can be stopped: only students whose batch takes seconds generate in whole. */
+  #generationMode(): "steps" | "whole" {
+    return this.#engine.ep === "webgpu" || this.parameters.total > MAX_WHOLE_GENERATION_PARAMETERS ? "steps" : "whole";
   }
 
   /** A trainer over `rows`, to be disposed by the caller; `resume` continues a saved state. One at a time. */

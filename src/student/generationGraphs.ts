@@ -1,0 +1,210 @@
+/**
+ * @file The graphs of generation: prefill and single decode steps with the cache as
+ * inputs and outputs, and a whole generation in one graph (an ONNX Loop), for
+ * providers where every input and output of a run is copied. Prompts are padded on
+ * the left to T. B rows, H head size, K key-value heads, V vocabulary.
+ */
+import { invariant } from "../core/errors.ts";
+import { attr } from "../onnx/attributes.ts";
+import { GraphBuilder } from "../onnx/builder.ts";
+import type { Graph, Value } from "../onnx/types.ts";
+import { ModelContext } from "../nn/context.ts";
+import type { Segment, Sequence } from "../nn/modules.ts";
+import { causalMask, contextFor, type StudentBlueprint } from "./graphs.ts";
+
+/** Hidden states of the last of T tokens of every row: [B·T, D] → [B, D]. */
+function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: number): Value {
+  const width = hidden.shape[1];
+  invariant(typeof width === "number", "hidden size is static");
+  if (length === 1) return hidden;
+  return g.reshape(g.slice(g.reshape(hidden, [batch, length, width]), [length - 1], [length], [1]), [batch, width]);
+}
+
+function positionInput(g: GraphBuilder, batch: number, length: number): (type: "int32" | "int64") => Value {
+  const memo = new Map<string, Value>();
+  return (type) => {
+    const value = memo.get(type) ?? g.input(`positions.${type}`, type, [batch, length]);
+    memo.set(type, value);
+    return value;
+  };
+}
+
+/**
+ * Prefill over prompts padded on the left to T. Inputs: parameters, `ids` int32
+ * [B, T], `positions.int32` or `positions.int64` [B, T] (whichever the family reads),
+ * `keyMask` float32 [B, 1, 1, T] (0, or MASKED at padding). Outputs: `logits` [B, V]
+ * of the last token, `k.<i>`, `v.<i>` [B, K, T, H] of every layer.
+ */
+export function buildPrefillGraph(blueprint: StudentBlueprint, batch: number, length: number, positionLimit: number): Graph {
+  const g = new GraphBuilder("prefill");
+  const { context } = contextFor(g, blueprint);
+  const ids = g.input("ids", "int32", [batch, length]);
+  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, length]);
+  const mask = g.add(keyMask, causalMask(g, length)); // (B, 1, T, T)
+  const sequence: Sequence = {
+    batch,
+    length,
+    positionLimit,
+    positions: positionInput(g, batch, length),
+    attend: (layer, k, v) => {
+      g.output(k, `k.${layer}`);
+      g.output(v, `v.${layer}`);
+      return [{ k, v, mask }];
+    },
+  };
+  const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
+  g.output(context.logits(lastHidden(g, hidden, batch, length)), "logits");
+  return g.build();
+}
+
+/**
+ * One decoding step with a cache of symbolic length `past`. Inputs: parameters,
+ * `ids` int32 [B, 1], `positions.*` [B, 1], `keyMask` float32 [B, 1, 1, past+1],
+ * `past.k.<i>`, `past.v.<i>` [B, K, past, H]. Outputs: `logits` [B, V] and the grown
+ * `k.<i>`, `v.<i>` [B, K, past+1, H].
+ */
+export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, positionLimit: number): Graph {
+  const g = new GraphBuilder("decode");
+  const { decoder } = blueprint;
+  const { context } = contextFor(g, blueprint);
+  const ids = g.input("ids", "int32", [batch, 1]);
+  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, "past+1"]);
+  const grow = (name: string, layer: number, fresh: Value): Value => {
+    const past = g.input(`past.${name}.${layer}`, "float32", [batch, decoder.numKeyValueHeads, "past", decoder.headDim]);
+    return g.output(g.concat([past, fresh], 2), `${name}.${layer}`);
+  };
+  const sequence: Sequence = {
+    batch,
+    length: 1,
+    positionLimit,
+    positions: positionInput(g, batch, 1),
+    attend: (layer, k, v): readonly Segment[] => [{ k: grow("k", layer, k), v: grow("v", layer, v), mask: keyMask }],
+  };
+  const hidden = decoder.hiddenStates(context, ids, sequence);
+  g.output(context.logits(hidden), "logits");
+  return g.build();
+}
+
+/** How the whole-generation graph chooses tokens: which inputs it has. */
+export type TokenChoice = "greedy" | "sample" | "nucleus";
+
+function one(values: readonly Value[]): Value {
+  const [value] = values;
+  invariant(value !== undefined, "an operator with one output");
+  return value;
+}
+
+/**
+ * The next token int32 [B, 1] from logits [B, V]; the same choice as `sampleToken` for
+ * the same uniform number in [0, 1), `uniform` [B, 1].
+ */
+function chooseToken(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: Value | undefined, inverseTemperature: Value | undefined, topP: Value | undefined): Value {
+  const vocabulary = logits.shape[1];
+  invariant(typeof vocabulary === "number", "the vocabulary size is static");
+  if (choice === "greedy") return g.cast(g.argmax(logits, 1), "int32");
+  invariant(uniform !== undefined && inverseTemperature !== undefined, "sampling has its inputs");
+  let weights = g.softmax(g.mul(logits, inverseTemperature));
+  const cumSum = (x: Value, exclusive: boolean): Value => one(g.node("CumSum", [x, g.int32([1])], exclusive ? { attributes: { exclusive: attr.int(1) } } : {}));
+  let order: Value | undefined;
+  if (choice === "nucleus") {
+    invariant(topP !== undefined, "nucleus sampling has its mass");
+    const [sorted, indices] = g.node("TopK", [weights, g.ints([vocabulary])], { outputCount: 2, attributes: { axis: attr.int(1), largest: attr.int(1), sorted: attr.int(1) } });
+    invariant(sorted !== undefined && indices !== undefined, "TopK has two outputs");
+    weights = g.mul(sorted, g.cast(g.less(cumSum(sorted, true), topP), "float32"));
+    order = indices;
+  }
+  const mass = g.reduceSum(weights, [1]);
+  // The index of the first token whose cumulative weight exceeds the drawn mass is the number of those that do not.
+  const passed = g.cast(g.not(g.greater(cumSum(weights, false), g.mul(mass, uniform))), "float32");
+  const last = g.float(vocabulary - 1, [1]);
+  const count = g.reduceSum(passed, [1]);
+  const index = g.cast(g.where(g.less(count, last), count, last), "int64");
+  return g.cast(order === undefined ? index : g.gatherElements(order, index, 1), "int32");
+}
+
+/**
+ * A whole generation. Inputs: parameters, `ids`, `positions.*`, `keyMask` as for
+ * prefill; `start` int64 [B, 1], the position of the first new token; `steps` int64
+ * [], the number of tokens after the first; unless greedy `uniforms` float32
+ * [draws, B], one row of numbers in [0, 1) per token, and `inverseTemperature` [1],
+ * for nucleus `topP` [1]. Outputs `first` int32 [B, 1] and `rest` int32 [n, B, 1],
+ * n ≤ steps: the loop ends when every row has given one of `eosTokenIds`. Tokens of
+ * a row after its EOS mean nothing.
+ */
+export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number, length: number, positionLimit: number, choice: TokenChoice, eosTokenIds: readonly number[]): Graph {
+  const { decoder } = blueprint;
+  const g = new GraphBuilder("generate");
+  const { context } = contextFor(g, blueprint);
+  const ids = g.input("ids", "int32", [batch, length]);
+  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, length]);
+  const start = g.input("start", "int64", [batch, 1]);
+  const steps = g.input("steps", "int64", []);
+  const uniforms = choice === "greedy" ? undefined : g.input("uniforms", "float32", ["draws", batch]);
+  const inverseTemperature = choice === "greedy" ? undefined : g.input("inverseTemperature", "float32", [1]);
+  const topP = choice === "nucleus" ? g.input("topP", "float32", [1]) : undefined;
+  const draw = (b: GraphBuilder, index: Value): Value | undefined => uniforms && b.reshape(b.gather(uniforms, index), [batch, 1]);
+  const isEos = (b: GraphBuilder, token: Value): Value =>
+    eosTokenIds.map((id) => b.equal(token, b.int32([id]))).reduce((x, y) => b.or(x, y), b.constant("bool", [1], Uint8Array.of(0), "false"));
+  const notAll = (b: GraphBuilder, finished: Value): Value =>
+    b.less(b.reduceSum(b.cast(finished, "float32"), [0, 1], false), b.float(batch - 0.5, []));
+
+  const mask = g.add(keyMask, causalMask(g, length));
+  const promptCache: { readonly k: Value; readonly v: Value }[] = [];
+  const hidden = decoder.hiddenStates(context, ids, {
+    batch,
+    length,
+    positionLimit,
+    positions: positionInput(g, batch, length),
+    attend: (_layer, k, v) => {
+      promptCache.push({ k, v });
+      return [{ k, v, mask }];
+    },
+  });
+  const first = chooseToken(g, context.logits(lastHidden(g, hidden, batch, length)), choice, draw(g, g.int32([0])), inverseTemperature, topP);
+  const finished = isEos(g, first);
+  g.output(first, "first");
+
+  const b = new GraphBuilder("step", { outer: g });
+  const iteration = b.input("iteration", "int64", []);
+  b.input("continue", "bool", []);
+  const token = b.input("token", "int32", [batch, 1]);
+  const finishedBefore = b.input("finishedBefore", "bool", [batch, 1]);
+  const cacheShape = [batch, decoder.numKeyValueHeads, "generated", decoder.headDim];
+  const own = promptCache.map((_, i) => ({ k: b.input(`own.k.${i}`, "float32", cacheShape), v: b.input(`own.v.${i}`, "float32", cacheShape) }));
+  const grown: Value[] = [];
+  const position = b.add(start, iteration);
+  const limit = b.constant("int64", [1], BigInt64Array.of(BigInt(positionLimit - 1)), "limit");
+  // Rows at the end of the context run on with a clipped position; the caller drops what they say.
+  const clipped = b.where(b.less(position, limit), position, limit);
+  const bodyContext = new ModelContext({ builder: b, decoder, lora: blueprint.lora.modules, parameter: (name) => context.parameter(name), fusedNorm: blueprint.fusedNorm ?? true });
+  const stepHidden = decoder.hiddenStates(bodyContext, token, {
+    batch,
+    length: 1,
+    positionLimit,
+    positions: (type) => b.cast(clipped, type),
+    attend: (layer, k, v): readonly Segment[] => {
+      const prompt = promptCache[layer];
+      const before = own[layer];
+      invariant(prompt !== undefined && before !== undefined, "one cache per layer");
+      const after = { k: b.concat([before.k, k], 2), v: b.concat([before.v, v], 2) };
+      grown.push(after.k, after.v);
+      return [{ ...prompt, mask: keyMask }, after];
+    },
+  });
+  const nextDraw = uniforms && draw(b, b.reshape(b.add(iteration, b.constant("int64", [1], BigInt64Array.of(1n), "one")), [1]));
+  const next = chooseToken(b, bodyContext.logits(stepHidden), choice, nextDraw, inverseTemperature, topP);
+  const finishedNow = b.or(finishedBefore, isEos(b, next));
+  b.output(notAll(b, finishedNow), "continueNext");
+  b.output(next, "tokenNext");
+  b.output(finishedNow, "finishedNow");
+  grown.forEach((value, i) => b.output(value, `grown.${i}`));
+  b.output(next, "emitted");
+
+  const empty = g.constant("float32", [batch, decoder.numKeyValueHeads, 0, decoder.headDim], new Float32Array(0), "empty");
+  const inputs = [steps, notAll(g, finished), first, finished, ...grown.map(() => empty)];
+  const outputs = g.node("Loop", inputs, { attributes: { body: attr.graph(b.build()) }, outputCount: grown.length + 3 });
+  const rest = outputs.at(-1);
+  invariant(rest !== undefined, "the loop emits tokens");
+  g.output(rest, "rest");
+  return g.build();
+}
