@@ -1,5 +1,6 @@
 /** @file A task: questions that can be generated, solved exactly and checked. Pure data and functions. */
 import type { Rng } from "../core/rng.ts";
+import type { Operation } from "../teacher/types.ts";
 
 /** One question with its worked answer. `program` is the task's own solvable form (plain JSON), absent for questions of unknown origin. */
 export interface Question {
@@ -9,6 +10,8 @@ export interface Question {
   readonly answer: string;
   /** Difficulty label, e.g. "2 steps". */
   readonly level: string;
+  /** Further labels to break results down by, e.g. `{ cluster: "passive" }`. */
+  readonly tags?: Readonly<Record<string, string>>;
   readonly program?: unknown;
 }
 
@@ -33,8 +36,25 @@ export interface SplitSizes {
   readonly test: number;
 }
 
+/**
+ * The writer and solver inside a task, from which the built-in teacher is made. It
+ * works from texts alone; undefined where it cannot read one.
+ */
+export interface Author {
+  /** A new question like `question`, never the same by canonical form and never one that a validation or test split can hold. */
+  write(question: string, operation: Operation, rng: Rng): Pick<Question, "question" | "level" | "tags"> | undefined;
+  /** A worked answer. `careless` also answers a flawed question, as one would who does not notice the flaw. */
+  solve(question: string, options?: { readonly careless?: boolean }): string | undefined;
+  /** The question with a planted flaw: a text that `verify` rejects with any answer. */
+  spoilQuestion(question: string, rng: Rng): string;
+  /** The worked answer with a planted error: one that `verify` rejects. */
+  spoilAnswer(question: string, answer: string, rng: Rng): string;
+}
+
 export interface Task {
   readonly name: string;
+  /** Absent for tasks that have no solver of their own. */
+  readonly author?: Author;
   readonly levels: readonly string[];
   /** Text before the question's completion: what the student sees. */
   prompt(question: string): string;

@@ -1,0 +1,102 @@
+/**
+ * @file Picks pool members from their scores. Not here: what a score is and how
+ * it is computed (the student), or which strategies exist (`registry.ts`).
+ *
+ * All pickers rank pool members by one key, highest first: the score itself
+ * (argmax), a temperature-scaled Gumbel perturbation of the z-score (softmax), or
+ * nothing (uniform). Equal keys are ordered by a seeded random permutation, so
+ * that a flat score picks uniformly instead of favouring the head of the pool.
+ */
+import { badInput } from "../core/errors.ts";
+import type { Rng } from "../core/rng.ts";
+import type { Pick, QueryStrategy, SelectQueries } from "./types.ts";
+
+/**
+ * `querySize` distinct pool members, in the order they were picked (highest key first).
+ *
+ * - argmax: the `querySize` highest scores.
+ * - softmax: sampling without replacement with `P(next = i) ∝ exp(z_i / temperature)`
+ *   over what is left (Plackett–Luce), drawn as the top `querySize` of
+ *   `z_i + temperature · g_i`, `g_i` standard Gumbel (Gumbel top-m; Kool et al. 2019),
+ *   `z` the z-scores over the pool (all 0 when the scores are equal). Temperature 0 is argmax.
+ * - uniform: without replacement, whatever the scores.
+ *
+ * A `Pick` carries score and rank when the strategy needs scores; the rank counts
+ * from 1 = highest, ties in the seeded order. Scores given to a strategy that needs none are ignored.
+ * Draws from `rng` (fork one per round): the same state gives the same picks.
+ * @throws BadInputError for a query size over the pool, missing or non-finite scores, a negative temperature.
+ */
+export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng) => {
+  checkSizes(poolSize, querySize);
+  const used = strategy.input.kind === "none" ? undefined : checkScores(strategy, scores, poolSize);
+  const tieOrder = rng.shuffle(indices(poolSize));
+  const keys = pickerKeys(strategy, used, poolSize, rng);
+  const rankOf = used === undefined ? undefined : ranks(order(used, tieOrder));
+  return order(keys, tieOrder)
+    .slice(0, querySize)
+    .map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
+};
+
+function pickerKeys(strategy: QueryStrategy, scores: readonly number[] | undefined, poolSize: number, rng: Rng): readonly number[] {
+  const { picker } = strategy;
+  switch (picker.kind) {
+    case "uniform":
+      return new Array<number>(poolSize).fill(0);
+    case "argmax":
+      return scores ?? needsScores(strategy);
+    case "softmax": {
+      const { temperature } = picker;
+      if (!Number.isFinite(temperature) || temperature < 0) badInput("selectQueries", "a softmax temperature >= 0", String(temperature));
+      // z + T·g and z/T + g order alike; the form is chosen so that no extreme T overflows.
+      return zScores(scores ?? needsScores(strategy)).map((z) => (temperature <= 1 ? z + temperature * rng.gumbel() : z / temperature + rng.gumbel()));
+    }
+    default:
+      picker satisfies never;
+      return badInput("selectQueries", "a picker argmax, softmax or uniform", JSON.stringify(picker));
+  }
+}
+
+function needsScores(strategy: QueryStrategy): never {
+  return badInput(`strategy "${strategy.name}"`, "the uniform picker, because it computes no scores", `the picker ${strategy.picker.kind}`);
+}
+
+/** `(s − mean) / standard deviation` over the list (population); zeros when all are equal. Scaled first so that no square overflows. */
+export function zScores(scores: readonly number[]): number[] {
+  const largest = scores.reduce((most, s) => Math.max(most, Math.abs(s)), 0);
+  if (scores.every((s) => s === scores[0]) || largest === 0) return scores.map(() => 0);
+  const scaled = scores.map((s) => s / largest);
+  const mean = scaled.reduce((sum, s) => sum + s, 0) / scaled.length;
+  const deviation = Math.sqrt(scaled.reduce((sum, s) => sum + (s - mean) ** 2, 0) / scaled.length);
+  return deviation === 0 ? scores.map(() => 0) : scaled.map((s) => (s - mean) / deviation);
+}
+
+/** Indices by key, highest first; equal keys in the order of `tieOrder`. */
+function order(keys: readonly number[], tieOrder: readonly number[]): number[] {
+  return [...tieOrder].sort((a, b) => (keys[b] as number) - (keys[a] as number));
+}
+
+function ranks(ordered: readonly number[]): number[] {
+  const out = new Array<number>(ordered.length);
+  ordered.forEach((index, position) => (out[index] = position + 1));
+  return out;
+}
+
+function indices(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
+function checkSizes(poolSize: number, querySize: number): void {
+  if (!Number.isInteger(poolSize) || poolSize < 1) badInput("selectQueries", "a pool of at least 1 question", `a pool of ${poolSize}`);
+  if (!Number.isInteger(querySize) || querySize < 1) badInput("selectQueries", "a query size of at least 1", String(querySize));
+  if (querySize > poolSize) {
+    badInput("selectQueries", `a query size of at most the pool of ${poolSize}`, `a query size of ${querySize}`, "Picks are distinct: enlarge the pool or lower the query size");
+  }
+}
+
+function checkScores(strategy: QueryStrategy, scores: readonly number[] | undefined, poolSize: number): readonly number[] {
+  const where = `strategy "${strategy.name}"`;
+  if (scores === undefined) return badInput(where, `${poolSize} scores, one for each pool member`, "none");
+  if (scores.length !== poolSize) return badInput(where, `${poolSize} scores, one for each pool member`, String(scores.length));
+  const bad = scores.findIndex((s) => !Number.isFinite(s));
+  return bad < 0 ? scores : badInput(where, "a finite score for each pool member", `${scores[bad]} for member ${bad}`);
+}

@@ -1,0 +1,70 @@
+/**
+ * @file Checks the equations of a worked answer one by one, whatever words stand
+ * around them. Not here: whether the answer fits the question (each task knows).
+ */
+import { equalRationals, rational, readExpression } from "./arithmetic.ts";
+import type { Expression, Rational } from "./arithmetic.ts";
+
+export type StepsVerdict =
+  | { readonly ok: true; /** Right-hand side of the last equation. */ readonly last: Rational; readonly equations: number }
+  | { readonly ok: false; readonly reason: string };
+
+const EXPRESSION_CHARACTERS = "-+*/×·÷−()0123456789., x";
+const LIST_MARKER = /^\s*(?:[-*•]|[0-9]+[.)])\s+/;
+
+/**
+ * Whether every `=` in the answer (up to its `####` line) stands in a true equation, and
+ * there is at least one. The sides are the longest runs of numbers and operators next to
+ * the sign; `$` and GSM8K's `<<…>>` calculator notes are passed over. With `known`, every number
+ * on a left side must be one of `known` or an earlier result. An `=` that cannot be read fails: a step that
+ * cannot be checked is not trusted. True for true but needless steps.
+ */
+export function checkSteps(answer: string, known?: readonly number[]): StepsVerdict {
+  const allowed = known?.map((value) => rational(BigInt(value)));
+  let last: Rational | undefined;
+  let equations = 0;
+  for (const line of answer.split(/\r\n|\r|\n/)) {
+    if (line.includes("####")) break;
+    const segments = line.replace(LIST_MARKER, "").replace(/<<[^<>]*>>/g, "").replaceAll("$", "").split("=");
+    for (let i = 0; i + 1 < segments.length; i++) {
+      const [before = "", after = ""] = segments.slice(i, i + 2);
+      const leftText = i === 0 ? expressionAtEnd(before) : before;
+      const rightText = i + 2 === segments.length ? expressionAtStart(after) : after;
+      const left = readExpression(leftText);
+      const right = readExpression(rightText);
+      if (left === undefined || right === undefined) return { ok: false, reason: `the step "${clip(line)}" cannot be read` };
+      if (!equalRationals(left.value, right.value)) return { ok: false, reason: `the step "${clip(line)}" is wrong` };
+      const stray = strayNumber(left, allowed, i > 0);
+      if (stray !== undefined) return { ok: false, reason: `the step "${clip(line)}" uses ${stray}, which is neither in the question nor worked out before` };
+      allowed?.push(right.value);
+      last = right.value;
+      equations++;
+    }
+  }
+  return last === undefined ? { ok: false, reason: "the answer shows no step" } : { ok: true, last, equations };
+}
+
+/** A number of the left side that nothing before accounts for. The middle of a chain `a = b = c` repeats an earlier result. */
+function strayNumber(left: Expression, allowed: readonly (Rational | undefined)[] | undefined, inChain: boolean): string | undefined {
+  if (allowed === undefined || inChain) return undefined;
+  const stray = left.numbers.find((number) => !allowed.some((value) => value !== undefined && equalRationals(value, number)));
+  if (stray === undefined) return undefined;
+  return stray.denominator === 1n ? String(stray.numerator) : `${stray.numerator}/${stray.denominator}`;
+}
+
+function expressionAtEnd(text: string): string {
+  let start = text.length;
+  while (start > 0 && EXPRESSION_CHARACTERS.includes(text.charAt(start - 1))) start--;
+  return text.slice(start).replace(/^[.,\s]+/, "");
+}
+
+function expressionAtStart(text: string): string {
+  let end = 0;
+  while (end < text.length && EXPRESSION_CHARACTERS.includes(text.charAt(end))) end++;
+  while (end > 0 && "., ".includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
+}
+
+function clip(line: string): string {
+  return line.length <= 60 ? line : `${line.slice(0, 57)}...`;
+}
