@@ -19,7 +19,7 @@ export const LAYERS = {
   runtime: ["core", "onnx"],
   teacher: ["core", "tasks"],
   student: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "runtime"],
-  loop: ["core", "student", "tasks", "selection", "teacher"],
+  loop: ["core", "protocol", "student", "tasks", "selection", "teacher"],
   storage: ["core"],
   app: ["core", "protocol", "storage"],
   cli: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "tasks", "selection", "runtime", "teacher", "student", "loop", "storage"],

@@ -103,6 +103,8 @@ export interface RunHeader {
 export interface RunLibrary {
   /** Newest first. */
   list(): Promise<RunHeader[]>;
+  /** The run as it is now, whoever holds it; undefined when there is none. */
+  read(runId: string): Promise<StoredRun | undefined>;
   /** The place of run `runId`, which may be new. Exclusive: a second holder is refused. @throws bad-input when it is held elsewhere. */
   open(runId: string): Promise<RunStore>;
   /** Removes every trace; nothing happens when there is none. @throws bad-input when the run is held. */

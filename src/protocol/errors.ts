@@ -69,7 +69,7 @@ export function installErrorTransfer(): void {
   const existing = transferHandlers.get("throw");
   if (existing === undefined) throw new TutelageError("internal", "internal error: comlink has no 'throw' handler");
   transferHandlers.set("throw", {
-    canHandle: existing.canHandle as (value: unknown) => value is Thrown,
+    canHandle: (value): value is Thrown => existing.canHandle(value),
     serialize: (thrown: Thrown): [WireError, Transferable[]] => [toWireError(thrown.value), []],
     deserialize: (wire: WireError): never => {
       throw fromWireError(wire);

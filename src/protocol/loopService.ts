@@ -93,7 +93,7 @@ export interface LoopService {
   /** Ends the race, aborting what runs, and releases engine and students. The runs stay stored. */
   stop(): Promise<void>;
   /** Sends every event from now on, in batches (about 20 a second at most). A second subscriber replaces the first. */
-  subscribe(listener: (batch: readonly LoopEvent[]) => void): Promise<void>;
+  subscribe(listener: (batch: readonly LoopEvent[]) => void | Promise<void>): Promise<void>;
   /** Generates with a lane's student as it is now; between two pulls of the loop, so also while running. */
   ask(request: AskRequest): Promise<AskReply>;
   runs(): Promise<readonly RunHeader[]>;
@@ -101,3 +101,20 @@ export interface LoopService {
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
   deleteRun(runId: string): Promise<void>;
 }
+
+/** The interface's methods by name, complete: the compiler refuses a missing one. */
+export const LOOP_SERVICE_METHODS = Object.keys({
+  ping: true,
+  providers: true,
+  createRace: true,
+  resumeRace: true,
+  start: true,
+  pause: true,
+  step: true,
+  stop: true,
+  subscribe: true,
+  ask: true,
+  runs: true,
+  runRecords: true,
+  deleteRun: true,
+} satisfies Record<keyof LoopService, true>) as readonly (keyof LoopService)[];

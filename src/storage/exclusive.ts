@@ -36,13 +36,9 @@ async function takeLock(locks: LockManager, name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const untilReleased = (): Promise<void> => new Promise((release) => resolve(() => release()));
     locks.request(name, { signal: AbortSignal.timeout(WAIT_MS) }, untilReleased).catch((error: unknown) => {
-      if (!(error instanceof DOMException) || error.name !== "TimeoutError") return reject(error as Error);
-      try {
-        refuse(name, "another tab or worker");
-      } catch (refusal) {
-        reject(refusal as Error);
-      }
-    });
+      if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+      refuse(name, "another tab or worker");
+    }).catch(reject);
   });
 }
 

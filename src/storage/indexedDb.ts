@@ -48,6 +48,20 @@ export class IndexedDbLibrary implements RunLibrary {
     return new IndexedDbStore(this, runId, release);
   }
 
+  read(runId: string): Promise<StoredRun | undefined> {
+    return this.run("load a run", async (db) => {
+      const tx = db.transaction(["runs", "entries", "checkpoints"], "readonly");
+      const row = await tx.objectStore("runs").get(runId);
+      if (row === undefined) return undefined;
+      const { manifest, checkpointRound } = row;
+      if (manifest.schemaVersion !== RUN_SCHEMA_VERSION) unsupportedRun(runId, manifest.schemaVersion);
+      const entries = await tx.objectStore("entries").index("byRun").getAll(runId);
+      const checkpoint = checkpointRound === null ? undefined : await tx.objectStore("checkpoints").get([runId, checkpointRound]);
+      if (checkpointRound !== null && checkpoint === undefined) badInput(`run ${runId}`, `the checkpoint of round ${checkpointRound}`, "none", "The stored run is damaged; delete it");
+      return storedRunOf(manifest, entries.map(({ entry }) => entry), checkpoint?.checkpoint);
+    });
+  }
+
   async delete(runId: string): Promise<void> {
     const release = await holdExclusively(`${this.#name} run ${runId}`);
     try {
@@ -148,17 +162,7 @@ class IndexedDbStore implements RunStore {
   }
 
   load(): Promise<StoredRun | undefined> {
-    return this.#library.run("load a run", async (db) => {
-      const tx = db.transaction(["runs", "entries", "checkpoints"], "readonly");
-      const row = await tx.objectStore("runs").get(this.runId);
-      if (row === undefined) return undefined;
-      const { manifest, checkpointRound } = row;
-      if (manifest.schemaVersion !== RUN_SCHEMA_VERSION) unsupportedRun(this.runId, manifest.schemaVersion);
-      const entries = await tx.objectStore("entries").index("byRun").getAll(this.runId);
-      const checkpoint = checkpointRound === null ? undefined : await tx.objectStore("checkpoints").get([this.runId, checkpointRound]);
-      if (checkpointRound !== null && checkpoint === undefined) badInput(`run ${this.runId}`, `the checkpoint of round ${checkpointRound}`, "none", "The stored run is damaged; delete it");
-      return storedRunOf(manifest, entries.map(({ entry }) => entry), checkpoint?.checkpoint);
-    });
+    return this.#library.read(this.runId);
   }
 
   async append(entry: RunEntry): Promise<void> {

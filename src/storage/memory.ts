@@ -32,6 +32,10 @@ export class MemoryLibrary implements RunLibrary {
     return new MemoryStore(runId, run, () => this.#held.delete(runId));
   }
 
+  async read(runId: string): Promise<StoredRun | undefined> {
+    return loadRun(this.#runs.get(runId));
+  }
+
   async delete(runId: string): Promise<void> {
     if (this.#held.has(runId)) badInput(`run ${runId}`, "a run nobody holds", "one that is open", "Stop it first");
     this.#runs.delete(runId);
@@ -55,8 +59,7 @@ class MemoryStore implements RunStore {
   }
 
   async load(): Promise<StoredRun | undefined> {
-    const { manifest, entries, checkpoint } = this.#run;
-    return manifest === undefined ? undefined : structuredClone(storedRunOf(manifest, entries, checkpoint));
+    return loadRun(this.#run);
   }
 
   async append(entry: RunEntry): Promise<void> {
@@ -70,4 +73,8 @@ class MemoryStore implements RunStore {
   async close(): Promise<void> {
     this.#release();
   }
+}
+
+function loadRun(run: MemoryRun | undefined): StoredRun | undefined {
+  return run?.manifest === undefined ? undefined : structuredClone(storedRunOf(run.manifest, run.entries, run.checkpoint));
 }

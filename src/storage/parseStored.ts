@@ -98,7 +98,7 @@ export function parseEntry(where: string, value: unknown): RunEntry {
 
 /** A checkpoint's header. @throws bad-input naming the field. */
 export function parseCheckpointHeader(where: string, value: unknown): CheckpointHeader {
-  return parse(where, checkpointHeader, value) as unknown as CheckpointHeader;
+  return parse(where, checkpointHeader, value);
 }
 
 // The checked fields are those the loop reads; `as unknown as` above covers the ones that are only shown.

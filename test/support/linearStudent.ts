@@ -41,12 +41,12 @@ export class LinearStudent implements Student {
   }
 
   encode(row: PromptCompletion, options: { readonly truncate?: boolean } = {}): { id: string; ids: Int32Array; completionTokens: number } {
-    let ids = Int32Array.from([...row.prompt, ...row.completion].map((c) => c.codePointAt(0) ?? 0).concat(0));
+    let ids = Int32Array.from(Array.from(row.prompt + row.completion, (c) => c.codePointAt(0) ?? 0).concat(0));
     if (ids.length > this.maxPositions) {
       if (options.truncate !== true) badInput(`row ${row.id ?? ""}`, `at most ${this.maxPositions} tokens`, String(ids.length));
       ids = ids.slice(-this.maxPositions);
     }
-    return { id: row.id ?? "", ids, completionTokens: [...row.completion].length + 1 };
+    return { id: row.id ?? "", ids, completionTokens: Array.from(row.completion).length + 1 };
   }
 
   async score(rows: readonly PromptCompletion[], scores: readonly ScoreName[], options: { readonly signal?: AbortSignal } = {}): Promise<ScoreRow[]> {

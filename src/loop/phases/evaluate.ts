@@ -1,9 +1,9 @@
 /** @file Phase "evaluate": the student answers the held-out questions greedily; the task's checker decides. */
 import { invariant } from "../../core/errors.ts";
+import { wilsonInterval } from "../../core/statistics.ts";
 import type { Evaluation, LoopRecord } from "../records.ts";
 import { phaseRecord } from "../runState.ts";
 import type { RunState } from "../runState.ts";
-import { wilsonInterval } from "../wilson.ts";
 import { generateInBatches } from "./batches.ts";
 
 /** Accuracy on the configured split, with its interval and by level. */

@@ -133,7 +133,11 @@ class FolderStore implements RunStore {
     const { goodBytes, unended } = await readJsonLines(path);
     if (unended) {
       const file = await open(path, "a");
-      await file.appendFile("\n").finally(() => file.close());
+      try {
+        await file.appendFile("\n");
+      } finally {
+        await file.close();
+      }
     } else if (goodBytes > 0 || (await readTextIfAny(path)) !== undefined) {
       await truncate(path, goodBytes);
     }

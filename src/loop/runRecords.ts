@@ -1,0 +1,25 @@
+/** @file A stored run told again as records: what a page needs to show a run that another session computed. */
+import type { LoopRecord } from "./records.ts";
+import type { StoredRun } from "./runStore.ts";
+
+/** Pools, picks, examples and summaries of the finished rounds, in order. What a resumed loop will yield itself is left out. */
+export function finishedRecords(stored: StoredRun): LoopRecord[] {
+  return stored.rounds.flatMap((summary): LoopRecord[] => [
+    ...stored.pools.filter((pool) => pool.round === summary.round),
+    ...stored.picks.filter((picks) => picks.round === summary.round),
+    ...stored.examples.filter((example) => example.round === summary.round).map((example): LoopRecord => ({ type: "example", example })),
+    { type: "round", summary },
+  ]);
+}
+
+/** The run as far as it is stored, from its run line on; a finished run ends with "done". */
+export function storedRecords(stored: StoredRun): LoopRecord[] {
+  const { manifest } = stored;
+  const { runId, config, engine, student } = manifest;
+  const finished = stored.rounds.length > config.rounds;
+  return [
+    { type: "run", runId, config, engine, student, resumedAtRound: stored.rounds.length },
+    ...finishedRecords(stored),
+    ...(finished ? [{ type: "done" as const, rounds: config.rounds }] : []),
+  ];
+}

@@ -1,0 +1,269 @@
+/**
+ * @file The loop worker's service: opens an engine, a student and a store per lane,
+ * races the lanes, tells what happens, and lets go of everything. It knows no
+ * platform: engine, students, tasks, teachers and library come in as functions, so
+ * that the same code runs in a worker, in Node and in tests.
+ */
+import { badInput, invariant } from "../core/errors.ts";
+import { Rng } from "../core/rng.ts";
+import { EventBatcher } from "../protocol/eventBatcher.ts";
+import type { EventListener } from "../protocol/eventBatcher.ts";
+import { toWireError } from "../protocol/errors.ts";
+import type { AskReply, AskRequest, LaneInfo, LoopService, ProviderStatus, RaceInfo, RaceOptions, RaceRequest, RaceState, StepUnit } from "../protocol/loopService.ts";
+import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import type { Student } from "../student/types.ts";
+import type { Task } from "../tasks/types.ts";
+import type { Teacher } from "../teacher/types.ts";
+import { closedLoop } from "./closedLoop.ts";
+import type { ExperimentConfig } from "./config.ts";
+import { parseExperimentConfig } from "./parseConfig.ts";
+import { Race } from "./race.ts";
+import type { Lane } from "./race.ts";
+import type { LoopRecord } from "./records.ts";
+import { finishedRecords, storedRecords } from "./runRecords.ts";
+import type { RunHeader, RunLibrary, StoredRun } from "./runStore.ts";
+
+/** What the service needs of an engine; a student needs the rest. */
+export type RaceEngine = Pick<Engine, "info" | "dispose">;
+
+/** What the service runs on. */
+export interface LoopServiceDeps<E extends RaceEngine> {
+  readonly library: RunLibrary;
+  readonly providers: () => Promise<readonly ProviderStatus[]>;
+  /** The service owns the engine it gets, and disposes it after its students. */
+  readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
+  /** A student of its own per lane, which the service owns. */
+  readonly openStudent: (engine: E, config: ExperimentConfig) => Promise<{ readonly student: Student; readonly name: string }>;
+  readonly createTask: (config: ExperimentConfig) => Task;
+  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher;
+  readonly now?: () => number;
+}
+
+/** A lane to be opened. */
+interface LanePlan {
+  readonly runId: string;
+  readonly config: ExperimentConfig;
+  readonly stored: StoredRun | undefined;
+}
+
+interface OpenRace {
+  readonly race: Race;
+  readonly lanes: readonly Lane[];
+  readonly abort: AbortController;
+  /** Releases lanes and engine. */
+  readonly release: () => Promise<void>;
+}
+
+/** See `LoopService`. Calls that open or end a race wait for each other. */
+export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
+  readonly #deps: LoopServiceDeps<E>;
+  readonly #events = new EventBatcher();
+  #current: OpenRace | undefined;
+  #state: RaceState = "idle";
+  /** Tail of opening, ending and stepping. Never rejects. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(deps: LoopServiceDeps<E>) {
+    this.#deps = deps;
+  }
+
+  async ping(): Promise<void> {}
+
+  providers(): Promise<readonly ProviderStatus[]> {
+    return this.#deps.providers();
+  }
+
+  createRace(request: RaceRequest): Promise<RaceInfo> {
+    return this.#inTurn(async () => {
+      if (request.lanes.length === 0) badInput("race", "at least one lane", "none");
+      const several = request.lanes.length > 1;
+      const plans = request.lanes.map((lane, i): LanePlan => ({
+        runId: crypto.randomUUID(),
+        config: parseExperimentConfig(lane, several ? `lane ${i + 1}` : "experiment"),
+        stored: undefined,
+      }));
+      return this.#open(crypto.randomUUID(), plans, request);
+    });
+  }
+
+  resumeRace(runIds: readonly string[], options: RaceOptions): Promise<RaceInfo> {
+    return this.#inTurn(async () => {
+      if (runIds.length === 0 || new Set(runIds).size !== runIds.length) badInput("resume", "one or more different runs", `[${runIds.join(", ")}]`);
+      const plans: LanePlan[] = [];
+      for (const runId of runIds) {
+        const stored = await this.#read(runId);
+        plans.push({ runId, config: parseExperimentConfig(stored.manifest.config, `run ${runId}`), stored });
+      }
+      return this.#open(plans[0]?.stored?.manifest.race?.id ?? crypto.randomUUID(), plans, options);
+    });
+  }
+
+  start(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { race } = this.#opened();
+      if (race.running || race.done) return;
+      this.#setState("running");
+      // Ends by itself; a lane's failure is an event.
+      void race.run().then(() => this.#settle(race));
+    });
+  }
+
+  async pause(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    await current.race.pause();
+    await this.#settle(current.race);
+  }
+
+  step(unit: StepUnit): Promise<void> {
+    return this.#inTurn(async () => {
+      const { race } = this.#opened();
+      await race.pause();
+      this.#setState("stepping");
+      await race.step(unit);
+      await this.#settle(race);
+    });
+  }
+
+  stop(): Promise<void> {
+    // A step under way holds the turn: end it first.
+    this.#current?.abort.abort();
+    return this.#inTurn(() => this.#end());
+  }
+
+  async subscribe(listener: EventListener): Promise<void> {
+    this.#events.subscribe(listener);
+    this.#events.push({ type: "state", state: this.#state });
+  }
+
+  async ask(request: AskRequest): Promise<AskReply> {
+    const { race, lanes, abort } = this.#opened();
+    const lane = lanes[request.lane];
+    if (lane === undefined) badInput("ask.lane", `a lane from 0 to ${lanes.length - 1}`, String(request.lane));
+    const prompt = lane.task.prompt(request.question);
+    const [reply] = await race.between(() =>
+      lane.student.generate([prompt], {
+        maxNewTokens: request.maxNewTokens ?? lane.config.generation.maxNewTokens,
+        temperature: request.temperature ?? 0,
+        topP: request.topP ?? 1,
+        rng: new Rng(request.seed ?? 0),
+        batchSize: 1,
+        signal: abort.signal,
+      }),
+    );
+    invariant(reply !== undefined, "one completion per prompt");
+    const { completion, tokens, finishReason } = reply;
+    return { prompt, completion, tokens, finishReason };
+  }
+
+  runs(): Promise<readonly RunHeader[]> {
+    return this.#deps.library.list();
+  }
+
+  async runRecords(runId: string): Promise<readonly LoopRecord[]> {
+    return storedRecords(await this.#read(runId));
+  }
+
+  deleteRun(runId: string): Promise<void> {
+    return this.#deps.library.delete(runId);
+  }
+
+  /** Ends the race before, then opens everything, or nothing. */
+  async #open(raceId: string, plans: readonly LanePlan[], options: RaceOptions): Promise<RaceInfo> {
+    await this.#end();
+    const { library, openEngine, openStudent, createTask, createTeacher, now } = this.#deps;
+    const abort = new AbortController();
+    const owned: (() => Promise<void>)[] = [];
+    const release = async (): Promise<void> => {
+      for (const dispose of owned.splice(0).reverse()) await dispose();
+    };
+    try {
+      const engine = await openEngine(options.ep);
+      owned.push(() => engine.dispose());
+      const lanes: Lane[] = [];
+      const infos: LaneInfo[] = [];
+      const told: LoopRecord[][] = [];
+      for (const [index, { runId, config, stored }] of plans.entries()) {
+        const task = createTask(config);
+        const teacher = createTeacher(config, task);
+        const { student, name } = await openStudent(engine, config);
+        owned.push(() => student.dispose());
+        const store = await library.open(runId);
+        owned.push(() => store.close());
+        const records = closedLoop(config, {
+          student,
+          studentName: name,
+          task,
+          teacher,
+          store,
+          signal: abort.signal,
+          now,
+          resume: stored !== undefined,
+          showPool: options.showPool,
+          race: { id: raceId, lane: index },
+        });
+        // The run line comes first and checks everything, before any lane computes.
+        const first = await records.next();
+        invariant(first.done !== true && first.value.type === "run", "a loop begins with its run line");
+        const { student: described, resumedAtRound } = first.value;
+        lanes.push({ config, student, task, store, records });
+        infos.push({ lane: index, runId, config, student: described, resumedAtRound });
+        told.push([first.value, ...(stored === undefined ? [] : finishedRecords(stored))]);
+      }
+      const race = new Race(lanes, (event) => {
+        this.#events.push(event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) });
+      });
+      told.forEach((records, lane) => records.forEach((record) => this.#events.push({ type: "record", lane, record })));
+      this.#current = { race, lanes, abort, release };
+      this.#setState("ready");
+      await this.#events.flush();
+      return { raceId, engine: engine.info, lanes: infos };
+    } catch (error) {
+      abort.abort();
+      await release();
+      throw error;
+    }
+  }
+
+  /** Ends the race, if there is one. */
+  async #end(): Promise<void> {
+    const current = this.#current;
+    if (current === undefined) return;
+    current.abort.abort();
+    await current.race.stop();
+    this.#current = undefined;
+    await current.release();
+    this.#setState("idle");
+    await this.#events.flush();
+  }
+
+  /** Says where the race stands now that it does not run. */
+  async #settle(race: Race): Promise<void> {
+    const ending = this.#current?.abort.signal.aborted ?? true;
+    if (this.#current?.race === race && !race.running && !ending) this.#setState(race.done ? "done" : "paused");
+    await this.#events.flush();
+  }
+
+  async #read(runId: string): Promise<StoredRun> {
+    return (await this.#deps.library.read(runId)) ?? badInput("run", "a stored run", runId, "It was deleted, or never began");
+  }
+
+  #opened(): OpenRace {
+    return this.#current ?? badInput("race", "a race that was created or resumed", "none", "Create one first");
+  }
+
+  #setState(state: RaceState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#events.push({ type: "state", state });
+  }
+
+  #inTurn<R>(work: () => Promise<R>): Promise<R> {
+    const result = this.#turn.then(work);
+    this.#turn = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    return result;
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * @file Events gathered into few messages: the page draws at most once a frame, and a
+ * message per optimizer step would keep it busy. One batch is in flight at a time, so
+ * that a slow page makes batches longer, not more.
+ */
+import type { LoopEvent } from "./loopService.ts";
+
+/** About 20 messages a second. */
+const INTERVAL_MS = 50;
+
+/** Takes a batch; a returned promise is waited for. Comlink's proxies of callbacks are such. */
+export type EventListener = (batch: readonly LoopEvent[]) => void | Promise<void>;
+
+/** Gathers events for one listener, which may be missing (events are then dropped). */
+export class EventBatcher {
+  readonly #intervalMs: number;
+  #listener: EventListener | undefined;
+  #waiting: LoopEvent[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sending: Promise<void> = Promise.resolve();
+
+  constructor(intervalMs = INTERVAL_MS) {
+    this.#intervalMs = intervalMs;
+  }
+
+  /** Sends to `listener` from now on. */
+  subscribe(listener: EventListener): void {
+    this.#listener = listener;
+    this.#waiting = [];
+  }
+
+  push(event: LoopEvent): void {
+    if (this.#listener === undefined) return;
+    const last = this.#waiting.at(-1);
+    if (last !== undefined && supersedes(event, last)) this.#waiting.pop();
+    this.#waiting.push(event);
+    this.#timer ??= setTimeout(() => void this.flush(), this.#intervalMs);
+  }
+
+  /** Resolves when everything pushed so far has been taken. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sending = this.#sending.then(() => this.#send());
+    await this.#sending;
+  }
+
+  async #send(): Promise<void> {
+    const listener = this.#listener;
+    if (listener === undefined || this.#waiting.length === 0) return;
+    const batch = this.#waiting;
+    this.#waiting = [];
+    try {
+      await listener(batch);
+    } catch {
+      // A listener that throws is gone or broken; the loop does not depend on being watched.
+      if (this.#listener === listener) this.#listener = undefined;
+    }
+  }
+}
+
+/** Progress of the same phase: only the newest counts. */
+function supersedes(event: LoopEvent, last: LoopEvent): boolean {
+  if (event.type !== "record" || last.type !== "record" || event.lane !== last.lane) return false;
+  const [a, b] = [event.record, last.record];
+  return a.type === "phase" && b.type === "phase" && a.state === "progress" && b.state === "progress" && a.phase === b.phase && a.round === b.round;
+}
