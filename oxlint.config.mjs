@@ -54,12 +54,16 @@ export default {
     "typescript/consistent-return": "off",
     // Off: reading a list at an index known to be inside needs an assertion under noUncheckedIndexedAccess.
     "typescript/no-unsafe-type-assertion": "off",
-    // Off, taste: sorting or reversing one's own copy in place, `new Array(n)`, small local helpers, `onmessage`.
+    // Off, taste: sorting or reversing one's own copy in place, `new Array(n)`, small local helpers, `onmessage`,
+    // a local named as something outside, `fc.assert`, imports for their effect.
     "unicorn/no-array-sort": "off",
     "unicorn/no-array-reverse": "off",
     "unicorn/no-new-array": "off",
     "unicorn/consistent-function-scoping": "off",
     "unicorn/prefer-add-event-listener": "off",
+    "no-shadow": "off",
+    "import/no-named-as-default-member": "off",
+    "import/no-unassigned-import": "off",
   },
   overrides: [
     ...Object.entries(LAYERS).map(([layer, allowed]) => layerRules(layer, allowed)),

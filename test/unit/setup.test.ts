@@ -1,5 +1,5 @@
 /** @file The scripts that make a fresh checkout run: what counts as stale, which browser is taken, how tests are counted. */
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -80,6 +80,16 @@ describe("staleReason", () => {
     writeJson("package.json", { dependencies: { ...dependencies, d: "^1.0.0" } });
     expect(staleReason(folder)).toMatch(/package-lock\.json is older than package\.json/);
   });
+});
+
+test("package-lock.json holds the packages of every platform, without which npm ci refuses it", () => {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const absent = Object.values(packages)
+    .flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}))
+    .filter((name) => !Object.keys(packages).some((path) => path.endsWith(`node_modules/${name}`)));
+  expect(absent).toEqual([]);
 });
 
 describe("findChrome", () => {
