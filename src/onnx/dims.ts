@@ -146,7 +146,7 @@ export function bindDim(dim: Dim, bindings: Readonly<Record<string, number>>): D
   for (const [monomial, coefficient] of parse(dim)) {
     let value = coefficient;
     const rest: string[] = [];
-    for (const atom of monomial === dim ? [monomial] : monomial.split("*").filter((name) => name !== "")) {
+    for (const atom of monomial.split("*").filter((name) => name !== "")) {
       const number = bound(atom);
       if (number === undefined) rest.push(atom);
       else value *= number;

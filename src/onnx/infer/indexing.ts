@@ -16,8 +16,9 @@ export function sliceRange(size: number, start: number, end: number, step: numbe
 }
 
 /**
- * Length of a slice where a symbol takes part: taken to lie inside the dimension, as
- * in a graph that runs at all; undefined when even that does not tell.
+ * Length of a slice where a symbol takes part. Its bounds are taken to lie inside the
+ * dimension (Slice would clamp others): `[past, past+T)` of a mask is T long. Undefined
+ * when even that does not tell.
  */
 function symbolicLength(size: Dim, start: Dim, end: Dim, step: Dim): Dim | undefined {
   if (step !== 1 || isOpaque(start) || isOpaque(end)) return undefined;
@@ -70,7 +71,7 @@ function inferSlice(call: Call): OutputType[] {
     const size = shape[axis] ?? 0;
     const known = typeof size === "number" && typeof start === "number" && typeof end === "number" && typeof step === "number";
     const length = known ? sliceRange(size, start, end, step).length : symbolicLength(size, start, end, step);
-    shape[axis] = length ?? call.opaque(axis);
+    shape[axis] = typeof length === "number" ? Math.max(0, length) : (length ?? call.opaque(axis));
   }
   return [{ type: x.type, shape }];
 }

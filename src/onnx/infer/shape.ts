@@ -60,7 +60,8 @@ function inferReshape(call: Call): OutputType[] {
 function inferSqueeze(call: Call): OutputType[] {
   const x = call.input(0);
   const parameter = call.listParameter("axes", 1, 13);
-  if (!parameter.given) {
+  // ONNX Runtime reads an empty list as no list: every axis of size 1 goes.
+  if (!parameter.given || parameter.values?.length === 0) {
     if (x.shape.some((dim) => typeof dim === "string")) return call.unknown("which axes have size 1");
     return [{ type: x.type, shape: x.shape.filter((dim) => dim !== 1) }];
   }

@@ -87,5 +87,8 @@ export function typeGraph(raw: RawGraph, options: TypeOptions, around: { readonl
     if (type !== undefined && type !== value.type) badInput(`graph '${raw.name}'`, `output '${name}' of type ${type} as declared`, value.type);
     builder.output(value);
   }
-  return { ...builder.build(), opsets: options.opsets };
+  const built = builder.build();
+  if (outer === undefined) return { ...built, opsets: options.opsets };
+  // A model imports operator sets once; a body lists those that it uses.
+  return { ...built, opsets: Object.fromEntries(Object.entries(built.opsets).map(([domain, version]) => [domain, options.opsets[domain] ?? version])) };
 }
