@@ -1,0 +1,85 @@
+/** @file Everything the page shows, as one value. Changed only by `controller.ts`, drawn by `views/`. */
+import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
+import type { LaneState } from "./laneState.ts";
+import { EMPTY_LANE } from "./laneState.ts";
+import type { Problem } from "./problem.ts";
+import type { LossKind } from "./plots/poolLayout.ts";
+import type { SettingsDraft } from "./settings.ts";
+
+/** Unfinished lanes of one race, found in storage. */
+export interface StoredRace {
+  readonly raceId: string;
+  readonly runIds: readonly string[];
+  readonly createdAt: string;
+  readonly lastRound: number;
+  readonly rounds: number;
+}
+
+/** What the page waits for. */
+export type Pending = "worker" | "engine" | "pause" | "stop" | "storage" | null;
+
+export interface AppState {
+  readonly draft: SettingsDraft;
+  readonly lanes: readonly LaneState[];
+  readonly laneProblems: readonly (Problem | null)[];
+  /** The race open in the worker. */
+  readonly race: RaceInfo | null;
+  readonly raceState: RaceState;
+  readonly pending: Pending;
+  /** On the screen, in storage, not open in the worker. */
+  readonly stored: StoredRace | null;
+  /** Something failed, the page goes on. */
+  readonly problem: Problem | null;
+  /** The worker is gone. */
+  readonly crash: Problem | null;
+  readonly lossKind: LossKind;
+  readonly isolated: boolean;
+}
+
+/** Lanes on the page. */
+export const LANES = 2;
+
+/** The page before anything happened. */
+export function initialState(draft: SettingsDraft, isolated: boolean): AppState {
+  return {
+    draft,
+    lanes: Array.from({ length: LANES }, () => EMPTY_LANE),
+    laneProblems: Array.from({ length: LANES }, () => null),
+    race: null,
+    raceState: "idle",
+    pending: "worker",
+    stored: null,
+    problem: null,
+    crash: null,
+    lossKind: "own",
+    isolated,
+  };
+}
+
+/** What the primary button does now; undefined while it can do nothing. */
+export type PrimaryAction = "start" | "pause" | "resume";
+
+/** The primary button's action and label. */
+export function primaryAction(state: AppState): { readonly action: PrimaryAction | undefined; readonly label: string } {
+  const { raceState, pending, crash, stored } = state;
+  if (pending === "pause") return { action: undefined, label: "Pausing…" };
+  if (pending !== null) return { action: undefined, label: pending === "engine" ? "Starting…" : "Start" };
+  if (raceState === "running" || raceState === "stepping") return { action: "pause", label: "Pause" };
+  if (crash !== null) return { action: undefined, label: "Resume" };
+  if (stored !== null || raceState === "paused") return { action: "resume", label: "Resume" };
+  if (raceState === "ready") return { action: "resume", label: "Start" };
+  if (raceState === "done") return { action: "start", label: "Start again" };
+  return { action: "start", label: "Start" };
+}
+
+/** Whether there is a run on the page that New run would put away. */
+export function hasRun(state: AppState): boolean {
+  return state.race !== null || state.stored !== null || state.lanes.some(({ run }) => run !== null);
+}
+
+/** Names of the lanes, told apart by a letter when both use one strategy. */
+export function laneLabels(state: AppState): readonly [string, string] {
+  const a = state.lanes[0]?.run?.config.strategy.name ?? state.draft.strategyA;
+  const b = state.lanes[1]?.run?.config.strategy.name ?? state.draft.strategyB;
+  return a === b ? [`${a} (A)`, `${b} (B)`] : [a, b];
+}

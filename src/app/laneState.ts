@@ -1,0 +1,266 @@
+/**
+ * @file What the page knows of one lane (one run of the closed loop), and the one
+ * reducer that folds loop records into it. Pure; never mutates its input. Memory is
+ * bounded by the limits below whatever arrives, text included. Replaying records
+ * that were already folded (a resumed run tells its history again) changes nothing.
+ * Not here: drawing, time, the worker.
+ */
+import type { EngineInfo } from "../runtime/types.ts";
+import type { ExperimentConfig } from "../loop/config.ts";
+import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "../loop/records.ts";
+
+/** Upper bounds of what a lane keeps. */
+export const LIMITS = {
+  examples: 40,
+  lossRounds: 24,
+  lossPoints: 160,
+  rounds: 1000,
+  warnings: 8,
+  poolItems: 2000,
+  exampleIds: 20_000,
+  textLength: 4000,
+} as const;
+
+/** Where the lane is in its round. */
+export interface PhaseStatus {
+  readonly phase: Phase;
+  readonly state: "start" | "progress" | "end";
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Losses of one round's training, thinned to at most `LIMITS.lossPoints` points: each point is the mean of `stride` steps. */
+export interface RoundLosses {
+  readonly round: number;
+  readonly totalSteps: number;
+  readonly lastStep: number;
+  readonly lastLoss: number;
+  readonly stride: number;
+  readonly points: readonly LossPoint[];
+}
+
+/** Mean loss in nats over `count` steps that end at `step`. */
+export interface LossPoint {
+  readonly step: number;
+  readonly loss: number;
+  readonly count: number;
+}
+
+/** Why a seed is ringed. */
+export interface PickInfo {
+  readonly order: number;
+  readonly score: number | null;
+  readonly rank: number | null;
+}
+
+/** Pairs of the round that is under way. */
+export interface RoundTally {
+  readonly round: number;
+  readonly accepted: number;
+  readonly rejected: number;
+  readonly ids: ReadonlySet<string>;
+}
+
+export interface LaneRun {
+  readonly runId: string;
+  readonly config: ExperimentConfig;
+  readonly engine: EngineInfo;
+  readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
+  readonly resumedAtRound: number;
+}
+
+export interface LaneState {
+  readonly run: LaneRun | null;
+  readonly round: number;
+  readonly phase: PhaseStatus | null;
+  /** Finished rounds in order; round 0 is the untouched student. */
+  readonly rounds: readonly RoundSummary[];
+  readonly pool: readonly PoolItem[];
+  readonly poolRound: number;
+  readonly picks: ReadonlyMap<string, PickInfo>;
+  readonly picksRound: number;
+  /** Newest first. */
+  readonly examples: readonly SyntheticExample[];
+  readonly tally: RoundTally;
+  readonly losses: readonly RoundLosses[];
+  /** Training tokens per second, a moving average over the last few steps; null before the first. */
+  readonly tokensPerSecond: number | null;
+  readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  readonly done: boolean;
+}
+
+const EMPTY_TALLY: RoundTally = { round: -1, accepted: 0, rejected: 0, ids: new Set() };
+
+/** A lane of which nothing has been heard. */
+export const EMPTY_LANE: LaneState = {
+  run: null,
+  round: 0,
+  phase: null,
+  rounds: [],
+  pool: [],
+  poolRound: -1,
+  picks: new Map(),
+  picksRound: -1,
+  examples: [],
+  tally: EMPTY_TALLY,
+  losses: [],
+  tokensPerSecond: null,
+  warnings: [],
+  done: false,
+};
+
+/** The lane after `records`, in order. */
+export function reduceRecords(state: LaneState, records: readonly LoopRecord[]): LaneState {
+  let next = state;
+  for (const record of records) next = reduceRecord(next, record);
+  return next;
+}
+
+function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
+  switch (record.type) {
+    case "run": {
+      const { type: _, ...run } = record;
+      // A resumed run keeps what is on the screen; another run starts from nothing.
+      if (state.run?.runId === run.runId) return { ...state, run, phase: null, done: false };
+      return { ...EMPTY_LANE, run, round: run.resumedAtRound };
+    }
+    case "phase": {
+      const { phase, state: progress, done, total } = record;
+      return { ...state, round: record.round, phase: { phase, state: progress, done, total } };
+    }
+    case "pool":
+      return { ...state, poolRound: record.round, pool: record.items.slice(0, LIMITS.poolItems).map(clipPoolItem) };
+    case "picks":
+      return {
+        ...state,
+        picksRound: record.round,
+        picks: new Map(
+          record.picks
+            .slice(0, LIMITS.poolItems)
+            .map(({ seedId, score, rank }, index) => [seedId, { order: index + 1, score, rank }]),
+        ),
+      };
+    case "example":
+      return addExample(state, record.example);
+    case "step":
+      return addStep(state, record);
+    case "round": {
+      const { summary } = record;
+      const others = state.rounds.filter((round) => round.round !== summary.round);
+      const rounds = [...others, summary].sort((a, b) => a.round - b.round).slice(-LIMITS.rounds);
+      return { ...state, rounds, round: Math.max(state.round, summary.round) };
+    }
+    case "warning": {
+      const warning = { code: record.code, message: clip(record.message) };
+      const known = state.warnings.some(({ code, message }) => code === warning.code && message === warning.message);
+      return known ? state : { ...state, warnings: [...state.warnings, warning].slice(-LIMITS.warnings) };
+    }
+    case "done":
+      return { ...state, done: true };
+    default:
+      return record satisfies never;
+  }
+}
+
+function addExample(state: LaneState, raw: SyntheticExample): LaneState {
+  const example: SyntheticExample = {
+    ...raw,
+    question: clip(raw.question),
+    answer: clip(raw.answer),
+    reason: clip(raw.reason),
+  };
+  let { tally } = state;
+  if (example.round > tally.round) tally = { ...EMPTY_TALLY, round: example.round };
+  if (example.round === tally.round && !tally.ids.has(example.id)) {
+    tally = {
+      round: tally.round,
+      accepted: tally.accepted + (example.accepted ? 1 : 0),
+      rejected: tally.rejected + (example.accepted ? 0 : 1),
+      ids: tally.ids.size < LIMITS.exampleIds ? new Set(tally.ids).add(example.id) : tally.ids,
+    };
+  }
+  const known = state.examples.findIndex(({ id }) => id === example.id);
+  const examples =
+    known >= 0 ? state.examples.with(known, example) : [example, ...state.examples].slice(0, LIMITS.examples);
+  return { ...state, examples, tally };
+}
+
+const SPEED_SMOOTHING = 0.2;
+
+function addStep(state: LaneState, record: LoopRecord & { readonly type: "step" }): LaneState {
+  const { round, step, totalSteps, loss } = record;
+  const current = state.losses.find((losses) => losses.round === round) ?? {
+    round,
+    totalSteps,
+    lastStep: 0,
+    lastLoss: loss,
+    stride: 1,
+    points: [],
+  };
+  const others = state.losses.filter((losses) => losses.round !== round);
+  const losses = [...others, addLoss(current, step, totalSteps, loss)]
+    .sort((a, b) => a.round - b.round)
+    .slice(-LIMITS.lossRounds);
+  const previous = state.tokensPerSecond;
+  const speed = record.tokensPerSecond;
+  return {
+    ...state,
+    round: Math.max(state.round, round),
+    losses,
+    tokensPerSecond: !Number.isFinite(speed)
+      ? previous
+      : previous === null
+        ? speed
+        : previous + SPEED_SMOOTHING * (speed - previous),
+  };
+}
+
+/** One more step; a step number that was seen before (the round was begun again) drops what came after it. */
+function addLoss(losses: RoundLosses, step: number, totalSteps: number, loss: number): RoundLosses {
+  let { stride } = losses;
+  let points = step > losses.lastStep ? losses.points : losses.points.filter((point) => point.step < step);
+  const last = points.at(-1);
+  if (last !== undefined && last.count < stride) {
+    const count = last.count + 1;
+    points = [...points.slice(0, -1), { step, loss: last.loss + (loss - last.loss) / count, count }];
+  } else {
+    points = [...points, { step, loss, count: 1 }];
+  }
+  if (points.length > LIMITS.lossPoints) {
+    stride *= 2;
+    points = mergePairs(points);
+  }
+  return { round: losses.round, totalSteps, lastStep: step, lastLoss: loss, stride, points };
+}
+
+function mergePairs(points: readonly LossPoint[]): LossPoint[] {
+  const merged: LossPoint[] = [];
+  for (let i = 0; i < points.length; i += 2) {
+    const a = points[i];
+    const b = points[i + 1];
+    if (a === undefined) break;
+    if (b === undefined) merged.push(a);
+    else {
+      const count = a.count + b.count;
+      merged.push({ step: b.step, loss: (a.loss * a.count + b.loss * b.count) / count, count });
+    }
+  }
+  return merged;
+}
+
+function clipPoolItem(item: PoolItem): PoolItem {
+  const { ownAnswer } = item;
+  const clipped = { ...item, question: clip(item.question), answer: clip(item.answer) };
+  return ownAnswer === undefined ? clipped : { ...clipped, ownAnswer: clip(ownAnswer) };
+}
+
+function clip(text: string): string {
+  return text.length <= LIMITS.textLength ? text : `${text.slice(0, LIMITS.textLength)}… (${text.length} characters)`;
+}
+
+/** Accepted pairs so far, those of the unfinished round included. */
+export function acceptedPairs(lane: LaneState): number {
+  const last = lane.rounds.at(-1);
+  const finished = last?.examples ?? 0;
+  return finished + (lane.tally.round > (last?.round ?? 0) ? lane.tally.accepted : 0);
+}

@@ -1,0 +1,45 @@
+/** @file Puts the page into an element and keeps it drawn, at most once per animation frame. */
+import { render } from "preact";
+import type { AppState } from "./appState.ts";
+import { initialState } from "./appState.ts";
+import type { Connect } from "./connection.ts";
+import type { Memory } from "./controller.ts";
+import { Controller } from "./controller.ts";
+import { draftFromQuery, queryFromDraft } from "./settings.ts";
+import { Store } from "./store.ts";
+import { AppView } from "./views/appView.tsx";
+
+/** Draws the page into `root` and starts the worker through `connect`. */
+export function mountPage(root: HTMLElement, connect: Connect): void {
+  const state = initialState(draftFromQuery(location.search), globalThis.crossOriginIsolated === true);
+  const store = new Store<AppState>(state, (draw) => requestAnimationFrame(draw));
+  const controller = new Controller(store, connect, putAwayMemory);
+  let { draft } = state;
+  store.listen((next) => {
+    render(<AppView state={next} actions={controller} />, root);
+    if (next.draft === draft) return;
+    draft = next.draft;
+    history.replaceState(null, "", `${location.pathname}${queryFromDraft(draft, location.search)}${location.hash}`);
+  });
+  void controller.open();
+}
+
+const PUT_AWAY_KEY = "tutelage-put-away";
+
+/** Which race was put away. A browser that stores nothing only offers it again. */
+const putAwayMemory: Memory = {
+  read() {
+    try {
+      return localStorage.getItem(PUT_AWAY_KEY);
+    } catch {
+      return null;
+    }
+  },
+  write(raceId) {
+    try {
+      localStorage.setItem(PUT_AWAY_KEY, raceId);
+    } catch {
+      // Storage is switched off: the run will be offered again, nothing is lost.
+    }
+  },
+};

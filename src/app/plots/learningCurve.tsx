@@ -1,0 +1,167 @@
+/**
+ * @file Accuracy on held-out questions against accepted synthetic pairs, one line a
+ * lane, whiskers (a band, when
+ * there are many) for the 95 % Wilson interval of every point. The x axis
+ * reaches to the whole budget from the start, so that the curves grow into it.
+ */
+import type { VNode } from "preact";
+import type { RoundSummary } from "../../loop/records.ts";
+import { formatPercent } from "../format.ts";
+import { LaneMark } from "../views/icons.tsx";
+import { linePath, linearScale, niceDomain, ticksBetween } from "./scale.ts";
+import { useWidth } from "./useWidth.ts";
+
+export interface CurveLane {
+  readonly label: string;
+  readonly rounds: readonly RoundSummary[];
+}
+
+export interface LearningCurveProps {
+  readonly lanes: readonly CurveLane[];
+  /** Largest number of accepted pairs a lane can reach. */
+  readonly budget: number;
+}
+
+const MARGIN = { top: 30, right: 18, bottom: 46, left: 36 } as const;
+/** Lanes stand a little apart, so that whiskers do not cover each other. */
+const DODGE_PX = 4;
+/** From this many points on, whiskers would run together: a band instead. */
+const BAND_POINTS = 16;
+/** The y axis spans at least this much accuracy: noise must not look like progress. */
+const MIN_SPAN = 0.4;
+
+/** Accuracy axis: round multiples around all intervals, at least `MIN_SPAN` wide, inside 0…1. */
+export function accuracyDomain(lanes: readonly CurveLane[]): readonly [number, number] {
+  const evaluations = lanes.flatMap(({ rounds }) => rounds.map(({ evaluation }) => evaluation));
+  if (evaluations.length === 0) return [0, 1];
+  const low = Math.min(...evaluations.map((evaluation) => evaluation.low));
+  const high = Math.max(...evaluations.map((evaluation) => evaluation.high));
+  const spare = Math.max(0, MIN_SPAN - (high - low)) / 2;
+  const [niceLow, niceHigh] = niceDomain(low - spare, high + spare, 5);
+  return [Math.max(0, niceLow), Math.min(1, niceHigh)];
+}
+
+/** The learning curve of the race. */
+export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
+  const [ref, width] = useWidth<HTMLDivElement>(640);
+  const height = width < 480 ? 250 : 330;
+  const evaluation = lanes.flatMap(({ rounds }) => rounds).at(-1)?.evaluation;
+  const [low, high] = accuracyDomain(lanes);
+  const x = linearScale([0, Math.max(1, budget)], [MARGIN.left + 10, width - MARGIN.right]);
+  const y = linearScale([low, high], [height - MARGIN.bottom, MARGIN.top]);
+  return (
+    <div class="plot" ref={ref}>
+      <svg width={width} height={height} role="img" aria-label={curveLabel(lanes)}>
+        <g class="axis">
+          {ticksBetween(low, high, 5).map((tick) => (
+            <g key={tick} transform={`translate(0,${y(tick).toFixed(1)})`}>
+              <line class="grid" x1={MARGIN.left} x2={width - MARGIN.right} />
+              <text x={MARGIN.left - 8} dy="0.32em" text-anchor="end">
+                {Math.round(tick * 100)}
+              </text>
+            </g>
+          ))}
+          {ticksBetween(0, Math.max(1, budget), width < 480 ? 4 : 8)
+            .filter(Number.isInteger)
+            .map((tick) => (
+              <g key={tick} transform={`translate(${x(tick).toFixed(1)},${height - MARGIN.bottom})`}>
+                <line class="tick" y2={5} />
+                <text y={18} text-anchor="middle">
+                  {tick}
+                </text>
+              </g>
+            ))}
+          <line
+            class="base"
+            x1={MARGIN.left}
+            x2={width - MARGIN.right}
+            y1={height - MARGIN.bottom}
+            y2={height - MARGIN.bottom}
+          />
+          <text class="axis-title" x={width - MARGIN.right} y={height - 8} text-anchor="end">
+            accepted synthetic pairs →
+          </text>
+          <text class="axis-title" x={0} y={12}>
+            {evaluation === undefined
+              ? "↑ % answered right"
+              : `↑ % of ${evaluation.n} ${evaluation.split} questions answered right`}
+          </text>
+          {evaluation === undefined && (
+            <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">
+              Both curves begin with the untouched student.
+            </text>
+          )}
+        </g>
+        {lanes.map((lane, index) => (
+          <CurveLine key={index} lane={lane} index={index} x={x} y={y} />
+        ))}
+      </svg>
+    </div>
+  );
+}
+
+function CurveLine({
+  lane,
+  index,
+  x,
+  y,
+}: {
+  readonly lane: CurveLane;
+  readonly index: number;
+  readonly x: (value: number) => number;
+  readonly y: (value: number) => number;
+}): VNode {
+  const dodge = index === 0 ? -DODGE_PX : DODGE_PX;
+  const points = lane.rounds.map(({ round, examples, evaluation }) => ({
+    round,
+    examples,
+    evaluation,
+    x: x(examples) + dodge,
+    y: y(evaluation.accuracy),
+    low: y(evaluation.low),
+    high: y(evaluation.high),
+  }));
+  const band = [
+    ...points.map((point) => [point.x, point.high] as const),
+    ...points.map((point) => [point.x, point.low] as const).reverse(),
+  ];
+  return (
+    <g class={`lane-${index}`}>
+      {points.length >= BAND_POINTS && <path class="curve-band" d={`${linePath(band)}Z`} />}
+      {points.length > 1 && (
+        <path class="curve-line" d={linePath(points.map((point) => [point.x, point.y] as const))} />
+      )}
+      {points.map((point) => (
+        <g key={point.round} class="curve-point">
+          <title>
+            {`${lane.label}, round ${point.round}: ${formatPercent(point.evaluation.accuracy)} (${point.evaluation.correct} of ${point.evaluation.n}), ` +
+              `95 % interval ${formatPercent(point.evaluation.low)} to ${formatPercent(point.evaluation.high)}, ${point.examples} pairs`}
+          </title>
+          {points.length < BAND_POINTS && (
+            <path class="curve-whisker" d={whiskerPath(point.x, point.low, point.high)} />
+          )}
+          <LaneMark lane={index} x={point.x} y={point.y} size={9} />
+        </g>
+      ))}
+    </g>
+  );
+}
+
+/** An upright bar with caps. */
+function whiskerPath(x: number, low: number, high: number): string {
+  const cap = 3;
+  return (
+    [low, high].map((y) => `M${(x - cap).toFixed(1)},${y.toFixed(1)}h${2 * cap}`).join("") +
+    `M${x.toFixed(1)},${low.toFixed(1)}V${high.toFixed(1)}`
+  );
+}
+
+function curveLabel(lanes: readonly CurveLane[]): string {
+  const parts = lanes.map(({ label, rounds }) => {
+    const last = rounds.at(-1);
+    return last === undefined
+      ? `${label}: nothing yet`
+      : `${label}: ${formatPercent(last.evaluation.accuracy)} after ${last.examples} pairs`;
+  });
+  return `Learning curve: accuracy against accepted synthetic pairs. ${parts.join("; ")}. The numbers are in the table below.`;
+}

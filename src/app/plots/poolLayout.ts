@@ -1,0 +1,118 @@
+/**
+ * @file Where each seed of the pool stands: one row per level, x by loss to the
+ * nearest column one mark wide, marks of a column stacked so that they do not hide
+ * each other. Pure. A seed without a finite loss
+ * is not placed but counted.
+ */
+import type { PoolItem } from "../../loop/records.ts";
+import type { Scale } from "./scale.ts";
+import { linearScale, niceDomain } from "./scale.ts";
+
+/** Which loss places the marks: of the student's own answer or of the worked answer. */
+export type LossKind = "own" | "true";
+
+export interface PoolMark {
+  readonly item: PoolItem;
+  readonly loss: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface PoolRow {
+  readonly level: string;
+  readonly top: number;
+  readonly bottom: number;
+  readonly total: number;
+  /** Seeds the student answers correctly; undefined when nothing was answered. */
+  readonly correct: number | undefined;
+}
+
+export interface PoolLayout {
+  readonly height: number;
+  readonly x: Scale;
+  readonly rows: readonly PoolRow[];
+  /** In order of loss, lowest first: the order of the arrow keys. */
+  readonly marks: readonly PoolMark[];
+  /** Seeds without this loss. */
+  readonly unplaced: number;
+}
+
+export interface PoolLayoutOptions {
+  readonly width: number;
+  readonly lossKind: LossKind;
+  /** Right end of the loss axis in nats. */
+  readonly maxLoss: number;
+  readonly markSize: number;
+}
+
+const MARGIN = { left: 12, right: 16, axis: 40 } as const;
+const ROW = { label: 20, gap: 8, minHeight: 30, maxHeight: 116 } as const;
+
+/** The loss that places a seed, when it is there and finite. */
+export function lossOf(item: PoolItem, kind: LossKind): number | undefined {
+  const loss = kind === "own" ? item.ownLoss : item.trueLoss;
+  return loss !== undefined && Number.isFinite(loss) ? loss : undefined;
+}
+
+/** A round number of nats that no seed of the pools exceeds; 1 where nothing has a loss. */
+export function maxLossOf(pools: readonly (readonly PoolItem[])[], kind: LossKind): number {
+  let max = 0;
+  for (const pool of pools) for (const item of pool) max = Math.max(max, lossOf(item, kind) ?? 0);
+  return max > 0 ? niceDomain(0, max, 5)[1] : 1;
+}
+
+const byNumber = new Intl.Collator("en", { numeric: true });
+
+/** Places the pool on a plot `width` pixels wide; the height follows from the fullest stacks. */
+export function layoutPool(
+  items: readonly PoolItem[],
+  { width, lossKind, maxLoss, markSize }: PoolLayoutOptions,
+): PoolLayout {
+  const x = linearScale(
+    [0, maxLoss],
+    [MARGIN.left + markSize, Math.max(MARGIN.left + markSize + 1, width - MARGIN.right - markSize)],
+  );
+  const columns = Math.max(1, Math.floor((x.range[1] - x.range[0]) / markSize));
+  const levels = [...new Set(items.map(({ level }) => level))].sort(byNumber.compare);
+  const rows: PoolRow[] = [];
+  const marks: PoolMark[] = [];
+  let top = 0;
+  let unplaced = 0;
+  for (const level of levels) {
+    const members = items.filter((item) => item.level === level);
+    const stacks = new Map<number, { readonly item: PoolItem; readonly loss: number }[]>();
+    for (const item of members) {
+      const loss = lossOf(item, lossKind);
+      if (loss === undefined) {
+        unplaced++;
+        continue;
+      }
+      const column = Math.round(Math.min(1, Math.max(0, loss / maxLoss)) * columns);
+      const stack = stacks.get(column);
+      if (stack === undefined) stacks.set(column, [{ item, loss }]);
+      else stack.push({ item, loss });
+    }
+    const deepest = Math.max(0, ...[...stacks.values()].map(({ length }) => length));
+    const height = Math.min(ROW.maxHeight, Math.max(ROW.minHeight, deepest * markSize + 6));
+    const bottom = top + ROW.label + height;
+    for (const [column, stack] of stacks) {
+      stack.sort((a, b) => a.loss - b.loss || byNumber.compare(a.item.id, b.item.id));
+      // A stack too deep for its row is pressed together instead of growing out of it.
+      const pitch = Math.min(markSize, (height - markSize) / Math.max(1, stack.length - 1));
+      stack.forEach(({ item, loss }, index) => {
+        marks.push({ item, loss, x: x((column / columns) * maxLoss), y: bottom - markSize / 2 - 2 - index * pitch });
+      });
+    }
+    const answered = members.filter(({ correct }) => correct !== undefined);
+    rows.push({
+      level,
+      top,
+      bottom,
+      total: members.length,
+      correct: answered.length === 0 ? undefined : answered.filter(({ correct }) => correct === true).length,
+    });
+    top = bottom + ROW.gap;
+  }
+  marks.sort((a, b) => a.loss - b.loss || byNumber.compare(a.item.id, b.item.id));
+  return { height: top + MARGIN.axis, x, rows, marks, unplaced };
+}

@@ -1,0 +1,53 @@
+/** @file An error as the page shows it: what happened, and what to do. */
+import { TutelageError, messageOf } from "../core/errors.ts";
+import type { ErrorCode } from "../core/errors.ts";
+
+export interface Problem {
+  readonly message: string;
+  readonly advice: string;
+  /** restart: the worker is gone or its device is. */
+  readonly remedy: "restart" | "dismiss";
+}
+
+const RESTART = "Press Restart: the run goes on from its last stored step.";
+
+const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Problem["remedy"]]>> = {
+  "bad-input": ["Change what the message names, then try again.", "dismiss"],
+  unsupported: ["Choose another engine under Settings: WASM works in every current browser.", "dismiss"],
+  "device-refused": ["Choose Auto or WASM under Settings; the GPU of this browser did not pass its check.", "dismiss"],
+  "device-lost": [
+    `The GPU went away (driver reset, sleep, or memory). ${RESTART} If it happens again, choose WASM under Settings.`,
+    "restart",
+  ],
+  "out-of-memory": [
+    `Close other tabs, then press Restart: the run goes on from its last stored step. If it happens again, choose WASM under Settings.`,
+    "restart",
+  ],
+  "non-finite": [
+    "The training diverged. Start a new run with another seed; if it happens again, please report it.",
+    "dismiss",
+  ],
+  aborted: ["The run was stopped. Press Resume to go on.", "dismiss"],
+  disposed: [RESTART, "restart"],
+  quota: [
+    "The browser gives this page no more storage. Free some disk space or delete this site's data, then press Restart.",
+    "restart",
+  ],
+  "worker-crashed": [RESTART, "restart"],
+  internal: [
+    "This is a fault of Tutelage: please report the message. Restart continues from the last stored step.",
+    "restart",
+  ],
+};
+
+/** What to show for anything thrown. */
+export function problemOf(error: unknown): Problem {
+  if (!(error instanceof TutelageError)) return problemOfCode(undefined, messageOf(error));
+  return problemOfCode(error.code, error.message);
+}
+
+/** What to show for an error that came as plain data. */
+export function problemOfCode(code: ErrorCode | undefined, message: string): Problem {
+  const [advice, remedy] = ADVICE[code ?? "internal"];
+  return { message, advice, remedy };
+}

@@ -1,0 +1,136 @@
+/**
+ * @file The settings a visitor can change: as typed (text), checked (numbers), in
+ * the page's address (so that a run is a link), and as the experiments sent to the
+ * worker. Everything not here keeps the loop's own default.
+ */
+
+/** Strategies on offer, with one sentence each. */
+export const STRATEGIES = {
+  random: "Picks seeds by chance, whatever the student knows: the baseline.",
+  "own-loss": "Picks the seeds whose own answer has the highest mean loss.",
+  "true-loss": "Picks the seeds whose worked answer has the highest mean loss.",
+} as const;
+
+export type StrategyName = keyof typeof STRATEGIES;
+
+/** Providers on offer in a tab, with what each means. */
+export const PROVIDERS = {
+  auto: "WebGPU if it passes its self-test, else WASM",
+  webgpu: "The GPU, or an error that says why not",
+  wasm: "The CPU, in every current browser",
+} as const;
+
+export type ProviderChoice = keyof typeof PROVIDERS;
+
+/** Settings as typed. */
+export interface SettingsDraft {
+  readonly seed: string;
+  readonly rounds: string;
+  readonly querySize: string;
+  readonly strategyA: string;
+  readonly strategyB: string;
+  readonly provider: string;
+}
+
+/** Settings that may be run. */
+export interface Settings {
+  readonly seed: number;
+  readonly rounds: number;
+  readonly querySize: number;
+  readonly strategies: readonly [StrategyName, StrategyName];
+  readonly provider: ProviderChoice;
+}
+
+export type SettingName = keyof SettingsDraft;
+
+export type CheckedSettings =
+  | { readonly ok: true; readonly settings: Settings }
+  | { readonly ok: false; readonly errors: Readonly<Partial<Record<SettingName, string>>> };
+
+/** What the page starts with: the loop's own default experiment (a test holds them together). */
+export const DEFAULT_DRAFT: SettingsDraft = {
+  seed: "1",
+  rounds: "4",
+  querySize: "30",
+  strategyA: "random",
+  strategyB: "own-loss",
+  provider: "auto",
+};
+
+/** Bounds of the whole numbers, both ends included; a round picks at most the whole pool of the default experiment. */
+export const BOUNDS = {
+  seed: { low: 0, high: 2_147_483_647 },
+  rounds: { low: 1, high: 100 },
+  querySize: { low: 1, high: 120 },
+} as const;
+
+/** The settings, or what is wrong with each field. */
+export function checkSettings(draft: SettingsDraft): CheckedSettings {
+  const errors: Partial<Record<SettingName, string>> = {};
+  const whole = (name: keyof typeof BOUNDS): number => {
+    const { low, high } = BOUNDS[name];
+    const text = draft[name].trim();
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high)
+      errors[name] = `A whole number from ${low} to ${high}, please.`;
+    return value;
+  };
+  const oneOf = <K extends string>(name: SettingName, options: Readonly<Record<K, string>>): K => {
+    const value = draft[name];
+    if (!Object.hasOwn(options, value)) errors[name] = `One of ${Object.keys(options).join(", ")}, please.`;
+    return value as K;
+  };
+  const settings: Settings = {
+    seed: whole("seed"),
+    rounds: whole("rounds"),
+    querySize: whole("querySize"),
+    strategies: [oneOf("strategyA", STRATEGIES), oneOf("strategyB", STRATEGIES)],
+    provider: oneOf("provider", PROVIDERS),
+  };
+  return Object.keys(errors).length === 0 ? { ok: true, settings } : { ok: false, errors };
+}
+
+/** Short names of the settings in the page's address. */
+const ADDRESS_NAMES: Readonly<Record<SettingName, string>> = {
+  seed: "seed",
+  rounds: "rounds",
+  querySize: "query",
+  strategyA: "a",
+  strategyB: "b",
+  provider: "ep",
+};
+
+const NAMES = Object.keys(ADDRESS_NAMES) as SettingName[];
+
+/** The draft that an address's query string asks for; what it leaves out keeps the default. Values are taken as typed: `checkSettings` judges them. */
+export function draftFromQuery(query: string): SettingsDraft {
+  const parameters = new URLSearchParams(query);
+  const draft: { -readonly [K in SettingName]: string } = { ...DEFAULT_DRAFT };
+  for (const name of NAMES) {
+    const value = parameters.get(ADDRESS_NAMES[name]);
+    if (value !== null) draft[name] = value.slice(0, 40);
+  }
+  return draft;
+}
+
+/** The query string of a draft; only what differs from the default, empty when nothing does. Other parameters of `query` are kept. */
+export function queryFromDraft(draft: SettingsDraft, query: string): string {
+  const parameters = new URLSearchParams(query);
+  for (const name of NAMES) {
+    if (draft[name] === DEFAULT_DRAFT[name]) parameters.delete(ADDRESS_NAMES[name]);
+    else parameters.set(ADDRESS_NAMES[name], draft[name]);
+  }
+  const text = parameters.toString();
+  return text === "" ? "" : `?${text}`;
+}
+
+/** The experiments of the two lanes: equal but for the strategy. */
+export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
+  const { seed, rounds, querySize } = settings;
+  return settings.strategies.map((name) => ({ seed, rounds, querySize, strategy: { name } }));
+}
+
+/** One line that names the settings. */
+export function summarizeDraft(draft: SettingsDraft): string {
+  return `seed ${draft.seed}, ${draft.rounds} rounds × ${draft.querySize} seeds, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+}

@@ -1,0 +1,61 @@
+/** @file What went wrong or waits for an answer, as text with what to do. */
+import type { VNode } from "preact";
+import type { AppState } from "../appState.ts";
+import type { Actions } from "../controller.ts";
+
+/** Crash, problem, stored run, in this order; nothing when all is well. */
+export function Banners({ state, actions }: { readonly state: AppState; readonly actions: Actions }): VNode {
+  const { crash, problem, stored, pending } = state;
+  return (
+    <div class="banners">
+      {crash !== null && (
+        <div class="banner banner-error" role="alert">
+          <p>
+            <strong>The worker that trains has stopped.</strong> {crash.message}
+          </p>
+          <p>{crash.advice}</p>
+          <button type="button" class="primary" onClick={() => actions.restart()}>
+            Restart
+          </button>
+        </div>
+      )}
+      {problem !== null && (
+        <div class="banner banner-error" role="alert">
+          <p>{problem.message}</p>
+          <p>{problem.advice}</p>
+          <div class="buttons">
+            {problem.remedy === "restart" && (
+              <button type="button" class="primary" onClick={() => actions.restart()}>
+                Restart
+              </button>
+            )}
+            <button type="button" onClick={() => actions.dismissProblem()}>
+              Dismiss
+            </button>
+          </div>
+        </div>
+      )}
+      {stored !== null && crash === null && (
+        <div class="banner" role="status">
+          <p>
+            <strong>An unfinished run is here</strong>, begun {formatDate(stored.createdAt)},{" "}
+            {roundsText(stored.lastRound, stored.rounds)}. Resume goes on from its last stored step; no teacher call is
+            made twice.
+          </p>
+          <button type="button" disabled={pending !== null} onClick={() => actions.discardStored()}>
+            Discard it
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function roundsText(last: number, rounds: number): string {
+  return last < 0 ? "not a round finished" : `round ${last} of ${rounds} finished`;
+}
+
+function formatDate(iso: string): string {
+  const date = new Date(iso);
+  return Number.isNaN(date.getTime()) ? "at an unknown time" : date.toLocaleString();
+}

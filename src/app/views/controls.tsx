@@ -1,0 +1,96 @@
+/** @file The buttons: one primary (Start, Pause, Resume), Step, New run; beside them what the page is doing. */
+import type { VNode } from "preact";
+import type { AppState } from "../appState.ts";
+import { hasRun, primaryAction } from "../appState.ts";
+import type { Actions } from "../controller.ts";
+import { PHASE_LABELS } from "../phaseText.ts";
+
+/** One line on the whole page's state. */
+export function statusText(state: AppState): string {
+  const { crash, pending, raceState, stored } = state;
+  if (crash !== null) return "Stopped: the worker is gone.";
+  if (pending === "worker") return "Starting the worker…";
+  if (pending === "engine") return "Preparing engine and students…";
+  if (pending === "pause") return "Pausing after the current batch…";
+  if (pending === "stop" || pending === "storage") return "Putting the run away…";
+  if (stored !== null) return "An unfinished run is waiting.";
+  switch (raceState) {
+    case "idle":
+      return "Ready. Nothing leaves this tab: no key, no download, no network.";
+    case "ready":
+      return "Ready to run.";
+    case "running":
+      return "Running.";
+    case "stepping":
+      return "Taking one phase.";
+    case "paused":
+      return "Paused.";
+    case "done":
+      return "Finished.";
+    default:
+      return raceState satisfies never;
+  }
+}
+
+/** The status and where each lane is, for the live region: changes with phases, not with progress. */
+export function announcement(state: AppState, labels: readonly string[]): string {
+  const lanes = state.lanes.flatMap((lane, index) =>
+    lane.run === null || lane.phase === null || lane.done
+      ? []
+      : [`${labels[index] ?? ""}: round ${lane.round}, ${PHASE_LABELS[lane.phase.phase]}.`],
+  );
+  return [statusText(state), ...lanes].join(" ");
+}
+
+/** The bar of buttons. `valid`: the settings can be run. */
+export function Controls({
+  state,
+  actions,
+  valid,
+}: {
+  readonly state: AppState;
+  readonly actions: Actions;
+  readonly valid: boolean;
+}): VNode {
+  const { action, label } = primaryAction(state);
+  const { pending, crash, raceState } = state;
+  const idle = pending === null && crash === null;
+  const fresh = !hasRun(state);
+  const mayStep =
+    idle && raceState !== "running" && raceState !== "stepping" && raceState !== "done" && (!fresh || valid);
+  return (
+    <div class="controls">
+      <div class="buttons" role="group" aria-label="Run">
+        <button
+          type="button"
+          class="primary"
+          disabled={action === undefined || (action === "start" && !valid)}
+          onClick={() => action !== undefined && actions[action]()}
+        >
+          {label}
+        </button>
+        <button type="button" disabled={!mayStep} title="Both lanes take one phase" onClick={() => actions.step()}>
+          Step
+        </button>
+        <button
+          type="button"
+          disabled={!idle || fresh}
+          title="Put this run away and begin another"
+          onClick={() => actions.newRun()}
+        >
+          New run
+        </button>
+      </div>
+      <p class="status">
+        <span class={`lamp lamp-${lampOf(state)}`} aria-hidden="true" />
+        {fresh && idle && !valid ? "Correct the marked settings to start." : statusText(state)}
+      </p>
+    </div>
+  );
+}
+
+function lampOf({ crash, pending, raceState }: AppState): "error" | "busy" | "on" | "off" {
+  if (crash !== null) return "error";
+  if (pending !== null) return "busy";
+  return raceState === "running" || raceState === "stepping" ? "on" : "off";
+}

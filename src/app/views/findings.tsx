@@ -1,0 +1,125 @@
+/** @file What the run measured so far, in words and as a table; before a run, what a round is. */
+import type { VNode } from "preact";
+import type { LaneRounds } from "../comparison.ts";
+import { describeGap } from "../comparison.ts";
+import { formatNats, formatPercent } from "../format.ts";
+import { PHASE_HELP, PHASE_LABELS, PHASES } from "../phaseText.ts";
+
+/** How one round goes. */
+export function HowItWorks(): VNode {
+  return (
+    <section class="how" aria-labelledby="how-title">
+      <h2 id="how-title">One round</h2>
+      <ol>
+        {PHASES.map((phase) => (
+          <li key={phase}>
+            <strong>{PHASE_LABELS[phase]}</strong>: {PHASE_HELP[phase]}.
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+/** The gap between the lanes, with its uncertainty. */
+export function Findings({ lanes }: { readonly lanes: readonly [LaneRounds, LaneRounds] }): VNode {
+  const gap = describeGap(...lanes);
+  return (
+    <section class="findings" aria-labelledby="findings-title">
+      <h2 id="findings-title">What was measured</h2>
+      {gap === undefined ? (
+        <p>Nothing to compare yet: both lanes must finish a round of training first.</p>
+      ) : (
+        <p class={`gap gap-${gap.verdict}`}>{gap.text}</p>
+      )}
+      <LevelTable lanes={lanes} />
+      <p class="note">
+        Intervals treat the two lanes as independent samples. Both answer the same questions, so the true uncertainty of
+        their gap may be smaller. Other seeds give other curves.
+      </p>
+    </section>
+  );
+}
+
+/** Right answers by level, untouched and now. */
+function LevelTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode | null {
+  const levels = [...new Set(lanes.flatMap(({ rounds }) => Object.keys(rounds.at(-1)?.evaluation.byLevel ?? {})))];
+  if (levels.length === 0) return null;
+  return (
+    <table class="levels">
+      <caption>Right by level, round 0 → last</caption>
+      <thead>
+        <tr>
+          <th scope="col">Level</th>
+          {lanes.map(({ label }) => (
+            <th scope="col" key={label}>
+              {label}
+            </th>
+          ))}
+          <th scope="col">of</th>
+        </tr>
+      </thead>
+      <tbody>
+        {levels.map((level) => (
+          <tr key={level}>
+            <th scope="row">{level}</th>
+            {lanes.map(({ label, rounds }) => (
+              <td key={label}>
+                {rounds[0]?.evaluation.byLevel[level]?.correct ?? "–"} →{" "}
+                {rounds.at(-1)?.evaluation.byLevel[level]?.correct ?? "–"}
+              </td>
+            ))}
+            <td>
+              {lanes.map(({ rounds }) => rounds.at(-1)?.evaluation.byLevel[level]?.n).find((n) => n !== undefined) ??
+                "–"}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+/** Every round of both lanes as numbers. */
+export function RoundTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode | null {
+  const rows = lanes.flatMap(({ label, rounds }) => rounds.map((summary) => ({ label, summary })));
+  rows.sort((a, b) => a.summary.round - b.summary.round);
+  if (rows.length === 0) return null;
+  return (
+    <details class="numbers">
+      <summary>The numbers as a table</summary>
+      <div class="scroll" tabIndex={0} role="region" aria-label="Table of rounds">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Round</th>
+              <th scope="col">Lane</th>
+              <th scope="col">Pairs</th>
+              <th scope="col">Right</th>
+              <th scope="col">Accuracy</th>
+              <th scope="col">95&nbsp;% interval</th>
+              <th scope="col">Training loss</th>
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ label, summary: { round, examples, evaluation, meanLoss } }) => (
+              <tr key={`${round} ${label}`}>
+                <td>{round}</td>
+                <th scope="row">{label}</th>
+                <td>{examples}</td>
+                <td>
+                  {evaluation.correct} / {evaluation.n}
+                </td>
+                <td>{formatPercent(evaluation.accuracy)}</td>
+                <td>
+                  {(evaluation.low * 100).toFixed(1)} – {formatPercent(evaluation.high)}
+                </td>
+                <td>{formatNats(meanLoss)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </details>
+  );
+}
