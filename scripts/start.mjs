@@ -22,9 +22,7 @@ const url = server.resolvedUrls?.local[0] ?? server.resolvedUrls?.network[0] ?? 
 console.log(`Tutelage is at ${url}`);
 console.log("Press Ctrl+C to stop.");
 if (options.open) openBrowser(url);
-for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) {
-  process.once(signal, () => void server.close().finally(() => process.exit(0)));
-}
+process.once("SIGINT", () => void server.close().finally(() => process.exit(0)));
 
 function readOptions() {
   try {

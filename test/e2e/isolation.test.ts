@@ -43,9 +43,8 @@ test("a host that sends the headers: isolated at once, and no service worker is 
 });
 
 test("a host without headers and without the service worker's file: the page still starts, once", async () => {
-  await using server = await serveStatic(DIST);
+  await using server = await serveStatic(DIST, { absent: ["isolation.js"] });
   await using view = await openPage(browser);
-  await view.page.route("**/isolation.js", (route) => route.abort());
   await view.page.goto(server.url, { waitUntil: "networkidle" });
   expect(await view.page.evaluate(() => globalThis.crossOriginIsolated)).toBe(false);
   expect(server.requests.filter((path) => path === "/").length).toBe(1);

@@ -16,7 +16,7 @@ interface Outcome {
   readonly output: string;
 }
 
-/** Runs the script until `until` is in its output (then asks it to stop) or it ends by itself. */
+/** Runs the script until `until` is in its output (then presses Ctrl+C) or it ends by itself. */
 async function runStart(args: readonly string[], env: NodeJS.ProcessEnv, until: string, whileRunning?: () => Promise<void>): Promise<Outcome> {
   const child = spawn(process.execPath, [START, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
@@ -25,7 +25,7 @@ async function runStart(args: readonly string[], env: NodeJS.ProcessEnv, until: 
   const onData = (chunk: Buffer): void => {
     output += chunk.toString();
     if (!output.includes(until)) return;
-    running ??= (whileRunning?.() ?? Promise.resolve()).finally(() => child.kill("SIGTERM"));
+    running ??= (whileRunning?.() ?? Promise.resolve()).finally(() => child.kill("SIGINT"));
   };
   child.stdout.on("data", onData);
   child.stderr.on("data", onData);

@@ -29,15 +29,18 @@ export interface ServeOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Path the folder is served under (default "/"), as on a host that serves projects below a name. */
   readonly prefix?: string;
+  /** Files below the folder that are answered with 404. */
+  readonly absent?: readonly string[];
 }
 
 /** Serves `folder` on a free port of localhost until disposed. */
-export async function serveStatic(folder: string, { headers = {}, prefix = "/" }: ServeOptions = {}): Promise<StaticServer> {
+export async function serveStatic(folder: string, { headers = {}, prefix = "/", absent = [] }: ServeOptions = {}): Promise<StaticServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
     requests.push(path);
-    const file = path.startsWith(prefix) ? fileAt(folder, path.slice(prefix.length)) : undefined;
+    const name = path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
+    const file = name === undefined || absent.includes(name) ? undefined : fileAt(folder, name);
     if (file === undefined) {
       response.writeHead(404, { "Content-Type": "text/plain", ...headers }).end("not found");
       return;
