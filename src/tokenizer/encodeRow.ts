@@ -38,12 +38,8 @@ export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: Encode
   const where = `${options.where === undefined ? "" : `${options.where}: `}row ${JSON.stringify(id)}`;
   const eos = tokenizer.eosTokenId;
   if (eos === undefined) badInput(tokenizer.name, "an end-of-sequence token", "none in tokenizer_config.json, config.json or generation_config.json", "Add eos_token to tokenizer_config.json");
-  const encodeText = (text: string): number[] => {
-    const ids = tokenizer.encode(text);
-    return tokenizer.appendedTokens === 0 ? ids : ids.slice(0, -tokenizer.appendedTokens);
-  };
-  const prompt = "prompt" in row ? encodeText(row.prompt) : [];
-  const whole = encodeText("prompt" in row ? row.prompt + row.completion : row.text);
+  const prompt = "prompt" in row ? tokenizer.encodePrompt(row.prompt) : [];
+  const whole = tokenizer.encodePrompt("prompt" in row ? row.prompt + row.completion : row.text);
   const completion = whole.slice(prompt.length);
   const boundaryMismatch = prompt.some((id, i) => whole[i] !== id);
   if (completion.length === 0 || !tokenizer.eosTokenIds.includes(completion.at(-1) as number)) completion.push(eos);

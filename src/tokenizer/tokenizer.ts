@@ -28,6 +28,13 @@ export interface Tokenizer extends SpecialTokens {
    * as the padding rows of an embedding, give nothing; cut-off characters give U+FFFD.
    */
   decode(ids: Iterable<number>, options?: { readonly skipSpecialTokens?: boolean }): string;
+  /** Token ids to generate from: `encode(text)` without what the tokenizer puts after a text. */
+  encodePrompt(text: string): number[];
+  /**
+   * Text that `ids` add to a prompt: `decode(prompt ++ ids)` without the text of the prompt, so
+   * that a leading space of the first new word is kept (decoders strip it from a text's start).
+   */
+  decodeContinuation(promptIds: Iterable<number>, ids: Iterable<number>): string;
   /** Text of one token as the vocabulary spells it. */
   idToToken(id: number): string | undefined;
   tokenToId(token: string): number | undefined;
@@ -58,17 +65,27 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
     if (unknown >= 0) badInput(where, "a token for every part of the text", `none for ${JSON.stringify(tokens[unknown])}`, "The tokenizer has no unknown token");
     return ids;
   };
+  const decode = (ids: Iterable<number>, { skipSpecialTokens = true }: { readonly skipSpecialTokens?: boolean } = {}): string => {
+    const known = [...ids].filter((id) => library.id_to_token(id) !== undefined);
+    if (known.length === 0) return "";
+    return library.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
+  };
+  const appendedTokens = countAppended(encode);
   return {
     ...special,
     name,
-    vocabSize: 1 + Math.max(-1, ...chunkMaxima(vocabulary.values())),
-    appendedTokens: countAppended(encode),
+    vocabSize: 1 + largest(vocabulary.values()),
+    appendedTokens,
     warnings: adapted.warnings,
     encode,
-    decode(ids, { skipSpecialTokens = true } = {}) {
-      const known = [...ids].filter((id) => library.id_to_token(id) !== undefined);
-      if (known.length === 0) return "";
-      return library.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
+    encodePrompt: (text) => (appendedTokens === 0 ? encode(text) : encode(text).slice(0, -appendedTokens)),
+    decode,
+    decodeContinuation(promptIds, ids) {
+      const prompt = [...promptIds];
+      const before = decode(prompt);
+      const whole = decode([...prompt, ...ids]);
+      // A prompt that ends inside a character decodes differently once the character is complete.
+      return whole.startsWith(before) ? whole.slice(before.length) : decode(ids);
     },
     idToToken: (id) => library.id_to_token(id),
     tokenToId,
@@ -86,11 +103,10 @@ function build(json: JsonObject, files: TokenizerFiles, where: string): LibraryT
   }
 }
 
-/** `Math.max(...ids)` of a large vocabulary would overflow the stack. */
-function* chunkMaxima(ids: Iterable<number>): Generator<number> {
+function largest(ids: Iterable<number>): number {
   let maximum = -1;
   for (const id of ids) maximum = Math.max(maximum, id);
-  yield maximum;
+  return maximum;
 }
 
 /** transformers lets `add_prefix_space` of tokenizer_config.json, false by default for GPT-2, overrule a top-level ByteLevel pre-tokenizer. */
