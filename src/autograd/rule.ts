@@ -4,7 +4,7 @@
  * wanted ones are called. Rules: `rules/`; registry: `rules.ts`.
  */
 import { badInput, invariant, TutelageError } from "../core/errors.ts";
-import { intAttribute, intsAttribute } from "../onnx/attributes.ts";
+import { floatAttribute, intAttribute, intsAttribute } from "../onnx/attributes.ts";
 import { normalizeAxes, staticShape } from "../onnx/shapes.ts";
 import type { Node, Tensor, Value } from "../onnx/types.ts";
 import type { GradientMath } from "./gradientMath.ts";
@@ -125,6 +125,11 @@ export class RuleContext {
 
   int(name: string, fallback?: number): number {
     return intAttribute(this.node, name, fallback);
+  }
+
+  /** A float attribute, as exact as the file format stores it (float32). */
+  float(name: string, fallback?: number): number {
+    return Math.fround(floatAttribute(this.node, name, fallback));
   }
 
   /** Normalised axes from the attribute, or from constant input `i`; undefined when neither is given. */

@@ -24,9 +24,10 @@ export function intOf(call: OperatorCall, name: string, fallback: number): numbe
   const found = call.node.attributes[name];
   return found?.kind === "int" ? found.value : fallback;
 }
+/** Float attributes are float32 in the file format. */
 export function floatOf(call: OperatorCall, name: string, fallback: number): number {
   const found = call.node.attributes[name];
-  return found?.kind === "float" ? found.value : fallback;
+  return Math.fround(found?.kind === "float" ? found.value : fallback);
 }
 export function stringOf(call: OperatorCall, name: string, fallback: string): string {
   const found = call.node.attributes[name];

@@ -2,7 +2,7 @@
  * @file Gradient rules of elementwise functions of one variable. Each reuses the
  * forward output y where the derivative can be written with it.
  */
-import { floatAttribute, stringAttribute } from "../../onnx/attributes.ts";
+import { stringAttribute } from "../../onnx/attributes.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 
@@ -43,7 +43,7 @@ export const leakyRelu: GradientRule = (op) => {
   const { math } = op;
   const x = op.input();
   const negative = math.compare("Less", x, math.scalar(0, x.type));
-  return [() => math.where(negative, math.scale(op.gradient(), floatAttribute(op.node, "alpha", 0.01)), op.gradient())];
+  return [() => math.where(negative, math.scale(op.gradient(), op.float("alpha", 0.01)), op.gradient())];
 };
 
 /** `x < 0 ? α(eˣ − 1) : x`: below 0 the derivative is `y + α`. */
@@ -51,7 +51,7 @@ export const elu: GradientRule = (op) => {
   const { math } = op;
   const [x, y] = [op.input(), op.output()];
   const negative = math.compare("Less", x, math.scalar(0, x.type));
-  const slope = math.where(negative, math.shift(y, floatAttribute(op.node, "alpha", 1)), math.scalar(1, x.type));
+  const slope = math.where(negative, math.shift(y, op.float("alpha", 1)), math.scalar(1, x.type));
   return [() => math.mul(op.gradient(), slope)];
 };
 
@@ -107,7 +107,7 @@ export const fastGelu: GradientRule = (op) => {
 /** QuickGelu `y = x·s`, `s = sigmoid(αx)` (SiLU with α = 1): `s + αy(1 − s)`. */
 export const quickGelu = times((op) => {
   const { math } = op;
-  const alpha = floatAttribute(op.node, "alpha", 1.702);
+  const alpha = op.float("alpha", 1.702);
   const s = math.unary("Sigmoid", math.scale(op.input(), alpha));
   return math.add(s, math.scale(math.mul(op.output(), math.oneMinus(s)), alpha));
 });

@@ -3,7 +3,6 @@
  * becomes one Gemm with transposition flags for each gradient; batched products
  * stay MatMul, which ONNX Runtime fuses with the Transpose on its CPU providers.
  */
-import { floatAttribute } from "../../onnx/attributes.ts";
 import type { Shape, Value } from "../../onnx/types.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 import { nth } from "../rule.ts";
@@ -81,11 +80,11 @@ export const matMul: GradientRule = (op) => productGradients(op, false, false, 1
 /** ONNX Runtime's MatMul with transposition flags and a factor. */
 export const fusedMatMul: GradientRule = (op) => {
   if (op.int("transBatchA", 0) !== 0 || op.int("transBatchB", 0) !== 0) op.unsupported("transBatchA or transBatchB", "Use an explicit Transpose");
-  return productGradients(op, op.int("transA", 0) === 1, op.int("transB", 0) === 1, floatAttribute(op.node, "alpha", 1));
+  return productGradients(op, op.int("transA", 0) === 1, op.int("transB", 0) === 1, op.float("alpha", 1));
 };
 
 /** `y = alpha·op(a)·op(b) + beta·c`. */
 export const gemm: GradientRule = (op) => {
-  const [a, b] = productGradients(op, op.int("transA", 0) === 1, op.int("transB", 0) === 1, floatAttribute(op.node, "alpha", 1));
-  return [a, b, () => op.math.scale(op.reduce(2, op.gradient()), floatAttribute(op.node, "beta", 1))];
+  const [a, b] = productGradients(op, op.int("transA", 0) === 1, op.int("transB", 0) === 1, op.float("alpha", 1));
+  return [a, b, () => op.math.scale(op.reduce(2, op.gradient()), op.float("beta", 1))];
 };

@@ -6,7 +6,6 @@
  * With `x̂ = (x − m)·r`, `r = 1/√(mean((x − m)²) + ε)`, `y = x̂·w + b` and `h = g·w`:
  * `dx = r·(h − mean(h) − x̂·mean(h·x̂))`; RMS normalisation has m = 0 and no `mean(h)`.
  */
-import { floatAttribute } from "../../onnx/attributes.ts";
 import { normalizeAxis } from "../../onnx/shapes.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { GradientMath } from "../gradientMath.ts";
@@ -41,7 +40,7 @@ function describe(op: RuleContext, centre: boolean, fallbackEpsilon: number): No
   const x = op.input(0);
   const first = normalizeAxis(op.int("axis", -1), x.shape.length, op.where);
   const axes = Array.from({ length: x.shape.length - first }, (_, i) => first + i);
-  return { x, weight: op.input(1), axes, epsilon: floatAttribute(op.node, "epsilon", fallbackEpsilon), centre };
+  return { x, weight: op.input(1), axes, epsilon: op.float("epsilon", fallbackEpsilon), centre };
 }
 
 /** Refuses a loss that depends on the statistics. */
@@ -81,7 +80,7 @@ const skipNormalization = (centre: boolean): GradientRule => (op) => {
     const bias = op.optionalInput(biasAt);
     return bias === undefined ? sum : math.add(sum, bias);
   };
-  const norm = (): Normalization => ({ x: x(), weight: op.input(2), axes: [op.input(0).shape.length - 1], epsilon: floatAttribute(op.node, "epsilon", 1e-12), centre });
+  const norm = (): Normalization => ({ x: x(), weight: op.input(2), axes: [op.input(0).shape.length - 1], epsilon: op.float("epsilon", 1e-12), centre });
   const total = (): Value => {
     const direct = op.optionalGradient(3);
     if (op.optionalGradient(0) === undefined) return direct ?? op.unsupported("no output that the loss depends on");

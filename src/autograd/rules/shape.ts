@@ -127,8 +127,9 @@ export const pad: GradientRule = (op) => {
   const inner = (): Value => cropped(op, before, after);
   if (mode === "constant") {
     const axes = from.map((_, i) => i);
+    const crops = [...before, ...after].some((p) => p < 0);
     return [
-      () => math.asScalar(op.gradient()) ?? inner(),
+      () => (crops ? undefined : math.asScalar(op.gradient())) ?? inner(),
       undefined,
       () => math.reshape(math.sub(math.sum(op.fullGradient(), axes, false), math.sum(inner(), axes, false)), op.input(2).shape),
     ];
