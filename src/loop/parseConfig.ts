@@ -6,6 +6,7 @@
 import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
 import { strategyNames } from "../selection/registry.ts";
+import { taskNames } from "../tasks/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
@@ -81,7 +82,7 @@ const schema = group({
   student: v.optional(text, D.student),
   task: v.optional(
     group({
-      name: v.optional(text, D.task.name),
+      name: v.optional(choice(taskNames), D.task.name),
       pool: v.optional(whole(1, 1_000_000), D.task.pool),
       validation: v.optional(whole(0, 1_000_000), D.task.validation),
       test: v.optional(whole(0, 1_000_000), D.task.test),

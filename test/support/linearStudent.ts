@@ -32,7 +32,7 @@ export class LinearStudent implements Student {
   disposed = false;
 
   constructor(options: LinearStudentOptions = {}) {
-    const size = options.size ?? 12;
+    const size = options.size ?? 20;
     this.#u = new Float32Array(size);
     this.#w = new Float32Array(size);
     this.parameters = { total: 2 * size, trainable: 2 * size };

@@ -23,7 +23,7 @@ export function workedSum(a: number, b: number): string {
 const levelOf = (a: number, b: number): string => (a + b < 10 ? "small" : "carry");
 
 /** All sums of two terms below `size`; `size²` questions. */
-export function sumsTask(size = 12): Task {
+export function sumsTask(size = 20): Task {
   const check = (question: { readonly question: string; readonly answer: string }, completion: string): Verdict => {
     const expected = ANSWER.exec(question.answer)?.[1] ?? "none";
     const got = ANSWER.exec(completion)?.[1];
@@ -63,7 +63,7 @@ export interface SumsTeacherOptions {
 
 /** An exact teacher of sums: a new sum near the seed's, drawn from the call's stream. */
 export function sumsTeacher(options: SumsTeacherOptions = {}): Teacher & { readonly calls: string[] } {
-  const { before, errorRate = 0, size = 12 } = options;
+  const { before, errorRate = 0, size = 20 } = options;
   const calls: string[] = [];
   const usage = (promptTokens: number): TeacherUsage => ({ requests: 1, promptTokens, completionTokens: 5, costUsd: 0.001, durationMs: 0 });
   const clamp = (x: number): number => Math.min(size - 1, Math.max(0, x));

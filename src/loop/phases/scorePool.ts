@@ -14,10 +14,10 @@ import { generateInBatches, scoreInBatches } from "./batches.ts";
 /** The pool as the student sees it, in the order of the seeds; undefined when nothing was looked at. A stored pool is used as it is. */
 export async function* scorePool(run: RunState, round: number): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
   const { input } = run.strategy;
+  const stored = run.stored?.pools.find((pool) => pool.round === round);
   // A student that has trained ahead can no longer show this round's pool; what the strategy needed of it is stored.
-  const ahead = run.trainedAhead?.round === round;
-  const show = run.showPool && !ahead;
-  const needed = input.kind === "score" && !ahead ? input : undefined;
+  const show = run.showPool && (stored !== undefined || run.trainedAhead?.round !== round);
+  const needed = input.kind === "score" ? input : undefined;
   const own = show || needed?.answer === "own";
   const seeds = run.splits.pool;
   const ownNames = scoresFor(show, needed?.answer === "own" ? needed.score : undefined);
@@ -25,7 +25,6 @@ export async function* scorePool(run: RunState, round: number): AsyncGenerator<L
   const total = seeds.length * ((own ? 1 : 0) + (ownNames.length > 0 ? 1 : 0) + (trueNames.length > 0 ? 1 : 0));
   let done = 0;
   yield phaseRecord(round, "score", "start", 0, total);
-  const stored = run.stored?.pools.find((pool) => pool.round === round);
   if (stored !== undefined || total === 0) {
     if (stored !== undefined) yield { type: "pool", round, items: stored.items };
     yield phaseRecord(round, "score", "end", total, total);
