@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
 import { ISOLATION_HEADERS } from "../../vite.config.ts";
+import { launchChromium, openPage } from "../support/chromium.ts";
 
 const START = join(ROOT, "scripts", "start.mjs");
 
@@ -54,6 +55,22 @@ test("--no-open --port N serves the page with the isolation headers and prints i
   expect(output).toContain(`Tutelage is at http://localhost:${port}/`);
   expect(html).toContain('<div id="app">');
   expect(status).toBe(0);
+});
+
+test("a browser that opens it sees the page, isolated, with nothing wrong in its console", async () => {
+  const port = await freePort();
+  const browser = await launchChromium();
+  try {
+    await runStart(["--no-open", "--port", String(port)], process.env, "Press Ctrl+C", async () => {
+      await using view = await openPage(browser);
+      await view.page.goto(`http://localhost:${port}/`, { waitUntil: "networkidle" });
+      await view.page.locator("#app > *").first().waitFor();
+      expect(await view.page.evaluate(() => globalThis.crossOriginIsolated)).toBe(true);
+      expect(view.problems).toEqual([]);
+    });
+  } finally {
+    await browser.close();
+  }
 });
 
 test("no browser on the machine: a line says so and the server goes on", async () => {
