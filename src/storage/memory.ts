@@ -46,6 +46,7 @@ class MemoryStore implements RunStore {
   readonly runId: string;
   readonly #run: MemoryRun;
   readonly #release: () => void;
+  #closed = false;
 
   constructor(runId: string, run: MemoryRun, release: () => void) {
     this.runId = runId;
@@ -71,7 +72,8 @@ class MemoryStore implements RunStore {
   }
 
   async close(): Promise<void> {
-    this.#release();
+    if (!this.#closed) this.#release();
+    this.#closed = true;
   }
 }
 

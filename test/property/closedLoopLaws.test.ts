@@ -50,7 +50,7 @@ describe("every closed loop", () => {
         expect(accepted.length).toBeLessThanOrEqual(config.rounds * config.querySize * config.perSeed);
         for (const { question, answer } of accepted) {
           expect(reserved.has(sums.canonical(question))).toBe(false);
-          if (config.verification === "answer") expect(sums.verify({ question, answer }).correct).toBe(true);
+          expect(config.verification === "off" || sums.verify({ question, answer }).correct).toBe(true);
         }
         expect(new Set(accepted.map(({ question }) => sums.canonical(question))).size).toBe(accepted.length);
 

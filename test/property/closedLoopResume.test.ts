@@ -92,7 +92,7 @@ describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
   }
 
   /** Resumes (or starts, when nothing was stored) and holds the result against the uninterrupted run. */
-  async function resumeAndCompare(store: RunStore, whole: Awaited<ReturnType<typeof uninterrupted>>): Promise<void> {
+  async function expectResumed(store: RunStore, whole: Awaited<ReturnType<typeof uninterrupted>>): Promise<void> {
     const found = await store.load();
     const answered = new Set((found?.replies ?? []).map((reply) => keyOfReply(config, reply)));
     const asked: number[] = [];
@@ -122,7 +122,7 @@ describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
     for (let afterRecords = 0; afterRecords <= whole.records.length; afterRecords++) {
       const inner = await new MemoryLibrary().open("run");
       await runUntilDeath(config, inner, { afterRecords }, [], false);
-      await resumeAndCompare(inner, whole);
+      await expectResumed(inner, whole);
     }
   });
 
@@ -131,7 +131,7 @@ describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
     for (let atWrite = 0; atWrite < whole.writes; atWrite++) {
       const inner = await new MemoryLibrary().open("run");
       await runUntilDeath(config, inner, { atWrite, when }, [], false);
-      await resumeAndCompare(inner, whole);
+      await expectResumed(inner, whole);
     }
   });
 
@@ -147,7 +147,7 @@ describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
       deaths++;
     }
     expect(deaths).toBeGreaterThan(10);
-    await resumeAndCompare(inner, { ...whole, asked: [...new Set(asked)] });
+    await expectResumed(inner, { ...whole, asked: [...new Set(asked)] });
     expect(new Set(asked)).toEqual(new Set(whole.asked));
   });
 });

@@ -52,7 +52,8 @@ describe("a closed loop", () => {
     const student = new LinearStudent();
     const rows = [{ prompt: "Q: What is 1 + 1?\nA: ", completion: "#### 2" }];
     const options = { epochs: 50, batchSize: 1, gradAccum: 1, learningRate: 0.5, scheduler: "constant", warmupSteps: 0, weightDecay: 0, maxGradNorm: 0, shuffle: false, seed: 0 } as const;
-    for await (const _step of student.train(rows, options));
+    const training = student.train(rows, options);
+    while ((await training.next()).done !== true);
     const records = await collect(sumsConfig({ ...small, rounds: 0 }), await sumsDeps({ student }));
     const fresh = await collect(sumsConfig({ ...small, rounds: 0 }), await sumsDeps());
     expect(ofType(records, "round")[0]?.summary).toMatchObject({ round: 0, examples: 0, steps: 0, meanLoss: null });

@@ -27,8 +27,11 @@ export async function lockFolder(directory: string): Promise<() => Promise<void>
     }
   }
   held.add(path);
+  let released = false;
   return async () => {
-    if (!held.delete(path)) return;
+    if (released) return;
+    released = true;
+    held.delete(path);
     await unlink(path).catch(() => undefined);
   };
 }
