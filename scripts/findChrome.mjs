@@ -136,15 +136,22 @@ export function hasHardwareGpu() {
   return existsSync("/dev/nvidia0") || existsSync("/dev/dri/renderD128");
 }
 
-const SWIFTSHADER = "/usr/lib/chromium/vk_swiftshader_icd.json";
+const CHROMIUM_LIBRARIES = "/usr/lib/chromium";
 
 /**
- * Points Dawn in Node at Chromium's software Vulkan driver where there is no GPU.
- * Set variables are kept. Must happen before the process that loads Dawn starts.
+ * Points Dawn in Node at the software Vulkan driver of Debian's Chromium where there is
+ * no GPU, and at Chromium's Vulkan loader where the system has none. Set variables are
+ * kept. The loader is found only by processes that start afterwards with this environment.
  * @param {NodeJS.ProcessEnv} [env] changed in place
  */
 export function useSoftwareVulkan(env = process.env) {
-  if (hasHardwareGpu() || !existsSync(SWIFTSHADER)) return;
-  env.VK_DRIVER_FILES ??= SWIFTSHADER;
+  const driver = join(CHROMIUM_LIBRARIES, "vk_swiftshader_icd.json");
+  if (process.platform !== "linux" || hasHardwareGpu() || !existsSync(driver)) return;
+  env.VK_DRIVER_FILES ??= driver;
   env.XDG_RUNTIME_DIR ??= "/tmp";
+  const multiarch = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+  const loaders = [`/usr/lib/${multiarch}`, "/usr/lib64", "/usr/lib"].map((folder) => join(folder, "libvulkan.so.1"));
+  if (!loaders.some((path) => existsSync(path))) {
+    env.LD_LIBRARY_PATH = [CHROMIUM_LIBRARIES, env.LD_LIBRARY_PATH].filter(Boolean).join(":");
+  }
 }
