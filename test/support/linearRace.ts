@@ -1,0 +1,38 @@
+/**
+ * @file The real loop service over the small linear student and sums: for tests of
+ * the page, which need true records, pauses, crashes and resumes, but no engine.
+ */
+import type { LoopService } from "../../src/protocol/loopService.ts";
+import { LoopServiceImpl } from "../../src/loop/service.ts";
+import type { RunLibrary } from "../../src/loop/runStore.ts";
+import type { EngineInfo } from "../../src/runtime/types.ts";
+import { LinearStudent } from "./linearStudent.ts";
+import { sumsTask, sumsTeacher } from "./sums.ts";
+
+const ENGINE: EngineInfo = { ep: "wasm", version: "linear 1", threads: 1, fallbackReason: "This test has no GPU." };
+
+export interface LinearRaceOptions {
+  /** Awaited before every batch and step: paces the loop, or throws. */
+  readonly onWork?: () => Promise<void> | void;
+  readonly errorRate?: number;
+}
+
+/** A service of its own; `library` is what outlives it. */
+export function linearRace(library: RunLibrary, { onWork, errorRate = 0.1 }: LinearRaceOptions = {}): LoopService {
+  const service = new LoopServiceImpl({
+    library,
+    providers: async () => [],
+    openEngine: async () => ({ info: ENGINE, dispose: async () => undefined }),
+    openStudent: async () => ({ student: new LinearStudent(onWork === undefined ? {} : { onWork }), name: "linear" }),
+    createTask: () => sumsTask(),
+    createTeacher: () => sumsTeacher({ errorRate }),
+  });
+  const createRace = service.createRace.bind(service);
+  // The default learning rate is made for a language model: this student would not move.
+  service.createRace = (request) =>
+    createRace({
+      ...request,
+      lanes: request.lanes.map((lane) => ({ ...(lane as object), training: { learningRate: 0.05, epochs: 2 } })),
+    });
+  return service;
+}

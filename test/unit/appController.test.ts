@@ -1,0 +1,359 @@
+/** @file What the buttons do, against the real loop service over a small student: run, pause, step, crash, reload, resume. */
+import { expect, test, vi } from "vitest";
+import { acceptedPairs } from "../../src/app/laneState.ts";
+import type { LaneState } from "../../src/app/laneState.ts";
+import type { AppState } from "../../src/app/appState.ts";
+import { hasRun, initialState, laneLabels, primaryAction } from "../../src/app/appState.ts";
+import type { Connection } from "../../src/app/connection.ts";
+import { Controller, findUnfinished } from "../../src/app/controller.ts";
+import type { Memory } from "../../src/app/controller.ts";
+import { DEFAULT_DRAFT } from "../../src/app/settings.ts";
+import type { SettingsDraft } from "../../src/app/settings.ts";
+import { Store } from "../../src/app/store.ts";
+import { TutelageError } from "../../src/core/errors.ts";
+import type { RunLibrary } from "../../src/loop/runStore.ts";
+import type { LoopService } from "../../src/protocol/loopService.ts";
+import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { linearRace } from "../support/linearRace.ts";
+
+const DRAFT: SettingsDraft = { ...DEFAULT_DRAFT, rounds: "2", querySize: "5" };
+
+interface Page {
+  readonly controller: Controller;
+  readonly state: () => AppState;
+  /** The worker dies: its calls reject, its events stop. */
+  readonly crash: () => Promise<void>;
+  readonly workers: () => number;
+}
+
+/** A page on `library`; its worker's service is changed by `tamper`. */
+function openPage(
+  library: RunLibrary,
+  {
+    draft = DRAFT,
+    memory = memoryOf(),
+    onWork,
+    tamper = (service) => service,
+  }: {
+    readonly draft?: SettingsDraft;
+    readonly memory?: Memory;
+    readonly onWork?: () => Promise<void> | void;
+    readonly tamper?: (service: LoopService) => LoopService;
+  } = {},
+): Page {
+  const store = new Store<AppState>(initialState(draft, true), (draw) => queueMicrotask(draw));
+  let workers = 0;
+  let crash = async (): Promise<void> => undefined;
+  const controller = new Controller(
+    store,
+    (onCrash): Connection => {
+      workers++;
+      const service = linearRace(library, onWork === undefined ? {} : { onWork });
+      let alive = true;
+      const subscribe = service.subscribe.bind(service);
+      service.subscribe = (listener) => subscribe((batch) => (alive ? listener(batch) : undefined));
+      crash = async () => {
+        alive = false;
+        await service.stop();
+        onCrash(new TutelageError("worker-crashed", "loop worker: crashed"));
+      };
+      return { service: tamper(service), close: () => (alive = false) };
+    },
+    memory,
+  );
+  return { controller, state: () => store.state, crash: () => crash(), workers: () => workers };
+}
+
+function memoryOf(): Memory & { putAway: string | null } {
+  return {
+    putAway: null,
+    read() {
+      return this.putAway;
+    },
+    write(raceId) {
+      this.putAway = raceId;
+    },
+  };
+}
+
+const until = (page: Page, holds: (state: AppState) => boolean): Promise<void> =>
+  vi.waitFor(() => expect(holds(page.state())).toBe(true), { timeout: 20_000, interval: 5 });
+const settled = (state: AppState): boolean => state.pending === null;
+
+/** What of a finished lane does not depend on the clock. */
+function measured({ rounds, pool, examples, picks, done }: LaneState): unknown {
+  const summaries = rounds.map(
+    ({ durationMs: _durationMs, teacher: { durationMs: _teacherMs, ...teacher }, ...round }) => ({
+      ...round,
+      teacher,
+    }),
+  );
+  return {
+    summaries,
+    pool,
+    done,
+    picks: [...picks],
+    examples: examples.map(({ usage: _usage, ...example }) => example),
+  };
+}
+
+async function finishedRun(draft = DRAFT): Promise<readonly unknown[]> {
+  const page = openPage(new MemoryLibrary(), { draft });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, ({ raceState }) => raceState === "done");
+  return page.state().lanes.map(measured);
+}
+
+test("Start runs both lanes to the end", async () => {
+  const page = openPage(new MemoryLibrary());
+  await page.controller.open();
+  expect(primaryAction(page.state())).toEqual({ action: "start", label: "Start" });
+  page.controller.start();
+  expect(primaryAction(page.state())).toEqual({ action: undefined, label: "Starting…" });
+  await until(page, ({ raceState }) => raceState === "done");
+  const { lanes, problem, race } = page.state();
+  expect(problem).toBeNull();
+  expect(race?.lanes).toHaveLength(2);
+  expect(laneLabels(page.state())).toEqual(["random", "own-loss"]);
+  for (const lane of lanes) {
+    expect(lane.done).toBe(true);
+    expect(lane.rounds.map(({ round }) => round)).toEqual([0, 1, 2]);
+    expect(lane.pool).toHaveLength(120);
+    expect(acceptedPairs(lane)).toBe(lane.rounds.at(-1)?.examples);
+  }
+  expect(primaryAction(page.state()).action).toBe("start");
+});
+
+test("Start again begins from an empty page", async () => {
+  const page = openPage(new MemoryLibrary());
+  await page.controller.open();
+  page.controller.start();
+  await until(page, ({ raceState }) => raceState === "done");
+  const first = page.state().race?.raceId;
+  page.controller.changeSetting("seed", "5");
+  page.controller.start();
+  expect(page.state().lanes.every(({ rounds }) => rounds.length === 0)).toBe(true);
+  await until(page, ({ raceState, race }) => raceState === "done" && race?.raceId !== first);
+  expect(page.state().lanes[0]?.run?.config.seed).toBe(5);
+});
+
+test("Step takes each lane through one phase", async () => {
+  const page = openPage(new MemoryLibrary());
+  await page.controller.open();
+  const lanesAt = ({ lanes }: AppState): string[] =>
+    lanes.map(({ round, phase }) => `${round} ${phase?.phase} ${phase?.state}`);
+  const seen = new Set<string>();
+  for (let i = 0; i < 9; i++) {
+    const before = page.state().lanes;
+    page.controller.step();
+    await until(
+      page,
+      (state) => state.raceState === "paused" && settled(state) && state.lanes.every((lane, j) => lane !== before[j]),
+    );
+    const places = lanesAt(page.state());
+    expect(places[1]).toBe(places[0]);
+    seen.add(places[0] ?? "");
+  }
+  const phases = ["0 evaluate", "1 score", "1 select", "1 teach", "1 verify", "1 train", "1 evaluate"];
+  expect([...seen].slice(0, phases.length)).toEqual(phases.map((phase) => `${phase} end`));
+});
+
+test("Pause stops the numbers, Resume goes on to the same end", async () => {
+  const whole = await finishedRun();
+  const page = openPage(new MemoryLibrary(), { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
+  page.controller.pause();
+  await until(page, (state) => state.raceState === "paused" && settled(state));
+  const before = page.state().lanes;
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(page.state().lanes).toBe(before);
+  expect(primaryAction(page.state())).toEqual({ action: "resume", label: "Resume" });
+  page.controller.resume();
+  await until(page, ({ raceState }) => raceState === "done");
+  expect(page.state().lanes.map(measured)).toEqual(whole);
+});
+
+test("a crash is shown, Restart goes on from storage, and the end is that of an undisturbed run", async () => {
+  const whole = await finishedRun();
+  const library = new MemoryLibrary();
+  const page = openPage(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
+  await page.crash();
+  const { crash, problem } = page.state();
+  expect(crash).toMatchObject({ message: "loop worker: crashed", remedy: "restart" });
+  expect(crash?.advice).toContain("Restart");
+  expect(problem).toBeNull();
+  expect(primaryAction(page.state()).action).toBeUndefined();
+  page.controller.restart();
+  await until(page, ({ raceState }) => raceState === "done");
+  expect(page.state().crash).toBeNull();
+  expect(page.workers()).toBe(2);
+  expect(page.state().lanes.map(measured)).toEqual(whole);
+});
+
+test("a call that hangs in a crashed worker does not block the page", async () => {
+  const page = openPage(new MemoryLibrary(), {
+    tamper: (service) => ({ ...bound(service), createRace: () => new Promise(() => undefined) }),
+  });
+  await page.controller.open();
+  page.controller.start();
+  await page.crash();
+  expect(page.state()).toMatchObject({ pending: null, crash: { remedy: "restart" } });
+  page.controller.restart();
+  await until(page, (state) => settled(state) && state.crash === null);
+  expect(primaryAction(page.state())).toEqual({ action: "start", label: "Start" });
+});
+
+test("a reload shows the unfinished run and Resume finishes it as if nothing had happened", async () => {
+  const whole = await finishedRun();
+  const library = new MemoryLibrary();
+  const first = openPage(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
+  await first.controller.open();
+  first.controller.start();
+  await until(first, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
+  await first.crash();
+
+  const second = openPage(library);
+  await second.controller.open();
+  const { stored, lanes } = second.state();
+  expect(stored).toMatchObject({ rounds: 2, lastRound: 1 });
+  expect(lanes.every(({ rounds }) => rounds.length >= 2)).toBe(true);
+  expect(primaryAction(second.state())).toEqual({ action: "resume", label: "Resume" });
+  second.controller.resume();
+  await until(second, ({ raceState }) => raceState === "done");
+  expect(second.state().stored).toBeNull();
+  expect(second.state().lanes.map(measured)).toEqual(whole);
+
+  const third = openPage(library);
+  await third.controller.open();
+  expect(third.state().stored).toBeNull();
+  expect(hasRun(third.state())).toBe(false);
+});
+
+test("New run puts an unfinished run away: it stays stored, and is not offered again", async () => {
+  const library = new MemoryLibrary();
+  const memory = memoryOf();
+  const page = openPage(library, { memory });
+  await page.controller.open();
+  page.controller.step();
+  await until(page, (state) => state.raceState === "paused" && settled(state));
+  page.controller.newRun();
+  await until(page, (state) => settled(state) && !hasRun(state));
+  expect(await library.list()).toHaveLength(2);
+  const reloaded = openPage(library, { memory });
+  await reloaded.controller.open();
+  expect(reloaded.state().stored).toBeNull();
+  expect(findUnfinished(await library.list(), null)).toBeDefined();
+});
+
+test("Discard deletes the stored run", async () => {
+  const library = new MemoryLibrary();
+  const first = openPage(library);
+  await first.controller.open();
+  first.controller.step();
+  await until(first, (state) => state.raceState === "paused" && settled(state));
+  await first.crash();
+  const second = openPage(library);
+  await second.controller.open();
+  second.controller.discardStored();
+  await until(second, settled);
+  expect(await library.list()).toEqual([]);
+  expect(hasRun(second.state())).toBe(false);
+});
+
+test("invalid settings start nothing", async () => {
+  const library = new MemoryLibrary();
+  const page = openPage(library, { draft: { ...DRAFT, rounds: "none" } });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, settled);
+  page.controller.step();
+  await until(page, settled);
+  expect(await library.list()).toEqual([]);
+  expect(page.state().race).toBeNull();
+});
+
+test("an engine that is refused is told with what to do, and the page can try again", async () => {
+  let refuse = true;
+  const page = openPage(new MemoryLibrary(), {
+    tamper: (service) => ({
+      ...bound(service),
+      createRace: (request) =>
+        refuse
+          ? Promise.reject(new TutelageError("device-refused", "webgpu: the self-test disagrees"))
+          : service.createRace(request),
+    }),
+  });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, settled);
+  expect(page.state().problem).toMatchObject({ message: "webgpu: the self-test disagrees", remedy: "dismiss" });
+  expect(page.state().problem?.advice).toContain("WASM");
+  refuse = false;
+  page.controller.start();
+  await until(page, ({ raceState }) => raceState === "done");
+  expect(page.state().problem).toBeNull();
+});
+
+test("one lane's failure is shown in that lane; the other goes on", async () => {
+  const page = openPage(new MemoryLibrary(), {
+    tamper: (service) => ({
+      ...bound(service),
+      subscribe: (listener) =>
+        service.subscribe((batch) =>
+          listener([
+            ...batch,
+            {
+              type: "lane-failed",
+              lane: 1,
+              error: { name: "TutelageError", code: "non-finite", message: "train: loss is NaN" },
+            },
+          ]),
+        ),
+    }),
+  });
+  await page.controller.open();
+  page.controller.start();
+  await until(page, ({ raceState }) => raceState === "done");
+  expect(page.state().laneProblems).toMatchObject([null, { message: "train: loss is NaN" }]);
+  expect(page.state().lanes[0]?.done).toBe(true);
+});
+
+test("a worker that cannot start leaves a page that says so", async () => {
+  const store = new Store<AppState>(initialState(DRAFT, false), (draw) => queueMicrotask(draw));
+  const controller = new Controller(
+    store,
+    () => {
+      throw new Error("no workers here");
+    },
+    memoryOf(),
+  );
+  await controller.open();
+  expect(store.state).toMatchObject({ pending: null, problem: { message: "no workers here", remedy: "restart" } });
+  controller.start();
+  await vi.waitFor(() => expect(store.state.problem?.message).toBe("The worker is not running."));
+});
+
+/** The service's methods as own properties, so that some can be replaced. */
+function bound(service: LoopService): LoopService {
+  return {
+    ping: () => service.ping(),
+    providers: () => service.providers(),
+    createRace: (request) => service.createRace(request),
+    resumeRace: (runIds, options) => service.resumeRace(runIds, options),
+    start: () => service.start(),
+    pause: () => service.pause(),
+    step: (unit) => service.step(unit),
+    stop: () => service.stop(),
+    subscribe: (listener) => service.subscribe(listener),
+    ask: (request) => service.ask(request),
+    runs: () => service.runs(),
+    runRecords: (runId) => service.runRecords(runId),
+    deleteRun: (runId) => service.deleteRun(runId),
+  };
+}

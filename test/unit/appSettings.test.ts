@@ -1,0 +1,93 @@
+/** @file Settings as typed: what is accepted, what is told, and that the page's defaults are the loop's. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import {
+  BOUNDS,
+  checkSettings,
+  DEFAULT_DRAFT,
+  draftFromQuery,
+  experimentsOf,
+  queryFromDraft,
+  STRATEGIES,
+} from "../../src/app/settings.ts";
+import type { SettingsDraft } from "../../src/app/settings.ts";
+import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
+import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
+
+test("the defaults are those of the default experiment", () => {
+  const checked = checkSettings(DEFAULT_DRAFT);
+  if (!checked.ok) throw new Error("the defaults must be valid");
+  const { seed, rounds, querySize } = checked.settings;
+  expect({ seed, rounds, querySize }).toEqual({
+    seed: DEFAULT_EXPERIMENT.seed,
+    rounds: DEFAULT_EXPERIMENT.rounds,
+    querySize: DEFAULT_EXPERIMENT.querySize,
+  });
+  expect(checked.settings.strategies).toEqual(["random", "own-loss"]);
+  expect(BOUNDS.querySize.high).toBe(DEFAULT_EXPERIMENT.task.pool);
+});
+
+test("every experiment the page can ask for is one the loop takes", () => {
+  const strategies = Object.keys(STRATEGIES);
+  const whole = ({ low, high }: { readonly low: number; readonly high: number }): fc.Arbitrary<string> =>
+    fc.integer({ min: low, max: high }).map(String);
+  fc.assert(
+    fc.property(
+      fc.record({
+        seed: whole(BOUNDS.seed),
+        rounds: whole(BOUNDS.rounds),
+        querySize: whole(BOUNDS.querySize),
+        strategyA: fc.constantFrom(...strategies),
+        strategyB: fc.constantFrom(...strategies),
+        provider: fc.constantFrom("auto", "webgpu", "wasm"),
+      }),
+      (draft) => {
+        const checked = checkSettings(draft);
+        expect(checked.ok).toBe(true);
+        if (!checked.ok) return;
+        const configs = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
+        expect(configs.map(({ strategy }) => strategy.name)).toEqual([draft.strategyA, draft.strategyB]);
+        // Equal seed and budget: the lanes differ in nothing else.
+        expect({ ...configs[0], strategy: null }).toEqual({ ...configs[1], strategy: null });
+      },
+    ),
+  );
+});
+
+test.each<[keyof SettingsDraft, string]>([
+  ["seed", ""],
+  ["seed", "-1"],
+  ["seed", "1.5"],
+  ["seed", "1e3"],
+  ["seed", "2147483648"],
+  ["seed", "٣"],
+  ["rounds", "0"],
+  ["rounds", "101"],
+  ["querySize", "121"],
+  ["querySize", "many"],
+  ["strategyA", "toString"],
+  ["strategyB", ""],
+  ["provider", "cuda"],
+])("%s = %j is refused, and only that field is named", (name, value) => {
+  const checked = checkSettings({ ...DEFAULT_DRAFT, [name]: value });
+  expect(checked.ok ? [] : Object.keys(checked.errors)).toEqual([name]);
+});
+
+test("spaces around a number do not matter", () => {
+  expect(checkSettings({ ...DEFAULT_DRAFT, seed: " 7 " })).toMatchObject({ ok: true, settings: { seed: 7 } });
+});
+
+test("a draft survives the address, whatever was typed; other parameters stay", () => {
+  const text = fc.string({ maxLength: 40, unit: "binary" }).filter((value) => value.isWellFormed());
+  fc.assert(
+    fc.property(
+      fc.record({ seed: text, rounds: text, querySize: text, strategyA: text, strategyB: text, provider: text }),
+      (draft) => {
+        const query = queryFromDraft(draft, "?debug=1");
+        expect(draftFromQuery(query)).toEqual(draft);
+        expect(new URLSearchParams(query).get("debug")).toBe("1");
+      },
+    ),
+  );
+  expect(queryFromDraft(DEFAULT_DRAFT, "?seed=9")).toBe("");
+});
