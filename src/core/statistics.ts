@@ -22,7 +22,8 @@ export interface ProportionInterval {
  */
 export function wilsonInterval(correct: number, n: number): ProportionInterval {
   if (!Number.isInteger(n) || n < 0) badInput("wilsonInterval", "a count of trials n >= 0", String(n));
-  if (!Number.isInteger(correct) || correct < 0 || correct > n) badInput("wilsonInterval", `a count of successes from 0 to ${n}`, String(correct));
+  if (!Number.isInteger(correct) || correct < 0 || correct > n)
+    badInput("wilsonInterval", `a count of successes from 0 to ${n}`, String(correct));
   if (n === 0) return { low: 0, high: 1 };
   const p = correct / n;
   const z2 = Z_95 * Z_95;

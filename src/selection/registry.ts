@@ -37,5 +37,10 @@ export function isStrategyName(name: string): name is StrategyName {
 export function createStrategy(name: string, picker: Picker): QueryStrategy {
   if (!isStrategyName(name)) return badInput("strategy", `one of ${strategyNames.join(", ")}`, JSON.stringify(name));
   const entry = STRATEGIES[name];
-  return { name, description: entry.description, input: entry.input, picker: entry.input.kind === "none" ? { kind: "uniform" } : picker };
+  return {
+    name,
+    description: entry.description,
+    input: entry.input,
+    picker: entry.input.kind === "none" ? { kind: "uniform" } : picker,
+  };
 }

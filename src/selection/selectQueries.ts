@@ -37,7 +37,12 @@ export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySi
     .map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
 };
 
-function pickerKeys(strategy: QueryStrategy, scores: readonly number[] | undefined, poolSize: number, rng: Rng): readonly number[] {
+function pickerKeys(
+  strategy: QueryStrategy,
+  scores: readonly number[] | undefined,
+  poolSize: number,
+  rng: Rng,
+): readonly number[] {
   const { picker } = strategy;
   switch (picker.kind) {
     case "uniform":
@@ -46,9 +51,12 @@ function pickerKeys(strategy: QueryStrategy, scores: readonly number[] | undefin
       return scores ?? needsScores(strategy);
     case "softmax": {
       const { temperature } = picker;
-      if (!Number.isFinite(temperature) || temperature < 0) badInput("selectQueries", "a softmax temperature >= 0", String(temperature));
+      if (!Number.isFinite(temperature) || temperature < 0)
+        badInput("selectQueries", "a softmax temperature >= 0", String(temperature));
       // z + T·g and z/T + g order alike; the form is chosen so that no extreme T overflows.
-      return zScores(scores ?? needsScores(strategy)).map((z) => (temperature <= 1 ? z + temperature * rng.gumbel() : z / temperature + rng.gumbel()));
+      return zScores(scores ?? needsScores(strategy)).map((z) =>
+        temperature <= 1 ? z + temperature * rng.gumbel() : z / temperature + rng.gumbel(),
+      );
     }
     default:
       picker satisfies never;
@@ -57,7 +65,11 @@ function pickerKeys(strategy: QueryStrategy, scores: readonly number[] | undefin
 }
 
 function needsScores(strategy: QueryStrategy): never {
-  return badInput(`strategy "${strategy.name}"`, "the uniform picker, because it computes no scores", `the picker ${strategy.picker.kind}`);
+  return badInput(
+    `strategy "${strategy.name}"`,
+    "the uniform picker, because it computes no scores",
+    `the picker ${strategy.picker.kind}`,
+  );
 }
 
 /** `(s − mean) / standard deviation` over the list (population); zeros when all are equal. Scaled first so that no square overflows. */
@@ -86,17 +98,29 @@ function indices(n: number): number[] {
 }
 
 function checkSizes(poolSize: number, querySize: number): void {
-  if (!Number.isInteger(poolSize) || poolSize < 1) badInput("selectQueries", "a pool of at least 1 question", `a pool of ${poolSize}`);
-  if (!Number.isInteger(querySize) || querySize < 1) badInput("selectQueries", "a query size of at least 1", String(querySize));
+  if (!Number.isInteger(poolSize) || poolSize < 1)
+    badInput("selectQueries", "a pool of at least 1 question", `a pool of ${poolSize}`);
+  if (!Number.isInteger(querySize) || querySize < 1)
+    badInput("selectQueries", "a query size of at least 1", String(querySize));
   if (querySize > poolSize) {
-    badInput("selectQueries", `a query size of at most the pool of ${poolSize}`, `a query size of ${querySize}`, "Picks are distinct: enlarge the pool or lower the query size");
+    badInput(
+      "selectQueries",
+      `a query size of at most the pool of ${poolSize}`,
+      `a query size of ${querySize}`,
+      "Picks are distinct: enlarge the pool or lower the query size",
+    );
   }
 }
 
-function checkScores(strategy: QueryStrategy, scores: readonly number[] | undefined, poolSize: number): readonly number[] {
+function checkScores(
+  strategy: QueryStrategy,
+  scores: readonly number[] | undefined,
+  poolSize: number,
+): readonly number[] {
   const where = `strategy "${strategy.name}"`;
   if (scores === undefined) return badInput(where, `${poolSize} scores, one for each pool member`, "none");
-  if (scores.length !== poolSize) return badInput(where, `${poolSize} scores, one for each pool member`, String(scores.length));
+  if (scores.length !== poolSize)
+    return badInput(where, `${poolSize} scores, one for each pool member`, String(scores.length));
   const bad = scores.findIndex((s) => !Number.isFinite(s));
   return bad < 0 ? scores : badInput(where, "a finite score for each pool member", `${scores[bad]} for member ${bad}`);
 }

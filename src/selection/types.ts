@@ -3,7 +3,9 @@ import type { Rng } from "../core/rng.ts";
 import type { ScoreName } from "../student/types.ts";
 
 /** What an acquisition function needs computed for every seed. `own` = the student's own greedy answer, `true` = the worked answer. */
-export type AcquisitionInput = { readonly kind: "none" } | { readonly kind: "score"; readonly score: ScoreName; readonly answer: "own" | "true" };
+export type AcquisitionInput =
+  | { readonly kind: "none" }
+  | { readonly kind: "score"; readonly score: ScoreName; readonly answer: "own" | "true" };
 
 export type Picker =
   | { readonly kind: "argmax" }

@@ -44,7 +44,9 @@ export function readExpression(text: string): Expression | undefined {
   if (tokens === undefined) return undefined;
   const reader = new Reader(tokens);
   const value = reader.sum();
-  return value === undefined || !reader.done ? undefined : { value, numbers: reader.numbers, operators: reader.operators };
+  return value === undefined || !reader.done
+    ? undefined
+    : { value, numbers: reader.numbers, operators: reader.operators };
 }
 
 type Token = Rational | string;
@@ -92,7 +94,10 @@ class Reader {
       if (left === undefined || right === undefined) return undefined;
       this.operators++;
       const add = sign === "+" ? right.numerator : -right.numerator;
-      left = rational(left.numerator * right.denominator + add * left.denominator, left.denominator * right.denominator);
+      left = rational(
+        left.numerator * right.denominator + add * left.denominator,
+        left.denominator * right.denominator,
+      );
     }
     return left;
   }

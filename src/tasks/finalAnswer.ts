@@ -48,9 +48,20 @@ export function checkFinalAnswer(question: Pick<Question, "answer">, completion:
   const expected = finalAnswer(question.answer);
   const got = finalAnswer(completion);
   if (expected === undefined || normalNumeral(expected) === undefined) {
-    return { correct: false, expected: expected ?? "", got, reason: "the worked answer holds no final number to compare with" };
+    return {
+      correct: false,
+      expected: expected ?? "",
+      got,
+      reason: "the worked answer holds no final number to compare with",
+    };
   }
-  if (got === undefined) return { correct: false, expected, got, reason: `no line "#### number", expected ${expected}` };
+  if (got === undefined)
+    return { correct: false, expected, got, reason: `no line "#### number", expected ${expected}` };
   const correct = sameNumber(got, expected);
-  return { correct, expected, got, reason: correct ? `the final answer ${expected} is right` : `the final answer is ${expected}, not ${got}` };
+  return {
+    correct,
+    expected,
+    got,
+    reason: correct ? `the final answer ${expected} is right` : `the final answer is ${expected}, not ${got}`,
+  };
 }

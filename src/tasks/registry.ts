@@ -22,5 +22,7 @@ export const taskNames: readonly string[] = Object.keys(TASKS);
  */
 export function createTask(name: string, options: TaskOptions = {}): Task {
   const create = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
-  return create === undefined ? badInput("task", `one of ${taskNames.join(", ")}`, JSON.stringify(name)) : create(options);
+  return create === undefined
+    ? badInput("task", `one of ${taskNames.join(", ")}`, JSON.stringify(name))
+    : create(options);
 }

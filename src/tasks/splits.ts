@@ -36,11 +36,14 @@ function mix(hash: number): number {
  */
 export function apportion(weights: readonly number[], total: number): number[] {
   const sum = weights.reduce((a, b) => a + b, 0);
-  if (!(sum > 0) || !Number.isFinite(sum) || weights.some((w) => !(w >= 0))) badInput("apportion", "weights >= 0 with a positive sum", `[${weights.join(", ")}]`);
+  if (!(sum > 0) || !Number.isFinite(sum) || weights.some((w) => !(w >= 0)))
+    badInput("apportion", "weights >= 0 with a positive sum", `[${weights.join(", ")}]`);
   const exact = weights.map((weight) => (total * weight) / sum);
   const counts = exact.map(Math.floor);
   const missing = total - counts.reduce((a, b) => a + b, 0);
-  const byRemainder = exact.map((value, i) => ({ i, remainder: value - Math.floor(value) })).sort((a, b) => b.remainder - a.remainder || a.i - b.i);
+  const byRemainder = exact
+    .map((value, i) => ({ i, remainder: value - Math.floor(value) }))
+    .sort((a, b) => b.remainder - a.remainder || a.i - b.i);
   for (const { i } of byRemainder.slice(0, missing)) counts[i] = (counts[i] ?? 0) + 1;
   return counts;
 }

@@ -6,7 +6,11 @@ import { equalRationals, rational, readExpression } from "./arithmetic.ts";
 import type { Expression, Rational } from "./arithmetic.ts";
 
 export type StepsVerdict =
-  | { readonly ok: true; /** Right-hand side of the last equation. */ readonly last: Rational; readonly equations: number }
+  | {
+      readonly ok: true;
+      /** Right-hand side of the last equation. */ readonly last: Rational;
+      readonly equations: number;
+    }
   | { readonly ok: false; readonly reason: string };
 
 const EXPRESSION_CHARACTERS = "-+*/×·÷−()0123456789., x";
@@ -25,17 +29,26 @@ export function checkSteps(answer: string, known?: readonly number[]): StepsVerd
   let equations = 0;
   for (const line of answer.split(/\r\n|\r|\n/)) {
     if (line.includes("####")) break;
-    const segments = line.replace(LIST_MARKER, "").replace(/<<[^<>]*>>/g, "").replaceAll("$", "").split("=");
+    const segments = line
+      .replace(LIST_MARKER, "")
+      .replace(/<<[^<>]*>>/g, "")
+      .replaceAll("$", "")
+      .split("=");
     for (let i = 0; i + 1 < segments.length; i++) {
       const [before = "", after = ""] = segments.slice(i, i + 2);
-      const leftText = i === 0 ? expressionAtEnd(before) : before;
-      const rightText = i + 2 === segments.length ? expressionAtStart(after) : after;
-      const left = readExpression(leftText);
-      const right = readExpression(rightText);
-      if (left === undefined || right === undefined) return { ok: false, reason: `the step "${clip(line)}" cannot be read` };
+      const left = readExpression(expressionAtEnd(before));
+      const right = readExpression(expressionAtStart(after));
+      if (left === undefined || right === undefined)
+        return { ok: false, reason: `the step "${clip(line)}" cannot be read` };
       if (!equalRationals(left.value, right.value)) return { ok: false, reason: `the step "${clip(line)}" is wrong` };
-      const stray = strayNumber(left, allowed, i > 0);
-      if (stray !== undefined) return { ok: false, reason: `the step "${clip(line)}" uses ${stray}, which is neither in the question nor worked out before` };
+      // In a chain `a = b = c` the middle only rewrites an earlier result.
+      const inChain = i > 0 && expressionAtEnd(before) === before.trim();
+      const stray = inChain ? undefined : strayNumber(left, allowed);
+      if (stray !== undefined)
+        return {
+          ok: false,
+          reason: `the step "${clip(line)}" uses ${stray}, which is neither in the question nor worked out before`,
+        };
       allowed?.push(right.value);
       last = right.value;
       equations++;
@@ -44,10 +57,12 @@ export function checkSteps(answer: string, known?: readonly number[]): StepsVerd
   return last === undefined ? { ok: false, reason: "the answer shows no step" } : { ok: true, last, equations };
 }
 
-/** A number of the left side that nothing before accounts for. The middle of a chain `a = b = c` repeats an earlier result. */
-function strayNumber(left: Expression, allowed: readonly (Rational | undefined)[] | undefined, inChain: boolean): string | undefined {
-  if (allowed === undefined || inChain) return undefined;
-  const stray = left.numbers.find((number) => !allowed.some((value) => value !== undefined && equalRationals(value, number)));
+/** A number of the left side that nothing before accounts for. */
+function strayNumber(left: Expression, allowed: readonly (Rational | undefined)[] | undefined): string | undefined {
+  if (allowed === undefined) return undefined;
+  const stray = left.numbers.find(
+    (number) => !allowed.some((value) => value !== undefined && equalRationals(value, number)),
+  );
   if (stray === undefined) return undefined;
   return stray.denominator === 1n ? String(stray.numerator) : `${stray.numerator}/${stray.denominator}`;
 }
@@ -55,7 +70,10 @@ function strayNumber(left: Expression, allowed: readonly (Rational | undefined)[
 function expressionAtEnd(text: string): string {
   let start = text.length;
   while (start > 0 && EXPRESSION_CHARACTERS.includes(text.charAt(start - 1))) start--;
-  return text.slice(start).replace(/^[.,\s]+/, "");
+  return text
+    .slice(start)
+    .replace(/^[.,\s]+/, "")
+    .trimEnd();
 }
 
 function expressionAtStart(text: string): string {

@@ -23,5 +23,7 @@ export const teacherNames: readonly string[] = Object.keys(TEACHERS);
  */
 export function createTeacher(settings: TeacherSettings, task: Task): Teacher {
   const create = Object.hasOwn(TEACHERS, settings.name) ? TEACHERS[settings.name] : undefined;
-  return create === undefined ? badInput("teacher", `one of ${teacherNames.join(", ")}`, JSON.stringify(settings.name)) : create(task, settings);
+  return create === undefined
+    ? badInput("teacher", `one of ${teacherNames.join(", ")}`, JSON.stringify(settings.name))
+    : create(task, settings);
 }

@@ -31,7 +31,13 @@ const QUESTION_SHARE = 0.25;
 export function createSolverTeacher(task: Task, options: SolverTeacherOptions = {}): Teacher {
   const { author } = task;
   const { errorRate = 0 } = options;
-  if (author === undefined) return badInput("teacher solver", "a task with a built-in author", `the task "${task.name}"`, "Choose another teacher");
+  if (author === undefined)
+    return badInput(
+      "teacher solver",
+      "a task with a built-in author",
+      `the task "${task.name}"`,
+      "Choose another teacher",
+    );
   if (!(errorRate >= 0 && errorRate <= 1)) badInput("teacher solver", "an error rate from 0 to 1", String(errorRate));
   // Given that the question is sound, the answer is spoiled so often that pairs fail at the rate asked for.
   const questionRate = errorRate * QUESTION_SHARE;
@@ -45,7 +51,8 @@ export function createSolverTeacher(task: Task, options: SolverTeacherOptions = 
       const written = author.write(seed.question, operation, call.rng.fork("write"));
       if (written === undefined) throw unsupported(task, `${operation} the question`, seed.question);
       const error = call.rng.fork("question error");
-      const question = error.uniform() < questionRate ? author.spoilQuestion(written.question, error) : written.question;
+      const question =
+        error.uniform() < questionRate ? author.spoilQuestion(written.question, error) : written.question;
       return reply({ ...written, question }, seed.question, question);
     },
 
@@ -61,7 +68,16 @@ export function createSolverTeacher(task: Task, options: SolverTeacherOptions = 
 }
 
 function reply<T>(value: T, prompt: string, completion: string): TeacherReply<T> {
-  return { value, usage: { requests: 1, promptTokens: countWords(prompt), completionTokens: countWords(completion), costUsd: 0, durationMs: 0 } };
+  return {
+    value,
+    usage: {
+      requests: 1,
+      promptTokens: countWords(prompt),
+      completionTokens: countWords(completion),
+      costUsd: 0,
+      durationMs: 0,
+    },
+  };
 }
 
 function countWords(text: string): number {
@@ -69,7 +85,11 @@ function countWords(text: string): number {
 }
 
 function unsupported(task: Task, what: string, question: string): TutelageError {
-  return new TutelageError("unsupported", `teacher solver: expected a ${task.name} question as its templates write them, got one it cannot read; it could not ${what}`, {
-    details: { task: task.name, question },
-  });
+  return new TutelageError(
+    "unsupported",
+    `teacher solver: expected a ${task.name} question as its templates write them, got one it cannot read; it could not ${what}`,
+    {
+      details: { task: task.name, question },
+    },
+  );
 }

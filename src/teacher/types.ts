@@ -28,7 +28,11 @@ export interface TeacherCall {
 export interface Teacher {
   readonly name: string;
   /** A new question like `seed`. */
-  propose(seed: Question, operation: Operation, call: TeacherCall): Promise<TeacherReply<{ readonly question: string; readonly level?: string; readonly tags?: Question["tags"] }>>;
+  propose(
+    seed: Question,
+    operation: Operation,
+    call: TeacherCall,
+  ): Promise<TeacherReply<{ readonly question: string; readonly level?: string; readonly tags?: Question["tags"] }>>;
   /** A worked answer to `question`. */
   answer(question: string, call: TeacherCall): Promise<TeacherReply<{ readonly answer: string }>>;
 }

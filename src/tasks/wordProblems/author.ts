@@ -10,7 +10,7 @@ import { readStory } from "./readStory.ts";
 import { storyPlan, storyProgram, tellStory } from "./story.ts";
 import type { Plan, Sentence, Story } from "./story.ts";
 import { writeStory } from "./writeStory.ts";
-import type { NumberLimits } from "./writeStory.ts";
+import type { NumberLimits } from "./chooseNumbers.ts";
 
 const ATTEMPTS = 300;
 /** Simplifying a one-step problem keeps the step and makes the numbers small. */
@@ -37,7 +37,11 @@ export function createAuthor(limits: NumberLimits, fits: (question: Question) =>
         if (question === undefined || !fits(question)) continue;
         const key = canonicalForm(question.question);
         if (key === seedKey || regionOf(key) !== "pool") continue;
-        return { question: question.question, level: question.level, ...(question.tags === undefined ? {} : { tags: question.tags }) };
+        return {
+          question: question.question,
+          level: question.level,
+          ...(question.tags === undefined ? {} : { tags: question.tags }),
+        };
       }
       return undefined;
     },
@@ -59,7 +63,8 @@ function wider(limits: NumberLimits): NumberLimits {
 }
 
 function plansFor(plan: Plan, operation: Operation): readonly Plan[] {
-  const edited = operation === "simplify" ? simplerPlans(plan) : operation === "complicate" ? harderPlans(plan) : [plan];
+  const edited =
+    operation === "simplify" ? simplerPlans(plan) : operation === "complicate" ? harderPlans(plan) : [plan];
   return edited.length > 0 ? edited : [plan];
 }
 
@@ -72,17 +77,23 @@ function spoilQuestion(text: string, rng: Rng): string {
   const impossible = story === undefined ? [] : impossibleVersions(story, rng);
   if (impossible.length > 0 && rng.uniform() < 0.75) return rng.pick(impossible);
   const sentences = text.split(/(?<=[.?])\s+/);
-  return sentences.length > 1 ? sentences.slice(0, -1).join(" ") : `${text.slice(0, Math.floor(text.length / 2)).trimEnd()}...`;
+  return sentences.length > 1
+    ? sentences.slice(0, -1).join(" ")
+    : `${text.slice(0, Math.floor(text.length / 2)).trimEnd()}...`;
 }
 
 function impossibleVersions(story: Story, rng: Rng): string[] {
   const withNumber = (sentence: Sentence): Sentence[] =>
     (sentence.phrase.text?.numberSlots ?? []).flatMap((slot) =>
-      slot === "times" || slot === "fraction" ? [] : [{ ...sentence, words: { ...sentence.words, [slot]: String(rng.integer(2, 99)) } }],
+      slot === "times" || slot === "fraction"
+        ? []
+        : [{ ...sentence, words: { ...sentence.words, [slot]: String(rng.integer(2, 99)) } }],
     );
   const versions: Story[] = [
     ...withNumber(story.opening).map((opening) => ({ ...story, opening })),
-    ...story.steps.flatMap((step, i) => withNumber(step).map((changed) => ({ ...story, steps: story.steps.toSpliced(i, 1, changed) }))),
+    ...story.steps.flatMap((step, i) =>
+      withNumber(step).map((changed) => ({ ...story, steps: story.steps.toSpliced(i, 1, changed) })),
+    ),
     ...(story.ending === undefined ? [] : withNumber(story.ending).map((ending) => ({ ...story, ending }))),
   ];
   return versions.filter((version) => !work(storyProgram(version)).ok).map(tellStory);
@@ -95,7 +106,12 @@ function impossibleVersions(story: Story, rng: Rng): string[] {
 function spoilAnswer(question: string, answer: string, rng: Rng): string {
   const lines = answer.split("\n");
   const offset = () => rng.pick([-10, -2, -1, 1, 2, 10]);
-  const candidates = rng.shuffle([() => wrongFinal(lines, offset()), () => wrongStep(lines, offset(), false, rng), () => wrongStep(lines, offset(), true, rng), () => wrongOperation(lines, rng)]);
+  const candidates = rng.shuffle([
+    () => wrongFinal(lines, offset()),
+    () => wrongStep(lines, offset(), false, rng),
+    () => wrongStep(lines, offset(), true, rng),
+    () => wrongOperation(lines, rng),
+  ]);
   for (const spoil of candidates) {
     const spoiled = spoil();
     if (spoiled !== answer && !verifyPair({ question, answer: spoiled }).correct) return spoiled;
@@ -104,7 +120,9 @@ function spoilAnswer(question: string, answer: string, rng: Rng): string {
 }
 
 function wrongFinal(lines: readonly string[], offset: number): string {
-  return lines.map((line) => line.replace(/^#### (-?[0-9]+)$/, (_, n: string) => `#### ${Number(n) + offset}`)).join("\n");
+  return lines
+    .map((line) => line.replace(/^#### (-?[0-9]+)$/, (_, n: string) => `#### ${Number(n) + offset}`))
+    .join("\n");
 }
 
 const STEP = /^([0-9]+) ([-+*/]) ([0-9]+) = (-?[0-9]+)$/;
@@ -141,7 +159,8 @@ function carryOn(lines: readonly string[], at: number, right: string, wrong: str
   return lines.map((line, i) => {
     if (i <= at) return line;
     const match = STEP.exec(line);
-    if (match === null) return line.replace(/^#### (-?[0-9]+)$/, (whole, n: string) => `#### ${replaced.get(n) ?? whole.slice(5)}`);
+    if (match === null)
+      return line.replace(/^#### (-?[0-9]+)$/, (whole, n: string) => `#### ${replaced.get(n) ?? whole.slice(5)}`);
     const [, a = "", symbol = "", b = "", result = ""] = match;
     const [left, other] = [replaced.get(a) ?? a, replaced.get(b) ?? b];
     const [x, y] = [Number(left), Number(other)];

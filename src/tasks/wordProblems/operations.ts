@@ -44,7 +44,10 @@ export function stagesOf(opening: OpeningOp, ops: readonly StepOp[], kind: NounK
   let stage: Stage = { holder: "person", kind };
   for (const [i, op] of ops.entries()) {
     if (!mayFollow(opening, ops.slice(0, i), op, stage)) return undefined;
-    stage = { holder: op === "share" ? "each" : stage.holder, kind: op === "pack" ? "container" : op === "cost" ? "money" : stage.kind };
+    stage = {
+      holder: op === "share" ? "each" : stage.holder,
+      kind: op === "pack" ? "container" : op === "cost" ? "money" : stage.kind,
+    };
     stages.push(stage);
   }
   return stages;
@@ -59,7 +62,9 @@ function mayFollow(opening: OpeningOp, before: readonly StepOp[], op: StepOp, st
   if (FORBIDDEN_FOR[stage.kind].includes(op)) return false;
   if (ONCE.includes(op) && before.includes(op)) return false;
   if (op === "together") return last !== undefined && COMPARISONS.includes(last);
-  return !(COMPARISONS.includes(op) && before.filter((earlier) => COMPARISONS.includes(earlier)).length >= MAX_COMPARISONS);
+  return !(
+    COMPARISONS.includes(op) && before.filter((earlier) => COMPARISONS.includes(earlier)).length >= MAX_COMPARISONS
+  );
 }
 
 /** The scene after a sentence of kind `op` with the free words `words`; undefined when the words do not fit it. */

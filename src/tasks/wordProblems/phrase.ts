@@ -11,7 +11,18 @@ import type { NounKind } from "./words.ts";
  * dozens or spelled out; a distractor sentence; the question first; backward (the
  * end is given, the start is asked).
  */
-export const CLUSTERS = ["plain", "colloquial", "passive", "indirect", "calendar", "dozens", "spelled", "distractor", "question-first", "backward"] as const;
+export const CLUSTERS = [
+  "plain",
+  "colloquial",
+  "passive",
+  "indirect",
+  "calendar",
+  "dozens",
+  "spelled",
+  "distractor",
+  "question-first",
+  "backward",
+] as const;
 export type Cluster = (typeof CLUSTERS)[number];
 
 /** How a problem begins: a quantity, a product of two, or unknown (backward). */
@@ -43,7 +54,13 @@ interface PhraseOptions {
 }
 
 /** A phrasing from its template source; `text` is undefined for a question alone. Said of persons only unless `anyHolder`. */
-export function phrase(op: PhraseOp, cluster: Cluster, kinds: readonly NounKind[], text: string | undefined, options: PhraseOptions = {}): Phrase {
+export function phrase(
+  op: PhraseOp,
+  cluster: Cluster,
+  kinds: readonly NounKind[],
+  text: string | undefined,
+  options: PhraseOptions = {},
+): Phrase {
   return {
     op,
     cluster,
@@ -63,7 +80,12 @@ export interface Ask {
   readonly personOnly: boolean;
 }
 
-export function ask(cluster: Cluster, after: readonly PhraseOp[], text: string, options: { readonly anyHolder?: boolean } = {}): Ask {
+export function ask(
+  cluster: Cluster,
+  after: readonly PhraseOp[],
+  text: string,
+  options: { readonly anyHolder?: boolean } = {},
+): Ask {
   return { cluster, after, template: new Template(text), personOnly: options.anyHolder !== true };
 }
 

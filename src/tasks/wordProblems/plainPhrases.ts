@@ -75,11 +75,19 @@ export const PLAIN_PHRASES: readonly Phrase[] = [
 
   phrase("cost", "plain", GOODS_BOXES, "{sub} sells the {unit} for {p} dollars each."),
   phrase("cost", "plain", GOODS_BOXES, "{sub} gets {p} dollars for each of the {unit}."),
-  phrase("cost", "plain", GOODS, "The {unit} are worth {p} dollars each.", { ask: "How many dollars are {name}'s {firstUnit} worth?" }),
+  phrase("cost", "plain", GOODS, "The {unit} are worth {p} dollars each.", {
+    ask: "How many dollars are {name}'s {firstUnit} worth?",
+  }),
 
-  phrase("total", "plain", ALL, "{other} has {n} {unit}.", { ask: "How many {unit} do {name} and {rival} have in all?" }),
-  phrase("total", "plain", ALL, "{other} has {n} {unit}.", { ask: "How many {unit} do {name} and {rival} have together?" }),
-  phrase("difference", "plain", ALL, "{other} has {n} {unit}.", { ask: "How many more {unit} does {name} have than {rival}?" }),
+  phrase("total", "plain", ALL, "{other} has {n} {unit}.", {
+    ask: "How many {unit} do {name} and {rival} have in all?",
+  }),
+  phrase("total", "plain", ALL, "{other} has {n} {unit}.", {
+    ask: "How many {unit} do {name} and {rival} have together?",
+  }),
+  phrase("difference", "plain", ALL, "{other} has {n} {unit}.", {
+    ask: "How many more {unit} does {name} have than {rival}?",
+  }),
   phrase("need", "plain", ALL, "{sub} needs {n} {unit}.", { ask: "How many more {unit} does {name} need?" }),
   phrase("need", "plain", ALL, "{sub} wants {n} {unit}.", { ask: "How many more {unit} does {name} need?" }),
   phrase("together", "plain", ALL, undefined, { ask: "How many {unit} do {rival} and {name} have in all?" }),

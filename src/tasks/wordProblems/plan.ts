@@ -33,7 +33,11 @@ export function planLines(plan: Pick<Plan, "opening" | "ops">): number {
 /** Phrasings of `op` in `cluster` that can be said at `stage`; those that bring a question only at the end. */
 export function phrasesFor(op: PhraseOp, cluster: Cluster, stage: Stage, isLast: boolean): readonly Phrase[] {
   return (PHRASES_BY_OP.get(op) ?? []).filter(
-    (p) => p.cluster === cluster && p.kinds.includes(stage.kind) && (!p.personOnly || stage.holder === "person") && (isLast || p.ask === undefined),
+    (p) =>
+      p.cluster === cluster &&
+      p.kinds.includes(stage.kind) &&
+      (!p.personOnly || stage.holder === "person") &&
+      (isLast || p.ask === undefined),
   );
 }
 
@@ -89,7 +93,9 @@ export function kindsFor(plan: Plan): readonly NounKind[] {
   if (lines < 1 || lines > MAX_STEPS) return [];
   return OPENING_KINDS.filter((kind) => {
     const stages = stagesOf(plan.opening, plan.ops, kind);
-    return stages !== undefined && (clusterMeans(plan.cluster) === "structure" || clusterSpots(plan, stages).length > 0);
+    return (
+      stages !== undefined && (clusterMeans(plan.cluster) === "structure" || clusterSpots(plan, stages).length > 0)
+    );
   });
 }
 
@@ -122,7 +128,8 @@ export function simplerPlans(plan: Plan): readonly Plan[] {
 /** Tellable plans with more lines (at most `MAX_STEPS`), same cluster: a step added, or a single number replaced by a product. */
 export function harderPlans(plan: Plan): readonly Plan[] {
   const out: Plan[] = [];
-  for (let i = 0; i <= plan.ops.length; i++) for (const op of STEP_OPS) out.push({ ...plan, ops: plan.ops.toSpliced(i, 0, op) });
+  for (let i = 0; i <= plan.ops.length; i++)
+    for (const op of STEP_OPS) out.push({ ...plan, ops: plan.ops.toSpliced(i, 0, op) });
   plan.ops.forEach((op, i) => {
     const harder = HARDER[op];
     if (harder !== undefined) out.push({ ...plan, ops: plan.ops.toSpliced(i, 1, harder) });

@@ -11,8 +11,23 @@
  * fraction, part, share, pack `x / n` (exact); together `p + x`.
  */
 export const STEP_OPS = [
-  "gain", "lose", "gainGroups", "loseGroups", "more", "fewer", "times", "fraction", "grow",
-  "part", "share", "pack", "cost", "total", "difference", "need", "together",
+  "gain",
+  "lose",
+  "gainGroups",
+  "loseGroups",
+  "more",
+  "fewer",
+  "times",
+  "fraction",
+  "grow",
+  "part",
+  "share",
+  "pack",
+  "cost",
+  "total",
+  "difference",
+  "need",
+  "together",
 ] as const;
 export type StepOp = (typeof STEP_OPS)[number];
 
@@ -48,10 +63,21 @@ export type Working =
 
 /** How each single-operand step acts on x; the others are spelled out in `equationsOf`. */
 const SYMBOLS: Partial<Record<StepOp, ArithmeticSymbol>> = {
-  gain: "+", gainGroups: "+", more: "+", total: "+",
-  lose: "-", loseGroups: "-", fewer: "-", difference: "-",
-  times: "*", grow: "*", cost: "*",
-  fraction: "/", part: "/", share: "/", pack: "/",
+  gain: "+",
+  gainGroups: "+",
+  more: "+",
+  total: "+",
+  lose: "-",
+  loseGroups: "-",
+  fewer: "-",
+  difference: "-",
+  times: "*",
+  grow: "*",
+  cost: "*",
+  fraction: "/",
+  part: "/",
+  share: "/",
+  pack: "/",
 };
 const INVERSE = { "+": "-", "-": "+", "*": "/", "/": "*" } as const;
 
@@ -84,7 +110,8 @@ export function work(program: Program, options: { readonly careless?: boolean } 
     else if (op === "need") x = bench.apply(bench.product(operands), "-", x);
     else {
       const symbol = SYMBOLS[op];
-      if (symbol === undefined || (program.ask === "start" && !INVERTIBLE.includes(op))) return { ok: false, reason: `the step ${op} cannot be undone` };
+      if (symbol === undefined || (program.ask === "start" && !INVERTIBLE.includes(op)))
+        return { ok: false, reason: `the step ${op} cannot be undone` };
       x = bench.apply(x, program.ask === "end" ? symbol : INVERSE[symbol], bench.product(operands));
     }
     previous = before;
@@ -104,7 +131,10 @@ export function programNumbers(program: Program): number[] {
  */
 export function programKey(program: Program): string {
   const numbers = (list: readonly number[]) => [...list].sort((a, b) => a - b).join("x");
-  return [`${program.ask} ${numbers(program.given)}`, ...program.steps.map((step) => `${step.op} ${numbers(step.operands)}`)].join(", ");
+  return [
+    `${program.ask} ${numbers(program.given)}`,
+    ...program.steps.map((step) => `${step.op} ${numbers(step.operands)}`),
+  ].join(", ");
 }
 
 class Workbench {

@@ -41,7 +41,9 @@ export function questionOf(story: Story, id: string): Question | undefined {
  */
 export function canonicalForm(question: string): string {
   const story = readStory(question);
-  return story === undefined ? `text ${question.trim().toLowerCase().replace(/\s+/g, " ")}` : programKey(storyProgram(story));
+  return story === undefined
+    ? `text ${question.trim().toLowerCase().replace(/\s+/g, " ")}`
+    : programKey(storyProgram(story));
 }
 
 /**
@@ -63,6 +65,7 @@ export function verifyPair(pair: { readonly question: string; readonly answer: s
   if (!sameNumber(got, expected)) return reject(`the final answer is ${expected}, not ${got}`, expected);
   const steps = checkSteps(pair.answer, programNumbers(program));
   if (!steps.ok) return reject(steps.reason, expected);
-  if (steps.last.denominator !== 1n || String(steps.last.numerator) !== expected) return reject(`the steps end at ${steps.last.numerator}, the answer says ${expected}`, expected);
+  if (steps.last.denominator !== 1n || String(steps.last.numerator) !== expected)
+    return reject(`the steps end at ${steps.last.numerator}, the answer says ${expected}`, expected);
   return { correct: true, expected, got, reason: `solved from the text: ${expected}, and every step holds` };
 }

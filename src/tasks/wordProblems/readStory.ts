@@ -81,7 +81,10 @@ function readRest(draft: Draft, position: Position): Story | undefined {
     if (draft.opening.phrase.op === "unknown" && !INVERTIBLE.includes(phrase.op as StepOp)) continue;
     const next = advance(phrase.op, words, scene);
     if (next === undefined) continue;
-    const story = readRest({ ...draft, steps: [...draft.steps, { phrase, words }] }, { ...position, at: at + 1, scene: next });
+    const story = readRest(
+      { ...draft, steps: [...draft.steps, { phrase, words }] },
+      { ...position, at: at + 1, scene: next },
+    );
     if (story !== undefined) return story;
   }
   return undefined;
@@ -91,18 +94,26 @@ function readQuestion(draft: Draft, { question, scene }: Position): Story | unde
   const last = lastPhrase(draft);
   if (draft.opening.phrase.op === "unknown" && draft.ending === undefined) return undefined;
   if (last?.ask !== undefined) {
-    return last.ask.read(question, scene) === undefined ? undefined : { ...draft, question: last.ask, questionCluster: last.cluster };
+    return last.ask.read(question, scene) === undefined
+      ? undefined
+      : { ...draft, question: last.ask, questionCluster: last.cluster };
   }
   const lastOp = draft.ending?.phrase.op ?? last?.op ?? draft.opening.phrase.op;
   for (const ask of ASKS) {
     if (!ask.after.includes(lastOp) || (ask.personOnly && scene.holder.kind !== "person")) continue;
-    if (ask.template.read(question, scene) !== undefined) return { ...draft, question: ask.template, questionCluster: ask.cluster };
+    if (ask.template.read(question, scene) !== undefined)
+      return { ...draft, question: ask.template, questionCluster: ask.cluster };
   }
   // "How many do Ana and Ben have together?" is a step that only the question tells.
   for (const phrase of STEPS) {
     if (phrase.text !== undefined || phrase.ask === undefined || !isComparison(last)) continue;
     if (phrase.ask.read(question, scene) === undefined) continue;
-    return { ...draft, steps: [...draft.steps, { phrase, words: {} }], question: phrase.ask, questionCluster: phrase.cluster };
+    return {
+      ...draft,
+      steps: [...draft.steps, { phrase, words: {} }],
+      question: phrase.ask,
+      questionCluster: phrase.cluster,
+    };
   }
   return undefined;
 }

@@ -57,7 +57,8 @@ export function tellStory(story: Story): string {
     sentences.push(text);
   };
   const interject = () => {
-    for (const { after, sentence } of story.distractors) if (after === sentences.length) say(sentence.phrase.text, sentence.words, scene);
+    for (const { after, sentence } of story.distractors)
+      if (after === sentences.length) say(sentence.phrase.text, sentence.words, scene);
   };
   say(story.opening.phrase.text, story.opening.words, undefined);
   interject();

@@ -7,7 +7,18 @@
  * A sentence starts with a capital whatever its first slot is.
  */
 import type { Scene } from "./scene.ts";
-import { ALL_CONTAINERS, ALL_NOUNS, FRACTION_PATTERN, NAMES, NUMBER_PATTERN, PEOPLE, PLACES, RELATIVES, TIMES_PATTERN, singularContainer } from "./words.ts";
+import {
+  ALL_CONTAINERS,
+  ALL_NOUNS,
+  FRACTION_PATTERN,
+  NAMES,
+  NUMBER_PATTERN,
+  PEOPLE,
+  PLACES,
+  RELATIVES,
+  TIMES_PATTERN,
+  singularContainer,
+} from "./words.ts";
 
 const NUMBER_SLOTS = ["n", "k", "t", "p", "d", "times", "fraction"] as const;
 /** n things, k containers or people, t hours or days, p dollars, d a distractor; "twice"; "a third". */
@@ -77,8 +88,10 @@ export class Template {
       .map((part) => (part.startsWith("{") ? { slot: slotNamed(part.slice(1, -1), source) } : part));
     this.#slots = this.#parts.flatMap((part) => (typeof part === "string" ? [] : [part.slot]));
     this.freeSlots = this.#slots.filter(isFree);
-    this.numberSlots = this.freeSlots.filter((slot): slot is NumberSlot => (NUMBER_SLOTS as readonly string[]).includes(slot));
-    this.#pattern = new RegExp(`^${this.#parts.map((part) => (typeof part === "string" ? escape(part) : `(${PATTERNS[part.slot]})`)).join("")}$`);
+    this.numberSlots = this.freeSlots.filter(isNumberSlot);
+    this.#pattern = new RegExp(
+      `^${this.#parts.map((part) => (typeof part === "string" ? escape(part) : `(${PATTERNS[part.slot]})`)).join("")}$`,
+    );
   }
 
   /** The sentence, undefined where a slot has no word. Sentences without a scene (openings) pass undefined. */
@@ -107,6 +120,11 @@ export class Template {
   }
 }
 
+/** Whether a slot holds a number. */
+export function isNumberSlot(slot: FreeSlot): slot is NumberSlot {
+  return (NUMBER_SLOTS as readonly string[]).includes(slot);
+}
+
 function slotText(slot: Slot, words: SlotWords, scene: Scene | undefined): string | undefined {
   if (isFree(slot)) return words[slot];
   return scene === undefined ? undefined : BOUND[slot](scene);
@@ -117,7 +135,8 @@ function isFree(slot: Slot): slot is FreeSlot {
 }
 
 function slotNamed(name: string, source: string): Slot {
-  if (!Object.hasOwn(PATTERNS, name)) throw new RangeError(`template ${JSON.stringify(source)}: expected a known slot, got {${name}}`);
+  if (!Object.hasOwn(PATTERNS, name))
+    throw new RangeError(`template ${JSON.stringify(source)}: expected a known slot, got {${name}}`);
   return name as Slot;
 }
 

@@ -38,8 +38,12 @@ const COLLOQUIAL: readonly Phrase[] = [
   phrase("share", "colloquial", ALL, "{k} {people} go even shares on the {unit}."),
   phrase("pack", "colloquial", GOODS, "{sub} bundles the {unit} into {boxes}, {k} apiece."),
   phrase("cost", "colloquial", GOODS_BOXES, "{sub} unloads the {unit} at {p} dollars apiece."),
-  phrase("total", "colloquial", ALL, "{other} chips in {n} {unit}.", { ask: "How many {unit} do the two have all told?" }),
-  phrase("difference", "colloquial", ALL, "{other} has {n} {unit}.", { ask: "By how many {unit} does {name} beat {rival}?" }),
+  phrase("total", "colloquial", ALL, "{other} chips in {n} {unit}.", {
+    ask: "How many {unit} do the two have all told?",
+  }),
+  phrase("difference", "colloquial", ALL, "{other} has {n} {unit}.", {
+    ask: "By how many {unit} does {name} beat {rival}?",
+  }),
   phrase("need", "colloquial", ALL, "{sub} is aiming for {n} {unit}.", { ask: "How many {unit} short is {name}?" }),
   phrase("together", "colloquial", ALL, undefined, { ask: "How many {unit} do the two have all told?" }),
 ];
@@ -64,7 +68,9 @@ const PASSIVE: readonly Phrase[] = [
   phrase("pack", "passive", GOODS, "{k} {unit} are put in each {box}."),
   phrase("cost", "passive", GOODS_BOXES, "The {unit} are sold for {p} dollars each."),
   phrase("cost", "passive", GOODS_BOXES, "{p} dollars are paid to {obj} for each of the {unit}."),
-  phrase("total", "passive", ALL, "{n} {unit} are owned by {other}.", { ask: "How many {unit} are owned by {name} and {rival} in all?" }),
+  phrase("total", "passive", ALL, "{n} {unit} are owned by {other}.", {
+    ask: "How many {unit} are owned by {name} and {rival} in all?",
+  }),
   phrase("need", "passive", ALL, "{n} {unit} are needed.", { ask: "How many more {unit} are needed by {name}?" }),
 ];
 
@@ -77,7 +83,9 @@ const INDIRECT: readonly Phrase[] = [
   phrase("times", "indirect", ALL, "Compared with {other}, {sub} has {fraction} as many {unit}."),
   phrase("fraction", "indirect", ALL, "{sub} has {times} as many {unit} as {other}."),
   phrase("fraction", "indirect", ALL, "Compared with {other}, {sub} has {times} as many {unit}."),
-  phrase("difference", "indirect", ALL, "{other} has {n} {unit}.", { ask: "How many fewer {unit} does {rival} have than {name}?" }),
+  phrase("difference", "indirect", ALL, "{other} has {n} {unit}.", {
+    ask: "How many fewer {unit} does {rival} have than {name}?",
+  }),
 ];
 
 const CALENDAR: readonly Phrase[] = [
@@ -87,13 +95,24 @@ const CALENDAR: readonly Phrase[] = [
   phrase("groups", "calendar", MONEY, "{who} saves {n} {goods} every month for a year.", { fixed: YEAR }),
   phrase("groups", "calendar", MONEY, "{who} earns {n} {goods} every day for a week.", { fixed: WEEK }),
   phrase("gainGroups", "calendar", GOODS_MONEY, "Every day for a week, {sub} gets {n} more {unit}.", { fixed: WEEK }),
-  phrase("gainGroups", "calendar", ["thing", "money"], "Each month for a year, {sub} gets {n} more {unit}.", { fixed: YEAR }),
+  phrase("gainGroups", "calendar", ["thing", "money"], "Each month for a year, {sub} gets {n} more {unit}.", {
+    fixed: YEAR,
+  }),
   phrase("loseGroups", "calendar", GOODS, "Every day for a week, {sub} gives away {n} {unit}.", { fixed: WEEK }),
   phrase("loseGroups", "calendar", ["thing"], "Each month for a year, {sub} gives away {n} {unit}.", { fixed: YEAR }),
   phrase("loseGroups", "calendar", MONEY, "Every day for a week, {sub} spends {n} {unit}.", { fixed: WEEK }),
-  phrase("share", "calendar", ["fruit", "baked"], "{sub} eats the same number every day and they last a week.", { fixed: WEEK, ask: "How many {unit} does {name} eat each day?" }),
-  phrase("share", "calendar", ["thing"], "{sub} uses the same number every day and they last a week.", { fixed: WEEK, ask: "How many {unit} are used each day?" }),
-  phrase("share", "calendar", ["thing"], "{sub} uses the same number every month and they last a year.", { fixed: YEAR, ask: "How many {unit} are used each month?" }),
+  phrase("share", "calendar", ["fruit", "baked"], "{sub} eats the same number every day and they last a week.", {
+    fixed: WEEK,
+    ask: "How many {unit} does {name} eat each day?",
+  }),
+  phrase("share", "calendar", ["thing"], "{sub} uses the same number every day and they last a week.", {
+    fixed: WEEK,
+    ask: "How many {unit} are used each day?",
+  }),
+  phrase("share", "calendar", ["thing"], "{sub} uses the same number every month and they last a year.", {
+    fixed: YEAR,
+    ask: "How many {unit} are used each month?",
+  }),
 ];
 
 const DISTRACTORS: readonly Phrase[] = [
@@ -112,4 +131,11 @@ const BACKWARD: readonly Phrase[] = [
   phrase("ending", "backward", ALL, "After that, {sub} has {n} {unit}.", EACH),
 ];
 
-export const UNFAMILIAR_PHRASES: readonly Phrase[] = [...COLLOQUIAL, ...PASSIVE, ...INDIRECT, ...CALENDAR, ...DISTRACTORS, ...BACKWARD];
+export const UNFAMILIAR_PHRASES: readonly Phrase[] = [
+  ...COLLOQUIAL,
+  ...PASSIVE,
+  ...INDIRECT,
+  ...CALENDAR,
+  ...DISTRACTORS,
+  ...BACKWARD,
+];

@@ -25,7 +25,7 @@ import { canonicalForm, levelName, questionOf, verifyPair } from "./question.ts"
 import { programKey } from "./program.ts";
 import { storyProgram } from "./story.ts";
 import { writeStory } from "./writeStory.ts";
-import type { NumberLimits } from "./writeStory.ts";
+import type { NumberLimits } from "./chooseNumbers.ts";
 
 export const WORD_PROBLEMS = "word-problems";
 
@@ -46,9 +46,23 @@ export interface WordProblemsOptions {
 
 /** Ours: mostly plain, one part in twenty of each unfamiliar cluster, so that selection has something to find. */
 export const DEFAULT_CLUSTERS: Readonly<Record<Cluster, number>> = {
-  plain: 11, colloquial: 1, passive: 1, indirect: 1, calendar: 1, dozens: 1, spelled: 1, distractor: 1, "question-first": 1, backward: 1,
+  plain: 11,
+  colloquial: 1,
+  passive: 1,
+  indirect: 1,
+  calendar: 1,
+  dozens: 1,
+  spelled: 1,
+  distractor: 1,
+  "question-first": 1,
+  backward: 1,
 };
-export const DEFAULT_LEVELS: Readonly<Record<string, number>> = { "1 step": 6, "2 steps": 7, "3 steps": 5, "4 steps": 2 };
+export const DEFAULT_LEVELS: Readonly<Record<string, number>> = {
+  "1 step": 6,
+  "2 steps": 7,
+  "3 steps": 5,
+  "4 steps": 2,
+};
 const PRETRAINING_LEVELS: Readonly<Record<string, number>> = { "1 step": 7, "2 steps": 7, "3 steps": 6 };
 const DEFAULT_LIMITS: NumberLimits = { maxOperand: 40, maxResult: 200 };
 
@@ -84,7 +98,8 @@ export function wordProblemsTask(options: WordProblemsOptions = {}): Task {
     completion: (question) => question.answer,
     canonical: canonicalForm,
     splits(sizes: SplitSizes, rng: Rng) {
-      const draw = (split: "pool" | "validation" | "test") => drawQuestions(split, split, cellsOf(weights, checkSize(split, sizes[split])), limits, rng, "once");
+      const draw = (split: "pool" | "validation" | "test") =>
+        drawQuestions(split, split, cellsOf(weights, checkSize(split, sizes[split])), limits, rng, "once");
       return { pool: draw("pool"), validation: draw("validation"), test: draw("test") };
     },
     check: checkFinalAnswer,
@@ -97,24 +112,43 @@ export function wordProblemsTask(options: WordProblemsOptions = {}): Task {
  * canonical form from every split of every seed and from what the built-in teacher
  * writes. No text twice, but the same program may return in other words.
  */
-export function pretrainingSlice(rng: Rng, n: number, options: Pick<WordProblemsOptions, "maxOperand" | "maxResult"> = {}): readonly Question[] {
+export function pretrainingSlice(
+  rng: Rng,
+  n: number,
+  options: Pick<WordProblemsOptions, "maxOperand" | "maxResult"> = {},
+): readonly Question[] {
   const weights = checkOptions({ ...options, levels: PRETRAINING_LEVELS, clusters: { plain: 1 } });
-  return drawQuestions("pretraining", "pretraining", cellsOf(weights, checkSize("pretraining", n)), { ...DEFAULT_LIMITS, ...pickDefined(options) }, rng, "again");
+  return drawQuestions(
+    "pretraining",
+    "pretraining",
+    cellsOf(weights, checkSize("pretraining", n)),
+    { ...DEFAULT_LIMITS, ...pickDefined(options) },
+    rng,
+    "again",
+  );
 }
 
 /** Questions of the cells from one region, in random order; a canonical form is used "once" or "again" (then only texts differ). */
-function drawQuestions(name: string, region: Region, cells: readonly Cell[], limits: NumberLimits, rng: Rng, programs: "once" | "again"): Question[] {
+function drawQuestions(
+  name: string,
+  region: Region,
+  cells: readonly Cell[],
+  limits: NumberLimits,
+  rng: Rng,
+  programs: "once" | "again",
+): Question[] {
   const seen = new Set<string>();
   const drawn: Question[] = [];
   for (const { lines, cluster, count } of cells) {
     // One stream a cell: changing one share leaves the questions of the others as they were.
     const cellRng = rng.fork(`${name} ${lines} ${cluster}`);
     let idle = 0;
-    for (let have = 0; have < count; ) {
+    for (let have = 0; have < count;) {
       const story = writeStory(samplePlan(lines, cluster, cellRng), limits, cellRng);
       // The same key as `canonicalForm` of the text, without reading it back.
       const form = story === undefined ? undefined : programKey(storyProgram(story));
-      const question = story === undefined || form === undefined || regionOf(form) !== region ? undefined : questionOf(story, "");
+      const question =
+        story === undefined || form === undefined || regionOf(form) !== region ? undefined : questionOf(story, "");
       const key = programs === "once" ? form : question?.question;
       if (question !== undefined && key !== undefined && fits(question) && !seen.has(key)) {
         seen.add(key);
@@ -122,7 +156,12 @@ function drawQuestions(name: string, region: Region, cells: readonly Cell[], lim
         have++;
         idle = 0;
       } else if (++idle > MAX_IDLE_DRAWS) {
-        badInput(`${WORD_PROBLEMS}: ${name}`, `${count} different questions of ${levelName(lines)}, ${cluster}`, `${have}`, "Ask for fewer, or allow larger numbers (maxOperand, maxResult)");
+        badInput(
+          `${WORD_PROBLEMS}: ${name}`,
+          `${count} different questions of ${levelName(lines)}, ${cluster}`,
+          `${have}`,
+          "Ask for fewer, or allow larger numbers (maxOperand, maxResult)",
+        );
       }
     }
   }
@@ -138,7 +177,10 @@ interface Weights {
 }
 
 function cellsOf({ levels, clusters }: Weights, total: number): Cell[] {
-  const counts = apportion(levels.flatMap((level) => clusters.map((cluster) => level * cluster)), total);
+  const counts = apportion(
+    levels.flatMap((level) => clusters.map((cluster) => level * cluster)),
+    total,
+  );
   return counts.map((count, i) => ({
     lines: Math.floor(i / clusters.length) + 1,
     cluster: CLUSTERS[i % clusters.length] ?? "plain",
@@ -156,23 +198,35 @@ function checkOptions(options: WordProblemsOptions): Weights {
   return { levels: LEVELS.map((name) => levels[name] ?? 0), clusters: CLUSTERS.map((name) => clusters[name] ?? 0) };
 }
 
-function checkWeights(what: string, weights: Readonly<Record<string, number | undefined>>, known: readonly string[]): void {
+function checkWeights(
+  what: string,
+  weights: Readonly<Record<string, number | undefined>>,
+  known: readonly string[],
+): void {
   for (const [name, weight] of Object.entries(weights)) {
-    if (!known.includes(name)) badInput(`${WORD_PROBLEMS}: ${what}`, `names among ${known.join(", ")}`, JSON.stringify(name));
-    if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0)) badInput(`${WORD_PROBLEMS}: ${what}`, `a weight >= 0 for "${name}"`, String(weight));
+    if (!known.includes(name))
+      badInput(`${WORD_PROBLEMS}: ${what}`, `names among ${known.join(", ")}`, JSON.stringify(name));
+    if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0))
+      badInput(`${WORD_PROBLEMS}: ${what}`, `a weight >= 0 for "${name}"`, String(weight));
   }
-  if (!Object.values(weights).some((weight) => (weight ?? 0) > 0)) badInput(`${WORD_PROBLEMS}: ${what}`, "at least one weight above 0", JSON.stringify(weights));
+  if (!Object.values(weights).some((weight) => (weight ?? 0) > 0))
+    badInput(`${WORD_PROBLEMS}: ${what}`, "at least one weight above 0", JSON.stringify(weights));
 }
 
 function checkLimit(name: string, value: number | undefined, low: number, high: number): void {
-  if (value !== undefined && (!Number.isInteger(value) || value < low || value > high)) badInput(`${WORD_PROBLEMS}: ${name}`, `an integer from ${low} to ${high}`, String(value));
+  if (value !== undefined && (!Number.isInteger(value) || value < low || value > high))
+    badInput(`${WORD_PROBLEMS}: ${name}`, `an integer from ${low} to ${high}`, String(value));
 }
 
 function checkSize(split: string, size: number): number {
-  if (!Number.isInteger(size) || size < 0) badInput(`${WORD_PROBLEMS}: ${split}`, "a number of questions >= 0", String(size));
+  if (!Number.isInteger(size) || size < 0)
+    badInput(`${WORD_PROBLEMS}: ${split}`, "a number of questions >= 0", String(size));
   return size;
 }
 
-function pickDefined({ maxOperand, maxResult }: Pick<WordProblemsOptions, "maxOperand" | "maxResult">): Partial<NumberLimits> {
+function pickDefined({
+  maxOperand,
+  maxResult,
+}: Pick<WordProblemsOptions, "maxOperand" | "maxResult">): Partial<NumberLimits> {
   return { ...(maxOperand === undefined ? {} : { maxOperand }), ...(maxResult === undefined ? {} : { maxResult }) };
 }

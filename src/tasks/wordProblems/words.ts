@@ -13,7 +13,20 @@ export const GOODS: readonly NounKind[] = ["fruit", "baked", "thing"];
 const NOUNS_BY_KIND: Readonly<Record<NounKind, readonly string[]>> = {
   fruit: ["apples", "pears", "plums", "lemons", "peaches", "oranges", "figs", "melons"],
   baked: ["cookies", "muffins", "rolls", "pies", "cakes", "bagels"],
-  thing: ["stickers", "marbles", "cards", "coins", "shells", "stamps", "beads", "books", "pencils", "buttons", "badges", "stones"],
+  thing: [
+    "stickers",
+    "marbles",
+    "cards",
+    "coins",
+    "shells",
+    "stamps",
+    "beads",
+    "books",
+    "pencils",
+    "buttons",
+    "badges",
+    "stones",
+  ],
   money: ["dollars"],
   container: ["bags", "boxes", "baskets", "crates", "trays", "packs", "piles"],
 };
@@ -31,7 +44,16 @@ const SHE = ["Ana", "Eva", "Mia", "Zoe", "Lily", "Nora", "Ruth", "Sara", "Iris",
 const HE = ["Ben", "Dan", "Leo", "Max", "Sam", "Tom", "Omar", "Paul", "Hugo", "Ivan", "Juan", "Kofi"];
 
 export const NAMES: readonly string[] = [...SHE, ...HE];
-export const PLACES: readonly string[] = ["school", "work", "the park", "the market", "the beach", "a party", "the fair", "the club"];
+export const PLACES: readonly string[] = [
+  "school",
+  "work",
+  "the park",
+  "the market",
+  "the beach",
+  "a party",
+  "the fair",
+  "the club",
+];
 export const RELATIVES: readonly string[] = ["friend", "cousin", "neighbor", "teacher", "sister", "brother"];
 /** Plural and singular of those a share goes to. */
 export const PEOPLE: Readonly<Record<string, string>> = {
@@ -68,7 +90,10 @@ export function singularContainer(plural: string): string {
 /** How a number is written. */
 export type NumberStyle = "digits" | "words" | "dozens";
 
-const SMALL_WORDS = "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(" ");
+const SMALL_WORDS =
+  "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split(
+    " ",
+  );
 const NUMBER_WORDS = new Map<string, number>([
   ...SMALL_WORDS.map((word, i): [string, number] => [word, i + 2]),
   ["thirty", 30],
@@ -94,7 +119,10 @@ const FRACTION_WORDS = new Map<string, number>([
 const DIGITS_PATTERN = "0|[1-9][0-9]{0,5}";
 
 /** Patterns (no groups) of a number, a "times as many" and a "fraction as many". */
-export const NUMBER_PATTERN = [...DOZEN_WORDS.keys(), ...NUMBER_WORDS.keys()].sort((a, b) => b.length - a.length).concat(DIGITS_PATTERN).join("|");
+export const NUMBER_PATTERN = [...DOZEN_WORDS.keys(), ...NUMBER_WORDS.keys()]
+  .sort((a, b) => b.length - a.length)
+  .concat(DIGITS_PATTERN)
+  .join("|");
 export const TIMES_PATTERN = `twice|(?:${NUMBER_PATTERN}) times`;
 export const FRACTION_PATTERN = [...FRACTION_WORDS.keys()].join("|");
 

@@ -3,33 +3,37 @@
  * then names and objects. Any draw that leads nowhere is given up and begun anew.
  */
 import type { Rng } from "../../core/rng.ts";
+import { chooseNumbers } from "./chooseNumbers.ts";
+import type { Line, NumberLimits } from "./chooseNumbers.ts";
 import { advance, stagesOf } from "./operations.ts";
 import type { Stage } from "./operations.ts";
-import type { Ask, Phrase } from "./phrase.ts";
+import type { Ask } from "./phrase.ts";
 import { canRestyle, clusterMeans, clusterSpots, clusterStyle, kindsFor, phrasesFor, slotTakes } from "./plan.ts";
 import { ASKS } from "./plainPhrases.ts";
-import { work } from "./program.ts";
-import type { Program, Step, StepOp } from "./program.ts";
 import type { Scene } from "./scene.ts";
 import { openedScene } from "./story.ts";
 import type { Plan, Sentence, Story } from "./story.ts";
+import { isNumberSlot } from "./template.ts";
 import type { FreeSlot, NumberSlot, SlotWords } from "./template.ts";
-import { CONTAINERS_FOR, GOODS, NAMES, PEOPLE, PLACES, RELATIVES, nounsOf, pronouns, singularContainer, writableNumbers, writeFraction, writeNumber, writeTimes } from "./words.ts";
+import {
+  CONTAINERS_FOR,
+  GOODS,
+  NAMES,
+  PEOPLE,
+  PLACES,
+  RELATIVES,
+  nounsOf,
+  pronouns,
+  singularContainer,
+  writeFraction,
+  writeNumber,
+  writeTimes,
+} from "./words.ts";
 import type { NounKind, NumberStyle } from "./words.ts";
 
-/** Largest numbers a problem may hold. */
-export interface NumberLimits {
-  /** Of a quantity told in the text. */
-  readonly maxOperand: number;
-  /** Of any line of the working. */
-  readonly maxResult: number;
-}
-
 const ATTEMPTS = 60;
-const DRAWS = 12;
 /** A second sentence of the cluster is as likely as not. */
 const SPREAD = 0.5;
-const SMALLEST = 2;
 const DISTRACTOR_RANGE = [6, 40] as const;
 
 /** A random story for `plan`, undefined when `ATTEMPTS` draws found none (tight limits, or a plan that cannot be told). */
@@ -41,12 +45,6 @@ export function writeStory(plan: Plan, limits: NumberLimits, rng: Rng): Story | 
     if (story !== undefined) return story;
   }
   return undefined;
-}
-
-/** A sentence of which only the words are still missing. */
-interface Line {
-  readonly phrase: Phrase;
-  readonly style: NumberStyle;
 }
 
 function attemptStory(plan: Plan, kind: NounKind, limits: NumberLimits, rng: Rng): Story | undefined {
@@ -74,82 +72,13 @@ function chooseLines(plan: Plan, stages: readonly Stage[], rng: Rng): Line[] | u
   return lines;
 }
 
-/** Values a slot may take, before the arithmetic has its say. Multipliers stay single digits, as in a times table. */
-function slotRange(slot: NumberSlot, limits: NumberLimits): readonly [number, number] {
-  switch (slot) {
-    case "n":
-      return [SMALLEST, limits.maxOperand];
-    case "times":
-    case "fraction":
-      return [2, 5];
-    default:
-      return [2, 9];
-  }
-}
-
-function drawNumber(slot: NumberSlot, style: NumberStyle, limits: NumberLimits, rng: Rng): number | undefined {
-  const [low, high] = slotRange(slot, limits);
-  // "Twice" is the only way to write 2 times; a spelled-out line needs a number to spell.
-  const writable = slotTakes(slot, style) ? writableNumbers(style)?.filter((v) => v >= low && v <= high && !(slot === "times" && v === 2)) : undefined;
-  if (writable === undefined) return rng.integer(low, high);
-  return writable.length === 0 ? undefined : rng.pick(writable);
-}
-
-function chooseNumbers(plan: Plan, lines: readonly Line[], limits: NumberLimits, rng: Rng): number[][] | undefined {
-  const out: number[][] = [];
-  const steps: Step[] = [];
-  let given: readonly number[] = [];
-  let x = 0;
-  for (const [i, line] of lines.entries()) {
-    const op = i === 0 ? undefined : (plan.ops[i - 1] as StepOp);
-    const numbers = firstOf(DRAWS, () => {
-      const drawn = op === undefined ? drawOpening(plan, line, limits, rng) : drawLine(line, op, x, limits, rng);
-      if (drawn === undefined) return undefined;
-      const program: Program = op === undefined ? { ask: "end", given: drawn, steps: [] } : { ask: "end", given, steps: [...steps, { op, operands: drawn }] };
-      return isSound(program, limits) ? drawn : undefined;
-    });
-    if (numbers === undefined) return undefined;
-    out.push(numbers);
-    if (op === undefined) given = numbers;
-    else steps.push({ op, operands: numbers });
-    x = answerOf({ ask: "end", given, steps });
-  }
-  return plan.opening === "unknown" ? [...out, [x]] : out;
-}
-
-/** What is shared out at once may be a larger number, as in a times table; so more of them come out even. */
-const DIVIDED: readonly (StepOp | undefined)[] = ["share", "pack", "part", "fraction"];
-
-function drawOpening(plan: Plan, line: Line, limits: NumberLimits, rng: Rng): number[] | undefined {
-  if (line.phrase.op === "unknown") return [rng.integer(SMALLEST, limits.maxOperand)];
-  if (plan.opening !== "count" || line.style !== "digits" || !DIVIDED.includes(plan.ops[0])) return drawLine(line, undefined, 0, limits, rng);
-  const factor = rng.pick([2, 3, 4, 5, 6, 7, 8, 9, 12]);
-  const most = Math.floor(Math.min(limits.maxResult, factor * limits.maxOperand) / factor);
-  return most < SMALLEST ? undefined : [factor * rng.integer(SMALLEST, most)];
-}
-
-function drawLine({ phrase, style }: Line, op: StepOp | undefined, x: number, limits: NumberLimits, rng: Rng): number[] | undefined {
-  const numbers: number[] = [];
-  for (const slot of phrase.text?.numberSlots ?? []) {
-    const value = op === "need" && style === "digits" ? x + rng.integer(SMALLEST, limits.maxOperand) : drawNumber(slot, style, limits, rng);
-    if (value === undefined) return undefined;
-    numbers.push(value);
-  }
-  return phrase.fixed === undefined ? numbers : [...numbers, phrase.fixed];
-}
-
-/** No result below 2 or above the limit, and none that a step leaves unchanged. */
-function isSound(program: Program, limits: NumberLimits): boolean {
-  const working = work(program);
-  return working.ok && [working.answer, ...working.equations.map((e) => e.result)].every((value) => value >= SMALLEST && value <= limits.maxResult);
-}
-
-function answerOf(program: Program): number {
-  const working = work(program);
-  return working.ok ? working.answer : 0;
-}
-
-function fillWords(plan: Plan, kind: NounKind, lines: readonly Line[], numbers: readonly (readonly number[])[], rng: Rng): Story | undefined {
+function fillWords(
+  plan: Plan,
+  kind: NounKind,
+  lines: readonly Line[],
+  numbers: readonly (readonly number[])[],
+  rng: Rng,
+): Story | undefined {
   const [openingLine, ...stepLines] = lines;
   if (openingLine === undefined) return undefined;
   const opening = fill(openingLine, numbers[0] ?? [], undefined, kind, rng);
@@ -165,19 +94,37 @@ function fillWords(plan: Plan, kind: NounKind, lines: readonly Line[], numbers: 
     scene = next;
     scenes.push(scene);
   }
-  const ending = plan.opening === "unknown" ? fill({ phrase: rng.pick(phrasesFor("ending", "backward", { holder: scene.holder.kind, kind }, true)), style: "digits" }, numbers.at(-1) ?? [], scene, kind, rng) : undefined;
+  const ending =
+    plan.opening === "unknown"
+      ? fill(
+          {
+            phrase: rng.pick(phrasesFor("ending", "backward", { holder: scene.holder.kind, kind }, true)),
+            style: "digits",
+          },
+          numbers.at(-1) ?? [],
+          scene,
+          kind,
+          rng,
+        )
+      : undefined;
   const question = chooseQuestion(plan, lines, ending, scene, rng);
   if (question === undefined) return undefined;
   const distractors = plan.cluster === "distractor" ? distract(lines, scenes, kind, rng) : [];
   return { opening, steps, ending, distractors, ...question, questionFirst: plan.cluster === "question-first" };
 }
 
-function fill({ phrase, style }: Line, numbers: readonly number[], scene: Scene | undefined, kind: NounKind, rng: Rng): Sentence | undefined {
+function fill(
+  { phrase, style }: Line,
+  numbers: readonly number[],
+  scene: Scene | undefined,
+  kind: NounKind,
+  rng: Rng,
+): Sentence | undefined {
   const words: Partial<Record<FreeSlot, string>> = {};
   let next = 0;
   for (const slot of phrase.text?.freeSlots ?? []) {
-    const text = (phrase.text?.numberSlots as readonly FreeSlot[]).includes(slot)
-      ? writeSlotNumber(slot as NumberSlot, numbers[next++] ?? 0, style)
+    const text = isNumberSlot(slot)
+      ? writeSlotNumber(slot, numbers[next++] ?? 0, style)
       : chooseWord(slot, scene, kind, rng);
     if (text === undefined) return undefined;
     words[slot] = text;
@@ -199,7 +146,9 @@ function chooseWord(slot: FreeSlot, scene: Scene | undefined, kind: NounKind, rn
       return rng.pick(nounsOf(kind));
     case "other": {
       // The other pronoun keeps "she" and "he" apart in what follows.
-      const others = NAMES.filter((name) => scene !== undefined && !scene.names.includes(name) && pronouns(name).subject !== scene.holder.subject);
+      const others = NAMES.filter(
+        (name) => scene !== undefined && !scene.names.includes(name) && pronouns(name).subject !== scene.holder.subject,
+      );
       return others.length === 0 ? undefined : rng.pick(others);
     }
     case "boxes":
@@ -220,12 +169,21 @@ function chooseWord(slot: FreeSlot, scene: Scene | undefined, kind: NounKind, rn
   }
 }
 
-function chooseQuestion(plan: Plan, lines: readonly Line[], ending: Sentence | undefined, scene: Scene, rng: Rng): Pick<Story, "question" | "questionCluster"> | undefined {
+function chooseQuestion(
+  plan: Plan,
+  lines: readonly Line[],
+  ending: Sentence | undefined,
+  scene: Scene,
+  rng: Rng,
+): Pick<Story, "question" | "questionCluster"> | undefined {
   const last = lines.at(-1)?.phrase;
   if (last?.ask !== undefined) return { question: last.ask, questionCluster: last.cluster };
   const lastOp = ending?.phrase.op ?? last?.op;
   const fits = (ask: Ask) =>
-    lastOp !== undefined && ask.after.includes(lastOp) && (ask.cluster === "plain" || ask.cluster === plan.cluster) && (!ask.personOnly || scene.holder.kind === "person");
+    lastOp !== undefined &&
+    ask.after.includes(lastOp) &&
+    (ask.cluster === "plain" || ask.cluster === plan.cluster) &&
+    (!ask.personOnly || scene.holder.kind === "person");
   const asks = ASKS.filter(fits);
   if (asks.length === 0) return undefined;
   const ask = rng.pick(asks);
@@ -241,12 +199,4 @@ function distract(lines: readonly Line[], scenes: readonly Scene[], kind: NounKi
   const number = rng.integer(...DISTRACTOR_RANGE);
   const sentence = fill({ phrase, style: "digits" }, [number], scene, kind, rng);
   return sentence === undefined ? [] : [{ after, sentence }];
-}
-
-function firstOf<T>(tries: number, draw: () => T | undefined): T | undefined {
-  for (let i = 0; i < tries; i++) {
-    const value = draw();
-    if (value !== undefined) return value;
-  }
-  return undefined;
 }
