@@ -181,8 +181,8 @@ const RULES: readonly Rule[] = [
   // Changes by a factor.
   rule(`(?:Soon|Later) ${SUBJECT} has ${NUMBER} times as many \\w+\\.`, (l, [, , k]) => void (l.x *= n(k))),
   rule(`.*grows the stash to ${NUMBER} times its size\\.`, (l, [, k]) => void (l.x *= n(k))),
-  rule(`Then the number of \\w+ is multiplied by ${NUMBER}\\.`, (l, [, k]) => void (l.x *= n(k))),
-  rule(".*\\b(half|a third|a quarter|a fifth) of the \\w+( are kept)?\\.", (l, [sentence, part]) => {
+  rule(`Then the number of [A-Za-z']+ \\w+ is multiplied by ${NUMBER}\\.`, (l, [, k]) => void (l.x *= n(k))),
+  rule(".*\\b(half|a third|a quarter|a fifth) of (?:the|[A-Z][a-z]+'s) \\w+( are kept)?\\.", (l, [sentence, part]) => {
     // What is kept and what goes are the same only for one half.
     if (part !== "half" && !/(keep|kept|hangs on)/.test(sentence!)) throw new Error(`not kept: ${sentence}`);
     l.x /= PARTS[part!]!;
@@ -197,7 +197,7 @@ const RULES: readonly Rule[] = [
     l.x /= n(k);
     l.unit = box!;
   }),
-  rule(`(?:.*packs )?${NUMBER} \\w+ (?:are put )?in each (\\w+)\\.`, (l, [, k, box]) => {
+  rule(`(?:.*packs )?${NUMBER} (?:of [A-Z][a-z]+'s )?\\w+ (?:are put )?in each (\\w+)\\.`, (l, [, k, box]) => {
     l.x /= n(k);
     l.unit = box!.endsWith("x") ? `${box}es` : `${box}s`;
   }),
@@ -211,7 +211,7 @@ const RULES: readonly Rule[] = [
     l.unit = "dollars";
   }),
   rule(
-    `(?:.*\\b(?:shares|splits|divvies up|shared|split)\\b.* )?${NUMBER} (\\w+)(?: share the| go even shares on the)?.*\\.`,
+    `(?:.*\\b(?:shares|splits|divvies up|shared|split)\\b.* )?${NUMBER} (\\w+)(?: share| go even shares on)?.*\\.`,
     (l, [sentence, k, people]) => {
       if (!SHARE_WORDS.test(sentence!)) throw new NoMatch();
       const each = `each ${people === "children" ? "child" : people === "classmates" ? "classmate" : people!.slice(0, -1)}`;
@@ -246,13 +246,16 @@ const RULES: readonly Rule[] = [
     `.*\\b(?:gives(?: away)?|loses|eats|sells|spends|parts with|gobbles up|hands off|blows) ${NUMBER} \\w+.*\\.`,
     (l, [, count]) => void (l.x -= n(count)),
   ),
-  rule(`(?:Then )?${NUMBER} \\w+ are (?:taken from|lost|eaten by).*\\.`, (l, [, count]) => void (l.x -= n(count))),
+  rule(
+    `(?:Then )?${NUMBER} (?:of [A-Z][a-z]+'s )?\\w+ are (?:taken from|stolen from|eaten by) .*\\.`,
+    (l, [, count]) => void (l.x -= n(count)),
+  ),
   rule(
     `.*\\b(?:buys|gets|finds|picks|bakes|collects|earns|grabs|snags another) ${NUMBER} (?:more |extra )?\\w+.*\\.`,
     (l, [, count]) => void (l.x += n(count)),
   ),
   rule(`${NUMBER} more \\w+ are given to .*\\.`, (l, [, count]) => void (l.x += n(count))),
-  rule(`Then ${NUMBER} \\w+ are added\\.`, (l, [, count]) => void (l.x += n(count))),
+  rule(`Then ${NUMBER} \\w+ are handed to .*\\.`, (l, [, count]) => void (l.x += n(count))),
 ];
 
 class NoMatch extends Error {}

@@ -68,14 +68,14 @@ export const PLAIN_PHRASES: readonly Phrase[] = [
 
   phrase("share", "plain", ALL, "{sub} shares the {unit} equally among {k} {people}."),
   phrase("share", "plain", ALL, "{sub} splits the {unit} evenly among {k} {people}."),
-  phrase("share", "plain", ALL, "{k} {people} share the {unit} equally."),
+  phrase("share", "plain", ALL, "{k} {people} share {name}'s {unit} equally."),
 
   phrase("pack", "plain", GOODS, "{sub} puts the {unit} in {boxes} of {k}."),
   phrase("pack", "plain", GOODS, "{sub} packs {k} {unit} in each {box}."),
 
   phrase("cost", "plain", GOODS_BOXES, "{sub} sells the {unit} for {p} dollars each."),
   phrase("cost", "plain", GOODS_BOXES, "{sub} gets {p} dollars for each of the {unit}."),
-  phrase("cost", "plain", GOODS, "The {unit} are worth {p} dollars each.", {
+  phrase("cost", "plain", GOODS, "{name}'s {unit} are worth {p} dollars each.", {
     ask: "How many dollars are {name}'s {firstUnit} worth?",
   }),
 
