@@ -7,8 +7,8 @@
 import { badInput } from "../core/errors.ts";
 import { describeValue, isJsonObject, type JsonObject } from "../formats/json.ts";
 
-/** GPT-2's pre-tokenizer, as the Rust library compiles it (Unicode white space, not JavaScript's `\s`). */
-const BYTE_LEVEL_REGEX = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+/** `\w` of the Rust regex library, which the translator would widen by superscripts and fractions. */
+const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200C\\u200D";
 const PUNCTUATION_REGEX = "[\\p{P}\\x21-\\x2F\\x3A-\\x40\\x5B-\\x60\\x7B-\\x7E]";
 
 export interface AdaptedTokenizer {
@@ -91,19 +91,15 @@ function adaptPreTokenizer(part: unknown, where: string): JsonObject {
       if (!Array.isArray(list)) badInput(`${where}.pretokenizers`, "a list", describeValue(list));
       return { type, pretokenizers: list.map((item: unknown) => adaptPreTokenizer(item, where)) };
     }
-    case "ByteLevel": {
-      // The library splits at JavaScript's \s, which takes U+FEFF for white space and U+0085 not.
-      const bytes = { ...part, add_prefix_space: false, use_regex: false };
-      const pieces = part["use_regex"] === false ? [bytes] : [split(BYTE_LEVEL_REGEX, "Isolated"), bytes];
-      const prefix = { type: "Replace", pattern: { Regex: "\\A(?! )" }, content: " " };
-      return sequence(...(part["add_prefix_space"] === true ? [prefix] : []), ...pieces);
-    }
+    case "ByteLevel":
+      // Its pattern is put right in the built tokenizer (`patchLibrary.ts`).
+      return part;
     case "Digits":
       // The library knows ASCII digits only; Rust's is_numeric is Unicode's N*.
       return split(part["individual_digits"] === true ? "\\p{N}" : "\\p{N}+", "Isolated");
     case "Whitespace":
       // The library's \w is ASCII only.
-      return split("\\w+|[^\\w\\s]+", "Removed", true);
+      return split(`[${WORD}]+|[^${WORD}\\s]+`, "Removed", true);
     case "WhitespaceSplit":
       return split("\\s+", "Removed");
     case "BertPreTokenizer":
@@ -114,7 +110,7 @@ function adaptPreTokenizer(part: unknown, where: string): JsonObject {
       // The library counts UTF-16 units, Rust characters.
       return split(`[\\s\\S]{1,${Number(part["length"])}}`, "Removed", true);
     case "CharDelimiterSplit":
-      return { type: "Split", pattern: { String: part["delimiter"] }, behavior: "Removed", invert: false };
+      return adaptSplit({ type: "Split", pattern: { String: part["delimiter"] }, behavior: "Removed", invert: false }, where);
     case "Metaspace":
       return adaptMetaspace(part);
     case "Split":
@@ -140,11 +136,13 @@ function adaptMetaspace(part: JsonObject): JsonObject {
   return sequence(metaspace, mergedWithNext(replacement));
 }
 
-/** The library knows Isolated, Removed, and inverted Removed; it takes the others for Isolated. */
+/** The library knows Isolated, Removed, and inverted Removed; it takes the others for Isolated, and keeps a removed String. */
 function adaptSplit(part: JsonObject, where: string): JsonObject {
   const { behavior, invert, pattern } = part;
-  if (behavior === "Removed" || (behavior === "Isolated" && invert !== true)) return part;
   const text = isJsonObject(pattern) ? pattern["String"] : undefined;
+  if (behavior === "Removed" || (behavior === "Isolated" && invert !== true)) {
+    return typeof text === "string" ? split(text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), behavior, invert === true) : part;
+  }
   if (invert !== true && typeof text === "string" && [...text].length === 1) {
     const not = `[^${escapeInClass(text)}]`;
     const one = `[${escapeInClass(text)}]`;

@@ -3,11 +3,12 @@
  * `@huggingface/tokenizers`, with its known mistakes worked around. Not here: how a
  * row becomes a training example (`encodeRow.ts`) and chat templates.
  */
-import { ByteFallbackDecoder, SequenceDecoder, Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
+import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { badInput, messageOf } from "../core/errors.ts";
 import type { FileSource } from "../formats/fileSource.ts";
 import { isJsonObject, parseJsonObject, type JsonObject } from "../formats/json.ts";
 import { adaptTokenizerJson } from "./adaptTokenizerJson.ts";
+import { patchLibrary } from "./patchLibrary.ts";
 import { findSpecialTokens, readTokenizerFiles, tokenizerFamily, type SpecialTokens, type TokenizerFiles } from "./specialTokens.ts";
 
 export const TOKENIZER_FILE = "tokenizer.json";
@@ -21,7 +22,11 @@ export interface Tokenizer extends SpecialTokens {
   readonly appendedTokens: number;
   /** For people: what could not be reproduced exactly. */
   readonly warnings: readonly string[];
-  /** Token ids of a text. @throws BadInputError for a character that the vocabulary cannot express and that has no unknown token. */
+  /**
+   * Token ids of a text. A character that a BPE vocabulary cannot express and that has no unknown
+   * token is dropped, as in the Rust library.
+   * @throws BadInputError for such a part of the text in the other models.
+   */
   encode(text: string, options?: { readonly addSpecialTokens?: boolean }): number[];
   /**
    * Text of token ids, exactly as written (no clean-up of spaces). Ids without a token, such
@@ -52,7 +57,7 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
   const where = `${name}/${TOKENIZER_FILE}`;
   const adapted = adaptTokenizerJson(overridePrefixSpace(json, files), where);
   const library = build(adapted.json, files, where);
-  patchByteFallback(library);
+  patchLibrary(library);
   const vocabulary = library.get_vocab();
   const tokenToId = (token: string): number | undefined => library.token_to_id(token);
   const special = findSpecialTokens(files, tokenToId, name);
@@ -116,44 +121,6 @@ function overridePrefixSpace(json: JsonObject, files: TokenizerFiles): JsonObjec
   const declared = files.tokenizerConfig["add_prefix_space"];
   if (typeof declared !== "boolean" && tokenizerFamily(files) !== "gpt2") return json;
   return { ...json, pre_tokenizer: { ...preTokenizer, add_prefix_space: declared === true } };
-}
-
-/**
- * The library's ByteFallback drops a byte order mark and decodes the valid part of an
- * invalid run of bytes; the Rust library keeps the mark and gives one U+FFFD a byte.
- */
-function patchByteFallback(library: LibraryTokenizer): void {
-  const decoder = library.decoder;
-  const parts = decoder instanceof SequenceDecoder ? decoder.decoders : [decoder];
-  for (const part of parts) {
-    if (part instanceof ByteFallbackDecoder) part.decode_chain = decodeByteTokens;
-  }
-}
-
-function decodeByteTokens(tokens: string[]): string[] {
-  const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-  const out: string[] = [];
-  let bytes: number[] = [];
-  const flush = (): void => {
-    if (bytes.length === 0) return;
-    try {
-      out.push(utf8.decode(Uint8Array.from(bytes)));
-    } catch {
-      out.push("\ufffd".repeat(bytes.length));
-    }
-    bytes = [];
-  };
-  for (const token of tokens) {
-    const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(token)?.[1];
-    if (hex !== undefined) {
-      bytes.push(Number.parseInt(hex, 16));
-      continue;
-    }
-    flush();
-    out.push(token);
-  }
-  flush();
-  return out;
 }
 
 /** Llama's and Gemma's classes ignore the file's template: they add BOS unless told not to, and EOS only when told to. */
