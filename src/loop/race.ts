@@ -71,7 +71,8 @@ export class Race {
     return this.#pump(
       (entry) => !arrived.has(entry),
       (entry, record) => {
-        const phaseEnd = record.type === "phase" && record.state === "end";
+        // A round's summary belongs to its last phase.
+        const phaseEnd = record.type === "phase" && record.state === "end" && record.phase !== "evaluate";
         if (record.type === "round" || (unit === "phase" && phaseEnd)) arrived.add(entry);
       },
     );

@@ -1,0 +1,81 @@
+/** @file Events gathered into few messages. */
+import { describe, expect, it } from "vitest";
+import { EventBatcher } from "../../src/protocol/eventBatcher.ts";
+import type { LoopEvent } from "../../src/protocol/loopService.ts";
+
+const warning = (message: string, lane = 0): LoopEvent => ({ type: "record", lane, record: { type: "warning", code: "c", message } });
+const progress = (done: number, lane = 0): LoopEvent => ({ type: "record", lane, record: { type: "phase", round: 1, phase: "score", state: "progress", done, total: 9 } });
+const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe("an event batcher", () => {
+  it("sends what comes within the interval as one batch, in order", async () => {
+    const batches: (readonly LoopEvent[])[] = [];
+    const batcher = new EventBatcher(20);
+    batcher.subscribe((batch) => void batches.push(batch));
+    batcher.push(warning("a"));
+    batcher.push(warning("b"));
+    expect(batches).toEqual([]);
+    await later(60);
+    batcher.push(warning("c"));
+    await later(60);
+    expect(batches).toEqual([[warning("a"), warning("b")], [warning("c")]]);
+  });
+
+  it("keeps only the newest of progress records in a row, per lane", async () => {
+    const batches: (readonly LoopEvent[])[] = [];
+    const batcher = new EventBatcher(5);
+    batcher.subscribe((batch) => void batches.push(batch));
+    for (const event of [progress(1), progress(2), progress(3), progress(1, 1), progress(4), warning("w"), progress(5)]) batcher.push(event);
+    await batcher.flush();
+    expect(batches).toEqual([[progress(3), progress(1, 1), progress(4), warning("w"), progress(5)]]);
+  });
+
+  it("waits for a slow listener, and sends what has come meanwhile together", async () => {
+    const sizes: number[] = [];
+    let inFlight = 0;
+    const batcher = new EventBatcher(1);
+    batcher.subscribe(async (batch) => {
+      expect(++inFlight).toBe(1);
+      sizes.push(batch.length);
+      await later(30);
+      inFlight--;
+    });
+    for (let i = 0; i < 20; i++) {
+      batcher.push(warning(String(i)));
+      await later(3);
+    }
+    await batcher.flush();
+    expect(sizes.reduce((a, b) => a + b, 0)).toBe(20);
+    expect(sizes.length).toBeLessThan(10);
+  });
+
+  it("resolves a flush when everything before it was taken", async () => {
+    const taken: LoopEvent[] = [];
+    const batcher = new EventBatcher(1000);
+    batcher.subscribe(async (batch) => {
+      await later(10);
+      taken.push(...batch);
+    });
+    batcher.push(warning("a"));
+    const first = batcher.flush();
+    batcher.push(warning("b"));
+    await Promise.all([first, batcher.flush()]);
+    expect(taken).toEqual([warning("a"), warning("b")]);
+  });
+
+  it("drops events without a listener, and a listener that throws", async () => {
+    const batcher = new EventBatcher(1);
+    batcher.push(warning("nobody"));
+    await batcher.flush();
+    let calls = 0;
+    batcher.subscribe(() => {
+      calls++;
+      throw new Error("gone");
+    });
+    batcher.push(warning("a"));
+    await batcher.flush();
+    batcher.push(warning("b"));
+    await batcher.flush();
+    expect(calls).toBe(1);
+  });
+});
