@@ -4,7 +4,14 @@ import type { Attribute, DataType, Graph, Node, Tensor } from "./types.ts";
 
 /** ONNX TensorProto.DataType codes. */
 export const DATA_TYPE_CODES: Readonly<Record<DataType, number>> = {
-  float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11,
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
 };
 
 /** The element type of a TensorProto.DataType code, if we handle it. */
@@ -24,7 +31,11 @@ export const attr = {
 };
 
 function wrongKind(node: Node, name: string, kind: string, got: Attribute | undefined): never {
-  return badInput(`${node.opType} '${node.name}'`, `attribute ${name} of kind ${kind}`, got === undefined ? "none" : got.kind);
+  return badInput(
+    `${node.opType} '${node.name}'`,
+    `attribute ${name} of kind ${kind}`,
+    got === undefined ? "none" : got.kind,
+  );
 }
 
 /** Integer attribute, or `fallback` when absent. @throws BadInputError when absent without fallback or of another kind. */

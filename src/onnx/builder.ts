@@ -67,7 +67,10 @@ export class GraphBuilder {
 
   /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it. */
   static from(graph: Graph, outer?: GraphBuilder): GraphBuilder {
-    const builder = new GraphBuilder(graph.name, { opset: graph.opsets[""] ?? ONNX_OPSET, ...(outer === undefined ? {} : { outer }) });
+    const builder = new GraphBuilder(graph.name, {
+      opset: graph.opsets[""] ?? ONNX_OPSET,
+      ...(outer === undefined ? {} : { outer }),
+    });
     builder.#inputs.push(...graph.inputs);
     builder.#outputs.push(...graph.outputs);
     builder.#nodes.push(...graph.nodes);
@@ -137,9 +140,16 @@ export class GraphBuilder {
   /** Adds an initializer. Equal small unnamed constants are shared. */
   initializer(tensor: Tensor, name?: string): Value {
     if (tensor.data.length !== elementCount(tensor.shape)) {
-      badInput(`initializer ${name ?? ""}`, `${elementCount(tensor.shape)} elements for ${formatShape(tensor.shape)}`, String(tensor.data.length));
+      badInput(
+        `initializer ${name ?? ""}`,
+        `${elementCount(tensor.shape)} elements for ${formatShape(tensor.shape)}`,
+        String(tensor.data.length),
+      );
     }
-    const key = name === undefined && tensor.data.length <= 64 ? `${tensor.type}${formatShape(tensor.shape)}:${Array.from(tensor.data as ArrayLike<unknown>, (x) => (Object.is(x, -0) ? "-0" : String(x))).join()}` : undefined;
+    const key =
+      name === undefined && tensor.data.length <= 64
+        ? `${tensor.type}${formatShape(tensor.shape)}:${Array.from(tensor.data as ArrayLike<unknown>, (x) => (Object.is(x, -0) ? "-0" : String(x))).join()}`
+        : undefined;
     const known = key === undefined ? undefined : this.#constantNames.get(key);
     const existing = known === undefined ? undefined : this.#values.get(known);
     if (existing !== undefined) return existing;
@@ -203,17 +213,25 @@ export class GraphBuilder {
   addNode(node: Node, declared?: (name: string) => OutputType | undefined): Value[] {
     const inputs = node.inputs.map((input) => {
       if (input === "") return undefined;
-      return this.find(input) ?? badInput(`${node.opType} '${node.name}'`, "inputs that are defined before the node", `'${input}'`);
+      return (
+        this.find(input) ??
+        badInput(`${node.opType} '${node.name}'`, "inputs that are defined before the node", `'${input}'`)
+      );
     });
-    const inferred = declared === undefined ? inferOutputs(node, inputs, this.#context) : inferWith(node, inputs, this.#context, declared);
+    const inferred =
+      declared === undefined
+        ? inferOutputs(node, inputs, this.#context)
+        : inferWith(node, inputs, this.#context, declared);
     if (node.domain !== "") this.#opsets[node.domain] ??= 1;
     for (const attribute of Object.values(node.attributes)) {
-      if (attribute.kind === "graph") for (const [domain, version] of Object.entries(attribute.value.opsets)) this.#opsets[domain] ??= version;
+      if (attribute.kind === "graph")
+        for (const [domain, version] of Object.entries(attribute.value.opsets)) this.#opsets[domain] ??= version;
     }
     this.#nodes.push(node);
     const outputs = node.outputs.map((output, i) => {
       const type = inferred[i];
-      if (type === undefined) badInput(`${node.opType} '${node.name}'`, `at most ${inferred.length} outputs`, String(node.outputs.length));
+      if (type === undefined)
+        badInput(`${node.opType} '${node.name}'`, `at most ${inferred.length} outputs`, String(node.outputs.length));
       return output === "" ? { name: "", ...type } : this.#declare({ name: output, ...type });
     });
     this.#fold(node);
@@ -226,7 +244,12 @@ export class GraphBuilder {
     if (output === undefined) return;
     const value = node.opType === "Constant" ? node.attributes["value"] : undefined;
     if (value?.kind === "tensor") this.#constants.set(output.name, value.value);
-    const content = foldNode(node, node.inputs.map((input) => this.find(input)), this.#context, output);
+    const content = foldNode(
+      node,
+      node.inputs.map((input) => this.find(input)),
+      this.#context,
+      output,
+    );
     if (content !== undefined) this.#contents.set(output.name, content);
   }
 
@@ -258,7 +281,11 @@ export class GraphBuilder {
   // ---- constants -------------------------------------------------------------
 
   /** A float constant of the given type (float32 unless said), scalar or of `shape`. */
-  float(value: number | readonly number[], shape: readonly number[] = Array.isArray(value) ? [value.length] : [], type: DataType = "float32"): Value {
+  float(
+    value: number | readonly number[],
+    shape: readonly number[] = Array.isArray(value) ? [value.length] : [],
+    type: DataType = "float32",
+  ): Value {
     const data = typeof value === "number" ? [value] : value;
     if (type === "float64") return this.initializer({ type, shape, data: Float64Array.from(data) });
     if (type !== "float32") return this.cast(this.float(value, shape), type);
@@ -282,80 +309,183 @@ export class GraphBuilder {
 
   // ---- elementwise -------------------------------------------------------------
 
-  add(a: Value, b: Value): Value { return this.#one("Add", [a, b]); }
-  sub(a: Value, b: Value): Value { return this.#one("Sub", [a, b]); }
-  mul(a: Value, b: Value): Value { return this.#one("Mul", [a, b]); }
-  div(a: Value, b: Value): Value { return this.#one("Div", [a, b]); }
-  pow(a: Value, b: Value): Value { return this.#one("Pow", [a, b]); }
-  neg(a: Value): Value { return this.#one("Neg", [a]); }
-  sqrt(a: Value): Value { return this.#one("Sqrt", [a]); }
-  exp(a: Value): Value { return this.#one("Exp", [a]); }
-  log(a: Value): Value { return this.#one("Log", [a]); }
-  tanh(a: Value): Value { return this.#one("Tanh", [a]); }
-  erf(a: Value): Value { return this.#one("Erf", [a]); }
-  abs(a: Value): Value { return this.#one("Abs", [a]); }
-  sigmoid(a: Value): Value { return this.#one("Sigmoid", [a]); }
-  relu(a: Value): Value { return this.#one("Relu", [a]); }
-  identity(a: Value): Value { return this.#one("Identity", [a]); }
+  add(a: Value, b: Value): Value {
+    return this.#one("Add", [a, b]);
+  }
+  sub(a: Value, b: Value): Value {
+    return this.#one("Sub", [a, b]);
+  }
+  mul(a: Value, b: Value): Value {
+    return this.#one("Mul", [a, b]);
+  }
+  div(a: Value, b: Value): Value {
+    return this.#one("Div", [a, b]);
+  }
+  pow(a: Value, b: Value): Value {
+    return this.#one("Pow", [a, b]);
+  }
+  neg(a: Value): Value {
+    return this.#one("Neg", [a]);
+  }
+  sqrt(a: Value): Value {
+    return this.#one("Sqrt", [a]);
+  }
+  exp(a: Value): Value {
+    return this.#one("Exp", [a]);
+  }
+  log(a: Value): Value {
+    return this.#one("Log", [a]);
+  }
+  tanh(a: Value): Value {
+    return this.#one("Tanh", [a]);
+  }
+  erf(a: Value): Value {
+    return this.#one("Erf", [a]);
+  }
+  abs(a: Value): Value {
+    return this.#one("Abs", [a]);
+  }
+  sigmoid(a: Value): Value {
+    return this.#one("Sigmoid", [a]);
+  }
+  relu(a: Value): Value {
+    return this.#one("Relu", [a]);
+  }
+  identity(a: Value): Value {
+    return this.#one("Identity", [a]);
+  }
   /** `a · s` with a float scalar. */
-  scale(a: Value, s: number): Value { return this.mul(a, this.float(s, [], a.type)); }
-  equal(a: Value, b: Value): Value { return this.#one("Equal", [a, b]); }
-  less(a: Value, b: Value): Value { return this.#one("Less", [a, b]); }
-  greater(a: Value, b: Value): Value { return this.#one("Greater", [a, b]); }
-  and(a: Value, b: Value): Value { return this.#one("And", [a, b]); }
-  or(a: Value, b: Value): Value { return this.#one("Or", [a, b]); }
-  not(a: Value): Value { return this.#one("Not", [a]); }
-  where(condition: Value, a: Value, b: Value): Value { return this.#one("Where", [condition, a, b]); }
-  cast(a: Value, to: DataType): Value { return a.type === to ? a : this.#one("Cast", [a], { to: attr.dataType(to) }); }
+  scale(a: Value, s: number): Value {
+    return this.mul(a, this.float(s, [], a.type));
+  }
+  equal(a: Value, b: Value): Value {
+    return this.#one("Equal", [a, b]);
+  }
+  less(a: Value, b: Value): Value {
+    return this.#one("Less", [a, b]);
+  }
+  greater(a: Value, b: Value): Value {
+    return this.#one("Greater", [a, b]);
+  }
+  and(a: Value, b: Value): Value {
+    return this.#one("And", [a, b]);
+  }
+  or(a: Value, b: Value): Value {
+    return this.#one("Or", [a, b]);
+  }
+  not(a: Value): Value {
+    return this.#one("Not", [a]);
+  }
+  where(condition: Value, a: Value, b: Value): Value {
+    return this.#one("Where", [condition, a, b]);
+  }
+  cast(a: Value, to: DataType): Value {
+    return a.type === to ? a : this.#one("Cast", [a], { to: attr.dataType(to) });
+  }
 
   // ---- shape -------------------------------------------------------------------
 
   /** Reshape to a static shape; `-1` and `0` as in ONNX. */
-  reshape(a: Value, shape: readonly number[]): Value { return this.#one("Reshape", [a, this.ints(shape)]); }
-  transpose(a: Value, perm: readonly number[]): Value { return this.#one("Transpose", [a], { perm: attr.ints(perm) }); }
-  unsqueeze(a: Value, axes: readonly number[]): Value { return this.#one("Unsqueeze", [a, this.ints(axes)]); }
-  squeeze(a: Value, axes: readonly number[]): Value { return this.#one("Squeeze", [a, this.ints(axes)]); }
-  expand(a: Value, shape: readonly number[]): Value { return this.#one("Expand", [a, this.ints(shape)]); }
-  concat(parts: readonly Value[], axis: number): Value { return this.#one("Concat", parts, { axis: attr.int(axis) }); }
+  reshape(a: Value, shape: readonly number[]): Value {
+    return this.#one("Reshape", [a, this.ints(shape)]);
+  }
+  transpose(a: Value, perm: readonly number[]): Value {
+    return this.#one("Transpose", [a], { perm: attr.ints(perm) });
+  }
+  unsqueeze(a: Value, axes: readonly number[]): Value {
+    return this.#one("Unsqueeze", [a, this.ints(axes)]);
+  }
+  squeeze(a: Value, axes: readonly number[]): Value {
+    return this.#one("Squeeze", [a, this.ints(axes)]);
+  }
+  expand(a: Value, shape: readonly number[]): Value {
+    return this.#one("Expand", [a, this.ints(shape)]);
+  }
+  concat(parts: readonly Value[], axis: number): Value {
+    return this.#one("Concat", parts, { axis: attr.int(axis) });
+  }
   split(a: Value, sizes: readonly number[], axis: number): Value[] {
-    return this.node("Split", [a, this.ints(sizes)], { attributes: { axis: attr.int(axis) }, outputCount: sizes.length });
+    return this.node("Split", [a, this.ints(sizes)], {
+      attributes: { axis: attr.int(axis) },
+      outputCount: sizes.length,
+    });
   }
-  slice(a: Value, starts: readonly number[], ends: readonly number[], axes: readonly number[], steps?: readonly number[]): Value {
-    return this.#one("Slice", [a, this.ints(starts), this.ints(ends), this.ints(axes), ...(steps ? [this.ints(steps)] : [])]);
+  slice(
+    a: Value,
+    starts: readonly number[],
+    ends: readonly number[],
+    axes: readonly number[],
+    steps?: readonly number[],
+  ): Value {
+    return this.#one("Slice", [
+      a,
+      this.ints(starts),
+      this.ints(ends),
+      this.ints(axes),
+      ...(steps ? [this.ints(steps)] : []),
+    ]);
   }
-  gather(data: Value, indices: Value, axis = 0): Value { return this.#one("Gather", [data, indices], { axis: attr.int(axis) }); }
-  gatherElements(data: Value, indices: Value, axis: number): Value { return this.#one("GatherElements", [data, indices], { axis: attr.int(axis) }); }
+  gather(data: Value, indices: Value, axis = 0): Value {
+    return this.#one("Gather", [data, indices], { axis: attr.int(axis) });
+  }
+  gatherElements(data: Value, indices: Value, axis: number): Value {
+    return this.#one("GatherElements", [data, indices], { axis: attr.int(axis) });
+  }
   /** ScatterElements with `add`: right with repeated indices on every provider, unlike ScatterND (see docs). */
   scatterAdd(data: Value, indices: Value, updates: Value, axis: number): Value {
-    return this.#one("ScatterElements", [data, indices, updates], { axis: attr.int(axis), reduction: attr.string("add") });
+    return this.#one("ScatterElements", [data, indices, updates], {
+      axis: attr.int(axis),
+      reduction: attr.string("add"),
+    });
   }
 
   // ---- linear algebra and reductions -----------------------------------------------
 
-  matmul(a: Value, b: Value): Value { return this.#one("MatMul", [a, b]); }
+  matmul(a: Value, b: Value): Value {
+    return this.#one("MatMul", [a, b]);
+  }
   /** `op(a) · op(b) (+ c)` on matrices; `op` transposes where the flag is set. */
-  gemm(a: Value, b: Value, options: { readonly transA?: boolean; readonly transB?: boolean; readonly alpha?: number; readonly c?: Value } = {}): Value {
+  gemm(
+    a: Value,
+    b: Value,
+    options: { readonly transA?: boolean; readonly transB?: boolean; readonly alpha?: number; readonly c?: Value } = {},
+  ): Value {
     const attributes: Record<string, ReturnType<typeof attr.int>> = {};
     if (options.transA) attributes["transA"] = attr.int(1);
     if (options.transB) attributes["transB"] = attr.int(1);
-    return this.#one("Gemm", options.c ? [a, b, options.c] : [a, b], options.alpha === undefined ? attributes : { ...attributes, alpha: attr.float(options.alpha) });
+    return this.#one(
+      "Gemm",
+      options.c ? [a, b, options.c] : [a, b],
+      options.alpha === undefined ? attributes : { ...attributes, alpha: attr.float(options.alpha) },
+    );
   }
   reduceSum(a: Value, axes: readonly number[], keepDims = true): Value {
     return this.#one("ReduceSum", [a, this.ints(axes)], { keepdims: attr.int(keepDims ? 1 : 0) });
   }
   /** ReduceMean and ReduceMax take their axes as an attribute below operator set 18, as an input from there on. */
-  reduceMean(a: Value, axes: readonly number[], keepDims = true): Value { return this.#reduce("ReduceMean", a, axes, keepDims); }
-  reduceMax(a: Value, axes: readonly number[], keepDims = true): Value { return this.#reduce("ReduceMax", a, axes, keepDims); }
+  reduceMean(a: Value, axes: readonly number[], keepDims = true): Value {
+    return this.#reduce("ReduceMean", a, axes, keepDims);
+  }
+  reduceMax(a: Value, axes: readonly number[], keepDims = true): Value {
+    return this.#reduce("ReduceMax", a, axes, keepDims);
+  }
   #reduce(opType: string, a: Value, axes: readonly number[], keepDims: boolean): Value {
     const keepdims = attr.int(keepDims ? 1 : 0);
-    return this.opset >= 18 ? this.#one(opType, [a, this.ints(axes)], { keepdims }) : this.#one(opType, [a], { axes: attr.ints(axes), keepdims });
+    return this.opset >= 18
+      ? this.#one(opType, [a, this.ints(axes)], { keepdims })
+      : this.#one(opType, [a], { axes: attr.ints(axes), keepdims });
   }
   argmax(a: Value, axis: number, keepDims = true): Value {
     return this.#one("ArgMax", [a], { axis: attr.int(axis), keepdims: attr.int(keepDims ? 1 : 0) });
   }
-  softmax(a: Value, axis = -1): Value { return this.#one("Softmax", [a], { axis: attr.int(axis) }); }
+  softmax(a: Value, axis = -1): Value {
+    return this.#one("Softmax", [a], { axis: attr.int(axis) });
+  }
   layerNorm(x: Value, weight: Value, bias: Value | undefined, epsilon: number): Value {
-    return this.#one("LayerNormalization", bias ? [x, weight, bias] : [x, weight], { axis: attr.int(-1), epsilon: attr.float(epsilon) });
+    return this.#one("LayerNormalization", bias ? [x, weight, bias] : [x, weight], {
+      axis: attr.int(-1),
+      epsilon: attr.float(epsilon),
+    });
   }
   /** RMS normalisation over the last axis: ONNX Runtime's SimplifiedLayerNormalization (ONNX domain, no official schema). */
   rmsNorm(x: Value, weight: Value, epsilon: number): Value {

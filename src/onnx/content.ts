@@ -13,8 +13,8 @@ export interface IntegerContent {
   readonly elements: readonly Dim[];
 }
 
-/** Tensors with more elements are not tracked. */
-export const MAX_CONTENT_ELEMENTS = 1024;
+/** Constants with more elements are no shapes, axes or pads. */
+const MAX_CONTENT_ELEMENTS = 1024;
 
 /**
  * Content of an integer tensor, undefined for other types and for large ones.
@@ -23,7 +23,8 @@ export const MAX_CONTENT_ELEMENTS = 1024;
  */
 export function contentOfTensor(tensor: Tensor): IntegerContent | undefined {
   const { type } = tensor;
-  if ((type !== "int32" && type !== "int64" && type !== "bool") || tensor.data.length > MAX_CONTENT_ELEMENTS) return undefined;
+  if ((type !== "int32" && type !== "int64" && type !== "bool") || tensor.data.length > MAX_CONTENT_ELEMENTS)
+    return undefined;
   return { type, shape: tensor.shape, elements: Array.from(tensor.data as ArrayLike<number | bigint>, Number) };
 }
 
@@ -33,10 +34,13 @@ export function tensorOfContent(content: IntegerContent): Tensor | undefined {
   const limit = type === "int32" ? 2 ** 31 : Number.MAX_SAFE_INTEGER;
   const elements: number[] = [];
   for (const element of content.elements) {
-    if (typeof element !== "number" || !Number.isSafeInteger(element) || element < -limit || element >= limit) return undefined;
+    if (typeof element !== "number" || !Number.isSafeInteger(element) || element < -limit || element >= limit)
+      return undefined;
     elements.push(element);
   }
   if (elements.length !== elementCount(shape)) return undefined;
   if (type === "int64") return { type, shape, data: BigInt64Array.from(elements, BigInt) };
-  return type === "int32" ? { type, shape, data: Int32Array.from(elements) } : { type, shape, data: Uint8Array.from(elements) };
+  return type === "int32"
+    ? { type, shape, data: Int32Array.from(elements) }
+    : { type, shape, data: Uint8Array.from(elements) };
 }

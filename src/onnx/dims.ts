@@ -5,14 +5,16 @@
  * starts with `?`: inference knows that the dimension exists, not how large it is.
  * Not here: broadcasting of static shapes (`shapes.ts`).
  */
+import { hashString } from "../core/rng.ts";
 import type { Dim } from "./types.ts";
 
 /** Monomial (atoms joined by `*`, `""` for the constant) to its coefficient; no zero coefficients. */
 type Polynomial = ReadonlyMap<string, number>;
 
-/** Longer products are not spelled out; without a limit, repeated squaring would fill the memory. */
+/** Longer sums and products are not spelled out: in a file made for it they would fill the memory. */
 const MAX_TERMS = 16;
 const MAX_TEXT = 256;
+const MAX_NAME = 100;
 const TOKEN = /\s*([+\-*]|[^+\-*()\s]+)/y;
 
 function monomialOf(atoms: readonly string[]): string {
@@ -27,6 +29,8 @@ function accumulate(target: Map<string, number>, monomial: string, coefficient: 
 
 /** The polynomial that `text` spells; a text that spells none is one atom as a whole. */
 function parse(text: string): Polynomial {
+  // A dimension without a name is one of unknown size.
+  if (text === "") return new Map([["?", 1]]);
   const terms = new Map<string, number>();
   const verbatim = new Map([[text, 1]]);
   let sign = 1;
@@ -84,12 +88,19 @@ export function canonicalDim(dim: Dim): Dim {
   return typeof dim === "number" ? dim : format(parse(dim));
 }
 
-/** `a + factor · b`. */
+/** `a + factor · b`; opaque when the sum is too long to be worth writing. */
 export function addDims(a: Dim, b: Dim, factor = 1): Dim {
   if (typeof a === "number" && typeof b === "number") return a + factor * b;
   const sum = new Map(polynomialOf(a));
   for (const [monomial, coefficient] of polynomialOf(b)) accumulate(sum, monomial, factor * coefficient);
-  return format(sum);
+  const dim = format(sum);
+  return typeof dim === "number" || dim.length <= MAX_TEXT ? dim : opaqueDim(dim, "sum");
+}
+
+/** The symbol of an unknown size: `?name.part`, fit to occur in sums and products. */
+export function opaqueDim(name: string, part: string | number): string {
+  const text = name.length <= MAX_NAME ? name : hashString(name).toString(36);
+  return `?${text.replace(/[+\-*()\s?]/g, "_")}.${part}`;
 }
 
 /** `a · b`; undefined when the product is too long to be worth writing. */
@@ -100,7 +111,8 @@ export function multiplyDims(a: Dim, b: Dim): Dim | undefined {
   if (left.size * right.size > MAX_TERMS) return undefined;
   const product = new Map<string, number>();
   for (const [m, c] of left) {
-    for (const [n, d] of right) accumulate(product, monomialOf([...m.split("*"), ...n.split("*")].filter((atom) => atom !== "")), c * d);
+    for (const [n, d] of right)
+      accumulate(product, monomialOf([...m.split("*"), ...n.split("*")].filter((atom) => atom !== "")), c * d);
   }
   const dim = format(product);
   return typeof dim === "number" || dim.length <= MAX_TEXT ? dim : undefined;

@@ -20,7 +20,11 @@ export type { InferenceContext, OutputType } from "./infer/call.ts";
 
 const ONNX_RULES: RuleTable = { ...ELEMENTWISE, ...SHAPE, ...INDEXING, ...LINEAR, ...REDUCE, ...NORM, ...CONTROL };
 const CONTRIB_RULES: RuleTable = { ...ELEMENTWISE_CONTRIB, ...LINEAR_CONTRIB, ...NORM_CONTRIB };
-const RULES: ReadonlyMap<string, RuleTable> = new Map([["", ONNX_RULES], ["ai.onnx", ONNX_RULES], ["com.microsoft", CONTRIB_RULES]]);
+const RULES: ReadonlyMap<string, RuleTable> = new Map([
+  ["", ONNX_RULES],
+  ["ai.onnx", ONNX_RULES],
+  ["com.microsoft", CONTRIB_RULES],
+]);
 
 /** Greater ranks only occur in files made to exhaust memory. */
 const MAX_RANK = 64;
@@ -43,12 +47,20 @@ export function canInfer(opType: string, domain = ""): boolean {
  * @throws BadInputError naming the node when types, ranks or sizes do not fit.
  * @throws TutelageError `unsupported` when the operator is unknown or its output rank depends on data.
  */
-export function inferOutputs(node: Node, inputs: readonly (Value | undefined)[], context: InferenceContext): readonly OutputType[] {
+export function inferOutputs(
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  context: InferenceContext,
+): readonly OutputType[] {
   const rule = ruleOf(node);
   if (rule === undefined) {
-    throw new TutelageError("unsupported", `${node.opType} '${node.name || (node.outputs[0] ?? "")}': no shape inference for operator ${node.opType} of domain '${node.domain || "ai.onnx"}'`, {
-      details: { node: node.name, opType: node.opType, domain: node.domain },
-    });
+    throw new TutelageError(
+      "unsupported",
+      `${node.opType} '${node.name || (node.outputs[0] ?? "")}': no shape inference for operator ${node.opType} of domain '${node.domain || "ai.onnx"}'`,
+      {
+        details: { node: node.name, opType: node.opType, domain: node.domain },
+      },
+    );
   }
   const call = new Call(node, inputs, context);
   if (rule.since !== undefined && context.opset < rule.since && node.domain !== "com.microsoft") {
@@ -56,10 +68,14 @@ export function inferOutputs(node: Node, inputs: readonly (Value | undefined)[],
   }
   const [least, most] = rule.inputs;
   if (inputs.length < least || inputs.length > most) {
-    call.fail(least === most ? `${least} inputs` : most === Infinity ? `${least} or more inputs` : `${least} to ${most} inputs`, String(inputs.length));
+    call.fail(
+      least === most ? `${least} inputs` : most === Infinity ? `${least} or more inputs` : `${least} to ${most} inputs`,
+      String(inputs.length),
+    );
   }
   const outputs = rule.infer(call);
-  for (const { shape } of outputs) if (shape.length > MAX_RANK) call.fail(`outputs of rank ${MAX_RANK} or less`, String(shape.length));
+  for (const { shape } of outputs)
+    if (shape.length > MAX_RANK) call.fail(`outputs of rank ${MAX_RANK} or less`, String(shape.length));
   return outputs;
 }
 
@@ -87,6 +103,9 @@ export function inferWith(
   return inferred.map((output, i) => {
     const known = declared(node.outputs[i] ?? "");
     if (known === undefined || known.shape.length !== output.shape.length) return output;
-    return { type: output.type, shape: output.shape.map((dim, axis) => (isOpaque(dim) ? (known.shape[axis] ?? dim) : dim)) };
+    return {
+      type: output.type,
+      shape: output.shape.map((dim, axis) => (isOpaque(dim) ? (known.shape[axis] ?? dim) : dim)),
+    };
   });
 }

@@ -8,7 +8,19 @@ import { BadInputError, badInput, messageOf, TutelageError } from "../core/error
 import { DATA_TYPE_CODES } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
 import { inferOutputs } from "./infer.ts";
-import { ATTRIBUTE, ATTRIBUTE_TYPES, DIMENSION, GRAPH, MODEL, NODE, OPSET, TENSOR_SHAPE, TENSOR_TYPE, TYPE, VALUE_INFO } from "./proto/fields.ts";
+import {
+  ATTRIBUTE,
+  ATTRIBUTE_TYPES,
+  DIMENSION,
+  GRAPH,
+  MODEL,
+  NODE,
+  OPSET,
+  TENSOR_SHAPE,
+  TENSOR_TYPE,
+  TYPE,
+  VALUE_INFO,
+} from "./proto/fields.ts";
 import { readModel, type RawModel } from "./proto/rawModel.ts";
 import { type ExternalDataResolver, writeTensor } from "./proto/tensorProto.ts";
 import { typeGraph } from "./proto/typeGraph.ts";
@@ -51,33 +63,58 @@ function writeInteger(writer: BinaryWriter, field: number, value: number, where:
 function writeValue(writer: BinaryWriter, field: number, value: Value): void {
   nested(writer, field, () => {
     writeText(writer, VALUE_INFO.name, value.name);
-    nested(writer, VALUE_INFO.type, () => nested(writer, TYPE.tensorType, () => {
-      writer.tag(TENSOR_TYPE.elemType, WireType.Varint).int32(DATA_TYPE_CODES[value.type]);
-      nested(writer, TENSOR_TYPE.shape, () => {
-        for (const dim of value.shape) {
-          nested(writer, TENSOR_SHAPE.dim, () => {
-            if (typeof dim === "string") writeText(writer, DIMENSION.param, dim);
-            else writeInteger(writer, DIMENSION.value, dim, `shape of '${value.name}'`);
-          });
-        }
-      });
-    }));
+    nested(writer, VALUE_INFO.type, () =>
+      nested(writer, TYPE.tensorType, () => {
+        writer.tag(TENSOR_TYPE.elemType, WireType.Varint).int32(DATA_TYPE_CODES[value.type]);
+        nested(writer, TENSOR_TYPE.shape, () => {
+          for (const dim of value.shape) {
+            nested(writer, TENSOR_SHAPE.dim, () => {
+              if (typeof dim === "string") writeText(writer, DIMENSION.param, dim);
+              else writeInteger(writer, DIMENSION.value, dim, `shape of '${value.name}'`);
+            });
+          }
+        });
+      }),
+    );
   });
 }
 
-function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute, where: string, outer: GraphBuilder): void {
+function writeAttribute(
+  writer: BinaryWriter,
+  name: string,
+  attribute: Attribute,
+  where: string,
+  outer: GraphBuilder,
+): void {
   writeText(writer, ATTRIBUTE.name, name);
   const place = `${where} attribute ${name}`;
   switch (attribute.kind) {
-    case "int": writeInteger(writer, ATTRIBUTE.i, attribute.value, place); break;
-    case "float": writer.tag(ATTRIBUTE.f, WireType.Bit32).float(Math.fround(attribute.value)); break;
-    case "string": writeText(writer, ATTRIBUTE.s, attribute.value); break;
-    case "ints": for (const value of attribute.value) writeInteger(writer, ATTRIBUTE.ints, value, place); break;
-    case "floats": for (const value of attribute.value) writer.tag(ATTRIBUTE.floats, WireType.Bit32).float(Math.fround(value)); break;
-    case "strings": for (const value of attribute.value) writeText(writer, ATTRIBUTE.strings, value); break;
-    case "tensor": nested(writer, ATTRIBUTE.t, () => writeTensor(writer, attribute.value, "")); break;
-    case "graph": nested(writer, ATTRIBUTE.g, () => writeGraph(writer, attribute.value, outer)); break;
-    default: attribute satisfies never;
+    case "int":
+      writeInteger(writer, ATTRIBUTE.i, attribute.value, place);
+      break;
+    case "float":
+      writer.tag(ATTRIBUTE.f, WireType.Bit32).float(Math.fround(attribute.value));
+      break;
+    case "string":
+      writeText(writer, ATTRIBUTE.s, attribute.value);
+      break;
+    case "ints":
+      for (const value of attribute.value) writeInteger(writer, ATTRIBUTE.ints, value, place);
+      break;
+    case "floats":
+      for (const value of attribute.value) writer.tag(ATTRIBUTE.floats, WireType.Bit32).float(Math.fround(value));
+      break;
+    case "strings":
+      for (const value of attribute.value) writeText(writer, ATTRIBUTE.strings, value);
+      break;
+    case "tensor":
+      nested(writer, ATTRIBUTE.t, () => writeTensor(writer, attribute.value, ""));
+      break;
+    case "graph":
+      nested(writer, ATTRIBUTE.g, () => writeGraph(writer, attribute.value, outer));
+      break;
+    default:
+      attribute satisfies never;
   }
   writer.tag(ATTRIBUTE.type, WireType.Varint).int32(ATTRIBUTE_TYPES[attribute.kind]);
 }
@@ -96,18 +133,30 @@ function writeNode(writer: BinaryWriter, node: Node, outer: GraphBuilder): void 
 
 /** Node outputs whose type a reader could not infer: these alone are declared in the file. */
 function undeducible(graph: Graph, builder: GraphBuilder): Value[] {
-  const context = { constantOf: (name: string) => builder.constantOf(name), contentOf: (name: string) => builder.contentOf(name), opset: builder.opset, loose: true };
+  const context = {
+    constantOf: (name: string) => builder.constantOf(name),
+    contentOf: (name: string) => builder.contentOf(name),
+    opset: builder.opset,
+    loose: true,
+  };
   return graph.nodes.flatMap((node) => {
     let inferred: ReturnType<typeof inferOutputs> = [];
     try {
-      inferred = inferOutputs(node, node.inputs.map((name) => builder.find(name)), context);
+      inferred = inferOutputs(
+        node,
+        node.inputs.map((name) => builder.find(name)),
+        context,
+      );
     } catch (error) {
       if (!(error instanceof TutelageError && error.code === "unsupported")) throw error;
     }
     return node.outputs.flatMap((name, i) => {
       const value = graph.values.get(name);
       const found = inferred[i];
-      return value === undefined || (found !== undefined && found.type === value.type && sameShape(found.shape, value.shape)) ? [] : [value];
+      return value === undefined ||
+        (found !== undefined && found.type === value.type && sameShape(found.shape, value.shape))
+        ? []
+        : [value];
     });
   });
 }
@@ -117,10 +166,12 @@ function writeGraph(writer: BinaryWriter, graph: Graph, outer: GraphBuilder | un
   const outputs = new Set(graph.outputs.map((value) => value.name));
   for (const node of graph.nodes) nested(writer, GRAPH.node, () => writeNode(writer, node, builder));
   writeText(writer, GRAPH.name, graph.name);
-  for (const [name, tensor] of graph.initializers) nested(writer, GRAPH.initializer, () => writeTensor(writer, tensor, name));
+  for (const [name, tensor] of graph.initializers)
+    nested(writer, GRAPH.initializer, () => writeTensor(writer, tensor, name));
   for (const value of graph.inputs) writeValue(writer, GRAPH.input, value);
   for (const value of graph.outputs) writeValue(writer, GRAPH.output, value);
-  for (const value of undeducible(graph, builder)) if (!outputs.has(value.name)) writeValue(writer, GRAPH.valueInfo, value);
+  for (const value of undeducible(graph, builder))
+    if (!outputs.has(value.name)) writeValue(writer, GRAPH.valueInfo, value);
 }
 
 /**
@@ -131,7 +182,8 @@ function writeGraph(writer: BinaryWriter, graph: Graph, outer: GraphBuilder | un
 export function encodeModel(graph: Graph): Uint8Array {
   let constantBytes = 0;
   for (const tensor of graph.initializers.values()) constantBytes += tensor.data.byteLength;
-  if (constantBytes > MAX_MODEL_BYTES) badInput(`graph '${graph.name}'`, "constants below 2 GiB", `${constantBytes} bytes`, "Make them graph inputs");
+  if (constantBytes > MAX_MODEL_BYTES)
+    badInput(`graph '${graph.name}'`, "constants below 2 GiB", `${constantBytes} bytes`, "Make them graph inputs");
   const writer = new BinaryWriter();
   writer.tag(MODEL.irVersion, WireType.Varint).int64(IR_VERSION);
   writeText(writer, MODEL.producerName, PRODUCER);
@@ -157,7 +209,10 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
     raw = readModel(bytes, options.externalData);
   } catch (error) {
     if (error instanceof TutelageError) throw error;
-    throw new BadInputError(`ONNX model: expected a protobuf ModelProto, got ${bytes.length} bytes that break off or break the format (${messageOf(error)})`, { cause: error });
+    throw new BadInputError(
+      `ONNX model: expected a protobuf ModelProto, got ${bytes.length} bytes that break off or break the format (${messageOf(error)})`,
+      { cause: error },
+    );
   }
   return typeGraph(raw.graph, { dims: options.dims ?? {}, opsets: Object.fromEntries(raw.opsets) });
 }

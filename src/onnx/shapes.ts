@@ -67,7 +67,7 @@ export function sameShape(a: Shape, b: Shape): boolean {
 
 /** Row-major strides of a static shape, in elements. */
 export function stridesOf(shape: readonly number[]): number[] {
-  const strides = new Array<number>(shape.length);
+  const strides = shape.map(() => 1);
   let stride = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     strides[i] = stride;

@@ -5,7 +5,7 @@
 import { badInput, TutelageError } from "../../core/errors.ts";
 import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from "../attributes.ts";
 import { contentOfTensor, type IntegerContent } from "../content.ts";
-import { isOpaque } from "../dims.ts";
+import { isOpaque, opaqueDim } from "../dims.ts";
 import { formatShape, normalizeAxis } from "../shapes.ts";
 import type { DataType, Dim, Node, Shape, Tensor, Value } from "../types.ts";
 
@@ -80,7 +80,10 @@ export class Call {
 
   /** Throws: the graph may be right, but its shapes cannot be known before it runs. */
   unknown(what: string): never {
-    throw new TutelageError("unsupported", `${this.where}: ${what} is not known before the graph runs, so its outputs have no static rank`);
+    throw new TutelageError(
+      "unsupported",
+      `${this.where}: ${what} is not known before the graph runs, so its outputs have no static rank`,
+    );
   }
 
   has(index: number): boolean {
@@ -94,7 +97,8 @@ export class Call {
 
   optional(index: number, types: readonly DataType[] = ALL): Value | undefined {
     const value = this.#inputs[index];
-    if (value !== undefined && !types.includes(value.type)) this.fail(`input ${index} ('${value.name}') of type ${types.join(" or ")}`, value.type);
+    if (value !== undefined && !types.includes(value.type))
+      this.fail(`input ${index} ('${value.name}') of type ${types.join(" or ")}`, value.type);
     return value;
   }
 
@@ -105,7 +109,11 @@ export class Call {
     const first = values[0];
     for (const value of values) {
       if (first !== undefined && value.type !== first.type) {
-        this.fail("inputs of one type", `${first.type} ('${first.name}') and ${value.type} ('${value.name}')`, "Insert a Cast");
+        this.fail(
+          "inputs of one type",
+          `${first.type} ('${first.name}') and ${value.type} ('${value.name}')`,
+          "Insert a Cast",
+        );
       }
     }
     return values;
@@ -119,7 +127,10 @@ export class Call {
   rank(value: Value, least: number, most = Infinity): number {
     const rank = value.shape.length;
     if (rank < least || rank > most) {
-      this.fail(`'${value.name}' of rank ${least === most ? least : most === Infinity ? `${least} or more` : `${least} to ${most}`}`, formatShape(value.shape));
+      this.fail(
+        `'${value.name}' of rank ${least === most ? least : most === Infinity ? `${least} or more` : `${least} to ${most}`}`,
+        formatShape(value.shape),
+      );
     }
     return rank;
   }
@@ -171,15 +182,30 @@ export class Call {
    * A list that is an attribute below operator set `inputFrom` and an input from there on.
    * `count` is the length when only that is known.
    */
-  listParameter(name: string, index: number, inputFrom: number): { readonly given: boolean; readonly values?: readonly Dim[]; readonly count?: Dim } {
+  listParameter(
+    name: string,
+    index: number,
+    inputFrom: number,
+    types: readonly DataType[] = ["int64"],
+  ): { readonly given: boolean; readonly values?: readonly Dim[]; readonly count?: Dim } {
     const attribute = this.ints(name);
     if (attribute !== undefined) {
-      if (this.opset >= inputFrom) this.fail(`${name} as input ${index} (operator set ${this.opset})`, `attribute ${name}`, `The attribute form ends with operator set ${inputFrom - 1}`);
+      if (this.opset >= inputFrom)
+        this.fail(
+          `${name} as input ${index} (operator set ${this.opset})`,
+          `attribute ${name}`,
+          `The attribute form ends with operator set ${inputFrom - 1}`,
+        );
       return { given: true, values: attribute };
     }
-    const value = this.optional(index, INDICES);
+    const value = this.optional(index, types);
     if (value === undefined) return { given: false };
-    if (this.opset < inputFrom) this.fail(`${name} as attribute (operator set ${this.opset})`, `input ${index}`, `The input form begins with operator set ${inputFrom}`);
+    if (this.opset < inputFrom)
+      this.fail(
+        `${name} as attribute (operator set ${this.opset})`,
+        `input ${index}`,
+        `The input form begins with operator set ${inputFrom}`,
+      );
     this.rank(value, 0, 1);
     const values = this.content(index)?.elements;
     return values === undefined ? { given: true, count: value.shape[0] ?? 1 } : { given: true, values };
@@ -187,8 +213,7 @@ export class Call {
 
   /** A symbol for the size of axis `axis` of output `output` that inference cannot know. */
   opaque(axis: number, output = 0): Dim {
-    const name = this.node.outputs[output] || `${this.node.name}:${output}`;
-    return `?${name.replace(/[+\-*()\s?]/g, "_")}.${axis}`;
+    return opaqueDim(this.node.outputs[output] || `${this.node.name}:${output}`, axis);
   }
 
   opaqueShape(rank: number, output = 0): Dim[] {
@@ -212,7 +237,8 @@ export class Call {
         const own = shape[axis - (rank - shape.length)];
         if (own === undefined || own === dim || own === 1) continue;
         if (dim === 1) dim = own;
-        else if (this.#mayDiffer(dim, own)) dim = typeof dim === "number" ? dim : typeof own === "number" ? own : this.opaque(axis, output);
+        else if (this.#mayDiffer(dim, own))
+          dim = typeof dim === "number" ? dim : typeof own === "number" ? own : this.opaque(axis, output);
         else this.fail("shapes that broadcast together", shapes.map(formatShape).join(" and "));
       }
       return dim;
@@ -222,7 +248,9 @@ export class Call {
   /** Checks that `shape` broadcasts to `target` without growing it. */
   broadcastsTo(shape: Shape, target: Shape, what: string): void {
     const offset = target.length - shape.length;
-    const fits = offset >= 0 && shape.every((dim, i) => dim === 1 || dim === target[i + offset] || this.#mayDiffer(dim, target[i + offset] ?? 1));
+    const fits =
+      offset >= 0 &&
+      shape.every((dim, i) => dim === 1 || dim === target[i + offset] || this.#mayDiffer(dim, target[i + offset] ?? 1));
     if (!fits) this.fail(`${what} that broadcasts to ${formatShape(target)}`, formatShape(shape));
   }
 

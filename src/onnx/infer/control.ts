@@ -12,9 +12,11 @@ export function constantTensor(call: Call): Tensor {
     if (found === undefined) continue;
     if (found.kind === "tensor") return found.value;
     if (found.kind === "int") return { type: "int64", shape: [], data: BigInt64Array.of(BigInt(found.value)) };
-    if (found.kind === "ints") return { type: "int64", shape: [found.value.length], data: BigInt64Array.from(found.value, BigInt) };
+    if (found.kind === "ints")
+      return { type: "int64", shape: [found.value.length], data: BigInt64Array.from(found.value, BigInt) };
     if (found.kind === "float") return { type: "float32", shape: [], data: Float32Array.of(found.value) };
-    if (found.kind === "floats") return { type: "float32", shape: [found.value.length], data: Float32Array.from(found.value) };
+    if (found.kind === "floats")
+      return { type: "float32", shape: [found.value.length], data: Float32Array.from(found.value) };
   }
   return call.fail("a numeric value attribute", Object.keys(attributes).join(", ") || "none");
 }
@@ -23,11 +25,13 @@ function inferConstantOfShape(call: Call): OutputType[] {
   const shape = call.input(0, ["int64"]);
   call.rank(shape, 1, 1);
   const fill = call.node.attributes["value"];
-  if (fill !== undefined && (fill.kind !== "tensor" || fill.value.data.length !== 1)) call.fail("a value tensor of one element", fill.kind);
+  if (fill !== undefined && (fill.kind !== "tensor" || fill.value.data.length !== 1))
+    call.fail("a value tensor of one element", fill.kind);
   const type = fill?.kind === "tensor" ? fill.value.type : "float32";
   const content = call.content(0);
   if (content !== undefined) {
-    if (content.elements.some((dim) => typeof dim === "number" && dim < 0)) call.fail("sizes of at least 0", formatShape(content.elements));
+    if (content.elements.some((dim) => typeof dim === "number" && dim < 0))
+      call.fail("sizes of at least 0", formatShape(content.elements));
     return [{ type, shape: content.elements }];
   }
   const rank = shape.shape[0];
@@ -47,7 +51,8 @@ function inferRange(call: Call): OutputType[] {
   if (start === undefined || limit === undefined || delta === undefined) return [{ type, shape: [call.opaque(0)] }];
   if (delta === 0) call.fail("a delta other than 0", "0");
   const distance = addDims(limit, start, -1);
-  if (typeof distance === "number" && typeof delta === "number") return [{ type, shape: [Math.max(0, Math.ceil(distance / delta))] }];
+  if (typeof distance === "number" && typeof delta === "number")
+    return [{ type, shape: [Math.max(0, Math.ceil(distance / delta))] }];
   return [{ type, shape: [delta === 1 ? distance : call.opaque(0)] }];
 }
 
@@ -58,7 +63,8 @@ function subgraph(call: Call, name: string): Graph {
 
 /** Sizes that agree stay, others become opaque. @throws unsupported when the ranks differ. */
 function commonShape(call: Call, a: Shape, b: Shape, output: number): Dim[] {
-  if (a.length !== b.length) return call.unknown(`the rank of output ${output} (${formatShape(a)} or ${formatShape(b)})`);
+  if (a.length !== b.length)
+    return call.unknown(`the rank of output ${output} (${formatShape(a)} or ${formatShape(b)})`);
   return a.map((dim, axis) => (dim === b[axis] ? dim : call.opaque(axis, output)));
 }
 
@@ -86,8 +92,10 @@ function inferLoop(call: Call): OutputType[] {
   const carried = call.inputs.slice(2);
   call.optional(0, ["int64"]);
   call.optional(1, ["bool"]);
-  if (body.inputs.length !== carried.length + 2) call.fail(`a body with ${carried.length + 2} inputs`, String(body.inputs.length));
-  if (body.outputs.length < carried.length + 1) call.fail(`a body with at least ${carried.length + 1} outputs`, String(body.outputs.length));
+  if (body.inputs.length !== carried.length + 2)
+    call.fail(`a body with ${carried.length + 2} inputs`, String(body.inputs.length));
+  if (body.outputs.length < carried.length + 1)
+    call.fail(`a body with at least ${carried.length + 1} outputs`, String(body.outputs.length));
   const results = body.outputs.slice(1);
   const trips = tripCount(call, body);
   return results.map((result, i) => {
@@ -104,12 +112,14 @@ function inferIf(call: Call): OutputType[] {
   call.input(0, ["bool"]);
   const branches = [subgraph(call, "then_branch"), subgraph(call, "else_branch")] as const;
   const [yes, no] = branches;
-  if (yes.outputs.length !== no.outputs.length) call.fail("branches with equally many outputs", `${yes.outputs.length} and ${no.outputs.length}`);
+  if (yes.outputs.length !== no.outputs.length)
+    call.fail("branches with equally many outputs", `${yes.outputs.length} and ${no.outputs.length}`);
   const known = call.numbers(0)?.[0];
   return yes.outputs.map((value, i) => {
     const other = no.outputs[i] ?? value;
     checkTypes(call, `output ${i} of both branches`, value, other);
-    const shape = known === undefined ? commonShape(call, value.shape, other.shape, i) : known === 1 ? value.shape : other.shape;
+    const shape =
+      known === undefined ? commonShape(call, value.shape, other.shape, i) : known === 1 ? value.shape : other.shape;
     return { type: value.type, shape };
   });
 }

@@ -59,7 +59,8 @@ function inferWhere(call: Call): OutputType[] {
 
 function inferClip(call: Call): OutputType[] {
   const x = call.input(0, call.opset >= 12 ? NUMERIC : FLOATS);
-  if (call.opset < 11 && call.inputs.length > 1) call.fail("min and max as attributes below operator set 11", `${call.inputs.length} inputs`);
+  if (call.opset < 11 && call.inputs.length > 1)
+    call.fail("min and max as attributes below operator set 11", `${call.inputs.length} inputs`);
   for (const index of [1, 2]) {
     const bound = call.optionalTyped(index, x.type);
     if (bound !== undefined) call.rank(bound, 0, 0);
@@ -76,7 +77,10 @@ function inferCast(call: Call): OutputType[] {
 
 function inferDropout(call: Call): OutputType[] {
   const x = call.input(0, FLOATS);
-  return [{ type: x.type, shape: x.shape }, { type: "bool", shape: x.shape }];
+  return [
+    { type: x.type, shape: x.shape },
+    { type: "bool", shape: x.shape },
+  ];
 }
 
 function inferGelu(call: Call): OutputType[] {
@@ -102,21 +106,52 @@ const BOOL: readonly DataType[] = ["bool"];
 const float = unary(FLOATS);
 
 export const ELEMENTWISE: RuleTable = {
-  Add: binary(NUMERIC), Sub: binary(NUMERIC), Mul: binary(NUMERIC), Div: binary(NUMERIC),
+  Add: binary(NUMERIC),
+  Sub: binary(NUMERIC),
+  Mul: binary(NUMERIC),
+  Div: binary(NUMERIC),
   Pow: { inputs: [2, 2], infer: inferPow },
   Mod: { inputs: [2, 2], since: 10, infer: inferMod },
-  Min: variadic(NUMERIC), Max: variadic(NUMERIC), Sum: variadic(FLOATS), Mean: variadic(FLOATS),
-  And: binary(BOOL), Or: binary(BOOL), Xor: binary(BOOL), Not: unary(BOOL),
-  Equal: binary(ALL, "bool"), Less: binary(NUMERIC, "bool"), Greater: binary(NUMERIC, "bool"),
-  LessOrEqual: binary(NUMERIC, "bool", 12), GreaterOrEqual: binary(NUMERIC, "bool", 12),
+  Min: variadic(NUMERIC),
+  Max: variadic(NUMERIC),
+  Sum: variadic(FLOATS),
+  Mean: variadic(FLOATS),
+  And: binary(BOOL),
+  Or: binary(BOOL),
+  Xor: binary(BOOL),
+  Not: unary(BOOL),
+  Equal: binary(ALL, "bool"),
+  Less: binary(NUMERIC, "bool"),
+  Greater: binary(NUMERIC, "bool"),
+  LessOrEqual: binary(NUMERIC, "bool", 12),
+  GreaterOrEqual: binary(NUMERIC, "bool", 12),
   Where: { inputs: [3, 3], since: 9, infer: inferWhere },
-  Neg: unary(SIGNED), Abs: unary(NUMERIC), Sign: unary(NUMERIC, undefined, 9),
-  Sqrt: float, Exp: float, Log: float, Reciprocal: float, Floor: float, Ceil: float,
-  Erf: unary(NUMERIC, undefined, 9), Round: unary(FLOATS, undefined, 11),
-  Sin: unary(FLOATS, undefined, 7), Cos: unary(FLOATS, undefined, 7), Tan: unary(FLOATS, undefined, 7),
-  Tanh: float, Sigmoid: float, Relu: unary(SIGNED), LeakyRelu: float, Elu: float, Selu: float,
-  HardSigmoid: float, HardSwish: unary(FLOATS, undefined, 14), Softplus: float, Softsign: float,
-  IsNaN: unary(FLOATS, "bool", 9), IsInf: unary(FLOATS, "bool", 10),
+  Neg: unary(SIGNED),
+  Abs: unary(NUMERIC),
+  Sign: unary(NUMERIC, undefined, 9),
+  Sqrt: float,
+  Exp: float,
+  Log: float,
+  Reciprocal: float,
+  Floor: float,
+  Ceil: float,
+  Erf: unary(NUMERIC, undefined, 9),
+  Round: unary(FLOATS, undefined, 11),
+  Sin: unary(FLOATS, undefined, 7),
+  Cos: unary(FLOATS, undefined, 7),
+  Tan: unary(FLOATS, undefined, 7),
+  Tanh: float,
+  Sigmoid: float,
+  Relu: unary(SIGNED),
+  LeakyRelu: float,
+  Elu: float,
+  Selu: float,
+  HardSigmoid: float,
+  HardSwish: unary(FLOATS, undefined, 14),
+  Softplus: float,
+  Softsign: float,
+  IsNaN: unary(FLOATS, "bool", 9),
+  IsInf: unary(FLOATS, "bool", 10),
   Clip: { inputs: [1, 3], infer: inferClip },
   Gelu: { inputs: [1, 1], since: 20, infer: inferGelu },
   Cast: { inputs: [1, 1], infer: inferCast },
@@ -125,7 +160,8 @@ export const ELEMENTWISE: RuleTable = {
 };
 
 export const ELEMENTWISE_CONTRIB: RuleTable = {
-  Gelu: unary(FLOATS), QuickGelu: unary(FLOATS),
+  Gelu: unary(FLOATS),
+  QuickGelu: unary(FLOATS),
   FastGelu: { inputs: [1, 2], infer: inferBiasGelu },
   BiasGelu: { inputs: [2, 2], infer: inferBiasGelu },
 };

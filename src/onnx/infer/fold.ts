@@ -5,7 +5,7 @@
  * Not here: folding of floats or of large tensors (ONNX Runtime does that itself).
  */
 import { dataTypeOf } from "../attributes.ts";
-import { contentOfTensor, type IntegerContent, MAX_CONTENT_ELEMENTS } from "../content.ts";
+import { contentOfTensor, type IntegerContent } from "../content.ts";
 import { addDims, divideDims, multiplyDims, productOfDims } from "../dims.ts";
 import { elementCount, stridesOf } from "../shapes.ts";
 import type { Dim, Node, Value } from "../types.ts";
@@ -13,6 +13,9 @@ import { Call, type InferenceContext, type OutputType } from "./call.ts";
 import { constantTensor } from "./control.ts";
 import { sliceParameters, sliceRange } from "./indexing.ts";
 import { shapeRange } from "./shape.ts";
+
+/** Shape arithmetic needs few; every one is kept, so a file may not make us keep many. */
+const MAX_FOLDED_ELEMENTS = 64;
 
 /** Elements of the result, or undefined when one of them is not known. */
 type Fold = (call: Call, shape: readonly number[]) => readonly (Dim | undefined)[] | undefined;
@@ -42,7 +45,9 @@ function elementwise(compute: (...operands: Dim[]) => Dim | undefined): Fold {
 }
 
 function onNumbers(compute: (a: number, b: number) => number | boolean): Fold {
-  return elementwise((a, b = 0) => (typeof a === "number" && typeof b === "number" ? Number(compute(a, b)) : undefined));
+  return elementwise((a, b = 0) =>
+    typeof a === "number" && typeof b === "number" ? Number(compute(a, b)) : undefined,
+  );
 }
 
 /** Equality of sizes; a symbol without a minus is a size, hence not negative. */
@@ -75,7 +80,9 @@ const gather: Fold = (call, shape) => {
     const index = indices.elements[Math.floor(at / inner) % count];
     if (typeof index !== "number") return undefined;
     if (index < -size || index >= size) call.fail(`indices in [${-size}, ${size})`, String(index));
-    return data.elements[(Math.floor(at / (inner * count)) * size + (index < 0 ? index + size : index)) * inner + (at % inner)];
+    return data.elements[
+      (Math.floor(at / (inner * count)) * size + (index < 0 ? index + size : index)) * inner + (at % inner)
+    ];
   });
 };
 
@@ -131,33 +138,52 @@ const fill: Fold = (call, shape) => {
 };
 
 /** Product over everything: what exporters write for an element count. */
-const reduceProduct: Fold = (call, shape) => (elementCount(shape) === 1 ? [productOfDims(call.content(0)?.elements ?? ["?"])] : undefined);
+const reduceProduct: Fold = (call, shape) =>
+  elementCount(shape) === 1 ? [productOfDims(call.content(0)?.elements ?? ["?"])] : undefined;
 
 const FOLDS: Readonly<Record<string, Fold>> = {
   Shape: (call) => shapeRange(call, call.input(0).shape),
   Size: (call) => [productOfDims(call.input(0).shape)],
   Constant: (call) => contentOfTensor(constantTensor(call))?.elements,
   ConstantOfShape: fill,
-  Identity: copy, Reshape: copy, Squeeze: copy, Unsqueeze: copy, Flatten: copy, Cast: cast,
+  Identity: copy,
+  Reshape: copy,
+  Squeeze: copy,
+  Unsqueeze: copy,
+  Flatten: copy,
+  Cast: cast,
   Expand: (call, shape) => {
     const data = call.content(0);
-    return data === undefined ? undefined : Array.from({ length: elementCount(shape) }, (_, at) => data.elements[broadcastOffset(data.shape, shape, at)]);
+    return data === undefined
+      ? undefined
+      : Array.from({ length: elementCount(shape) }, (_, at) => data.elements[broadcastOffset(data.shape, shape, at)]);
   },
-  Gather: gather, Concat: concat, Slice: slice, Range: range, ReduceProd: reduceProduct,
+  Gather: gather,
+  Concat: concat,
+  Slice: slice,
+  Range: range,
+  ReduceProd: reduceProduct,
   Add: elementwise((a, b = 0) => addDims(a, b)),
   Sub: elementwise((a, b = 0) => addDims(a, b, -1)),
   Mul: elementwise((a, b = 1) => multiplyDims(a, b)),
-  Div: elementwise((a, b = 1) => (typeof a === "number" && typeof b === "number" ? (b === 0 ? undefined : Math.trunc(a / b)) : divideDims(a, b))),
+  Div: elementwise((a, b = 1) =>
+    typeof a === "number" && typeof b === "number" ? (b === 0 ? undefined : Math.trunc(a / b)) : divideDims(a, b),
+  ),
   Mod: onNumbers((a, b) => (b === 0 ? NaN : a - b * Math.floor(a / b))),
   Min: elementwise((...all) => (all.every((x) => typeof x === "number") ? Math.min(...all) : undefined)),
   Max: elementwise((...all) => (all.every((x) => typeof x === "number") ? Math.max(...all) : undefined)),
   Neg: elementwise((a) => addDims(0, a, -1)),
   Equal: elementwise((a, b = 0) => equals(a, b)),
-  Less: onNumbers((a, b) => a < b), LessOrEqual: onNumbers((a, b) => a <= b),
-  Greater: onNumbers((a, b) => a > b), GreaterOrEqual: onNumbers((a, b) => a >= b),
-  And: onNumbers((a, b) => a !== 0 && b !== 0), Or: onNumbers((a, b) => a !== 0 || b !== 0),
+  Less: onNumbers((a, b) => a < b),
+  LessOrEqual: onNumbers((a, b) => a <= b),
+  Greater: onNumbers((a, b) => a > b),
+  GreaterOrEqual: onNumbers((a, b) => a >= b),
+  And: onNumbers((a, b) => a !== 0 && b !== 0),
+  Or: onNumbers((a, b) => a !== 0 || b !== 0),
   Not: elementwise((a) => (typeof a === "number" ? Number(a === 0) : undefined)),
-  Where: elementwise((condition, a, b) => (typeof condition === "number" ? (condition !== 0 ? a : b) : a === b ? a : undefined)),
+  Where: elementwise((condition, a, b) =>
+    typeof condition === "number" ? (condition !== 0 ? a : b) : a === b ? a : undefined,
+  ),
 };
 
 /** Operators whose result may be known though their inputs are not. */
@@ -167,13 +193,23 @@ const SOURCES: readonly string[] = ["Shape", "Size", "Constant"];
  * The values of the first output of `node`, when it is a small integer tensor that
  * follows from shapes and constants; otherwise undefined. `output` is its inferred type.
  */
-export function foldNode(node: Node, inputs: readonly (Value | undefined)[], context: InferenceContext, output: OutputType): IntegerContent | undefined {
+export function foldNode(
+  node: Node,
+  inputs: readonly (Value | undefined)[],
+  context: InferenceContext,
+  output: OutputType,
+): IntegerContent | undefined {
   const { type, shape } = output;
-  const fold = (node.domain === "" || node.domain === "ai.onnx") && Object.hasOwn(FOLDS, node.opType) ? FOLDS[node.opType] : undefined;
+  const fold =
+    (node.domain === "" || node.domain === "ai.onnx") && Object.hasOwn(FOLDS, node.opType)
+      ? FOLDS[node.opType]
+      : undefined;
   if (fold === undefined || (type !== "int32" && type !== "int64" && type !== "bool")) return undefined;
-  if (!shape.every((dim) => typeof dim === "number") || elementCount(shape as readonly number[]) > MAX_CONTENT_ELEMENTS) return undefined;
+  if (!shape.every((dim) => typeof dim === "number") || elementCount(shape as readonly number[]) > MAX_FOLDED_ELEMENTS)
+    return undefined;
   const call = new Call(node, inputs, context);
-  if (!SOURCES.includes(node.opType) && inputs.some((input, i) => input !== undefined && call.content(i) === undefined)) return undefined;
+  if (!SOURCES.includes(node.opType) && inputs.some((input, i) => input !== undefined && call.content(i) === undefined))
+    return undefined;
   const elements = fold(call, shape as readonly number[]);
   if (elements === undefined || elements.length !== elementCount(shape as readonly number[])) return undefined;
   // Rounded stand-ins for "to the end" may pass through, but nothing may be computed into one.

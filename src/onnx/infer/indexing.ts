@@ -8,8 +8,14 @@ import { type Call, INDICES, NUMERIC, type OutputType, type RuleTable } from "./
 const TO_THE_END = 2 ** 31 - 1;
 
 /** Concrete `[start, end)` and length of a slice over a static dimension, clamped as ONNX clamps. */
-export function sliceRange(size: number, start: number, end: number, step: number): { readonly start: number; readonly length: number } {
-  const clamp = (bound: number, low: number, high: number): number => Math.min(Math.max(bound < 0 ? bound + size : bound, low), high);
+export function sliceRange(
+  size: number,
+  start: number,
+  end: number,
+  step: number,
+): { readonly start: number; readonly length: number } {
+  const clamp = (bound: number, low: number, high: number): number =>
+    Math.min(Math.max(bound < 0 ? bound + size : bound, low), high);
   const from = step > 0 ? clamp(start, 0, size) : clamp(start, 0, size - 1);
   const to = step > 0 ? clamp(end, 0, size) : clamp(end, -1, size - 1);
   return { start: from, length: Math.max(0, Math.ceil((to - from) / step)) };
@@ -41,17 +47,18 @@ export interface SliceParameters {
 
 /** Reads the parameters of a Slice node in either form; undefined where a value is not known. */
 export function sliceParameters(call: Call, rank: number): SliceParameters[] | undefined {
-  const starts = call.listParameter("starts", 1, 10);
-  const ends = call.listParameter("ends", 2, 10);
-  const axes = call.listParameter("axes", 3, 10);
-  const steps = call.opset >= 10 ? call.listParameter("steps", 4, 10) : { given: false };
+  const starts = call.listParameter("starts", 1, 10, INDICES);
+  const ends = call.listParameter("ends", 2, 10, INDICES);
+  const axes = call.listParameter("axes", 3, 10, INDICES);
+  const steps = call.opset >= 10 ? call.listParameter("steps", 4, 10, INDICES) : { given: false };
   if (!starts.given || !ends.given) call.fail("starts and ends", "none");
   if (starts.values === undefined || ends.values === undefined) return undefined;
   const from = starts.values;
   const to = ends.values;
   const axisList = axes.given ? axes.values : from.map((_, i) => i);
   const stepList = steps.given ? steps.values : from.map(() => 1);
-  if (axisList === undefined || stepList === undefined || axisList.some((axis) => typeof axis === "string")) return undefined;
+  if (axisList === undefined || stepList === undefined || axisList.some((axis) => typeof axis === "string"))
+    return undefined;
   if ([to, axisList, stepList].some((list) => list.length !== from.length)) {
     call.fail("starts, ends, axes and steps of one length", [from, to, axisList, stepList].map(formatShape).join(" "));
   }
@@ -69,7 +76,8 @@ function inferSlice(call: Call): OutputType[] {
   const shape: Dim[] = [...x.shape];
   for (const { axis, start, end, step } of parameters) {
     const size = shape[axis] ?? 0;
-    const known = typeof size === "number" && typeof start === "number" && typeof end === "number" && typeof step === "number";
+    const known =
+      typeof size === "number" && typeof start === "number" && typeof end === "number" && typeof step === "number";
     const length = known ? sliceRange(size, start, end, step).length : symbolicLength(size, start, end, step);
     shape[axis] = typeof length === "number" ? Math.max(0, length) : (length ?? call.opaque(axis));
   }
@@ -119,7 +127,8 @@ function inferGatherND(call: Call): OutputType[] {
 function checkReduction(call: Call): void {
   const reduction = call.string("reduction", "none");
   const allowed = ["none", ...(call.opset >= 16 ? ["add", "mul"] : []), ...(call.opset >= 18 ? ["min", "max"] : [])];
-  if (!allowed.includes(reduction)) call.fail(`reduction ${allowed.join(", ")} (operator set ${call.opset})`, reduction);
+  if (!allowed.includes(reduction))
+    call.fail(`reduction ${allowed.join(", ")} (operator set ${call.opset})`, reduction);
 }
 
 function inferScatterElements(call: Call): OutputType[] {
@@ -146,7 +155,8 @@ function inferScatterND(call: Call): OutputType[] {
   call.rank(indices, 1);
   const width = indices.shape.at(-1);
   if (typeof width === "number") {
-    if (width > data.shape.length) call.fail(`a last size of indices of at most ${data.shape.length}`, formatShape(indices.shape));
+    if (width > data.shape.length)
+      call.fail(`a last size of indices of at most ${data.shape.length}`, formatShape(indices.shape));
     checkUpdates(call, updates.shape, [...indices.shape.slice(0, -1), ...data.shape.slice(width)]);
   }
   return [{ type: data.type, shape: data.shape }];
@@ -158,9 +168,13 @@ function inferTopK(call: Call): OutputType[] {
   const counts = call.opset >= 10 ? (call.input(1, ["int64"]), call.content(1)?.elements) : [call.int("k")];
   const k = counts?.[0] ?? call.opaque(axis);
   const size = x.shape[axis];
-  if (typeof k === "number" && (k < 0 || (typeof size === "number" && k > size))) call.fail(`k of at most ${size}`, String(k));
+  if (typeof k === "number" && (k < 0 || (typeof size === "number" && k > size)))
+    call.fail(`k of at most ${size}`, String(k));
   const shape = x.shape.map((dim, i) => (i === axis ? k : dim));
-  return [{ type: x.type, shape }, { type: "int64", shape }];
+  return [
+    { type: x.type, shape },
+    { type: "int64", shape },
+  ];
 }
 
 export const INDEXING: RuleTable = {

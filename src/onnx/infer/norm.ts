@@ -16,14 +16,21 @@ function inferLayerNormalization(call: Call): OutputType[] {
   call.broadcastsTo(call.input(1, [x.type]).shape, tail, "a scale");
   const bias = call.optionalTyped(2, x.type);
   if (bias !== undefined) call.broadcastsTo(bias.shape, tail, "a bias");
-  return [{ type: x.type, shape: x.shape }, { type: "float32", shape: statistics }, { type: "float32", shape: statistics }];
+  return [
+    { type: x.type, shape: x.shape },
+    { type: "float32", shape: statistics },
+    { type: "float32", shape: statistics },
+  ];
 }
 
 function inferRmsNormalization(call: Call): OutputType[] {
   const { x, axis, statistics } = normalized(call);
   const scale = call.input(1, FLOATS);
   call.broadcastsTo(scale.shape, x.shape.slice(axis), "a scale");
-  return [{ type: x.type, shape: x.shape }, { type: "float32", shape: statistics }];
+  return [
+    { type: x.type, shape: x.shape },
+    { type: "float32", shape: statistics },
+  ];
 }
 
 /** Inputs (input, skip, gamma, …); outputs (normalised, mean, inverse deviation, input + skip + bias). */
@@ -47,7 +54,10 @@ function inferSkipNormalization(call: Call): OutputType[] {
 }
 
 /** Rotation of pairs: X [B,T,N·H] (with `num_heads`) or [B,N,T,H]; caches [·, rotated / 2]. */
-function inferRotaryEmbedding(call: Call, order: { readonly positions: number; readonly caches: readonly [number, number] }): OutputType[] {
+function inferRotaryEmbedding(
+  call: Call,
+  order: { readonly positions: number; readonly caches: readonly [number, number] },
+): OutputType[] {
   const x = call.input(0, FLOATS);
   const rank = call.rank(x, 3, 4);
   const [cos, sin] = [call.input(order.caches[0], [x.type]), call.input(order.caches[1], [x.type])];
@@ -72,7 +82,11 @@ export const NORM: RuleTable = {
   LayerNormalization: { inputs: [2, 3], infer: inferLayerNormalization },
   SimplifiedLayerNormalization: { inputs: [2, 2], infer: inferRmsNormalization },
   RMSNormalization: { inputs: [2, 2], since: 23, infer: (call) => inferRmsNormalization(call).slice(0, 1) },
-  RotaryEmbedding: { inputs: [3, 4], since: 23, infer: (call) => inferRotaryEmbedding(call, { positions: 3, caches: [1, 2] }) },
+  RotaryEmbedding: {
+    inputs: [3, 4],
+    since: 23,
+    infer: (call) => inferRotaryEmbedding(call, { positions: 3, caches: [1, 2] }),
+  },
 };
 
 export const NORM_CONTRIB: RuleTable = {

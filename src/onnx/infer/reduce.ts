@@ -26,7 +26,9 @@ function inferReduction(call: Call, types: readonly DataType[], inputFrom: numbe
 }
 
 function dropAxes(shape: readonly Dim[], axes: readonly number[], keep: boolean): Dim[] {
-  return keep ? shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim)) : shape.filter((_, axis) => !axes.includes(axis));
+  return keep
+    ? shape.map((dim, axis) => (axes.includes(axis) ? 1 : dim))
+    : shape.filter((_, axis) => !axes.includes(axis));
 }
 
 function inferArg(call: Call): OutputType[] {
@@ -44,10 +46,16 @@ function inferSoftmax(call: Call): OutputType[] {
 export const REDUCE: RuleTable = {
   ReduceSum: reduction(WIDE, 13),
   ReduceMean: reduction(WIDE, 18),
-  ReduceMax: reduction(NUMERIC, 18), ReduceMin: reduction(NUMERIC, 18),
-  ReduceL1: reduction(WIDE, 18), ReduceL2: reduction(WIDE, 18),
-  ReduceSumSquare: reduction(WIDE, 18), ReduceProd: reduction(WIDE, 18),
-  ReduceLogSum: reduction(WIDE, 18), ReduceLogSumExp: reduction(WIDE, 18),
-  ArgMax: { inputs: [1, 1], infer: inferArg }, ArgMin: { inputs: [1, 1], infer: inferArg },
-  Softmax: { inputs: [1, 1], infer: inferSoftmax }, LogSoftmax: { inputs: [1, 1], infer: inferSoftmax },
+  ReduceMax: reduction(NUMERIC, 18),
+  ReduceMin: reduction(NUMERIC, 18),
+  ReduceL1: reduction(WIDE, 18),
+  ReduceL2: reduction(WIDE, 18),
+  ReduceSumSquare: reduction(WIDE, 18),
+  ReduceProd: reduction(WIDE, 18),
+  ReduceLogSum: reduction(WIDE, 18),
+  ReduceLogSumExp: reduction(WIDE, 18),
+  ArgMax: { inputs: [1, 1], infer: inferArg },
+  ArgMin: { inputs: [1, 1], infer: inferArg },
+  Softmax: { inputs: [1, 1], infer: inferSoftmax },
+  LogSoftmax: { inputs: [1, 1], infer: inferSoftmax },
 };

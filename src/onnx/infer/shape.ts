@@ -31,11 +31,15 @@ function inferReshape(call: Call): OutputType[] {
   const allowZero = call.int("allowzero", 0) === 1;
   const dims = target.values.map((dim, i): Dim => {
     if (dim !== 0 || allowZero) return dim;
-    return x.shape[i] ?? call.fail(`a target whose zeros copy axes of ${formatShape(x.shape)}`, formatShape(target.values ?? []));
+    return (
+      x.shape[i] ??
+      call.fail(`a target whose zeros copy axes of ${formatShape(x.shape)}`, formatShape(target.values ?? []))
+    );
   });
   const described = (): string => `${formatShape(target.values ?? [])} for ${formatShape(x.shape)}`;
   const free = dims.indexOf(-1);
-  if (dims.some((dim, i) => typeof dim === "number" && dim < 0 && i !== free)) call.fail("sizes, or one −1, in the target shape", described());
+  if (dims.some((dim, i) => typeof dim === "number" && dim < 0 && i !== free))
+    call.fail("sizes, or one −1, in the target shape", described());
   // Sizes on both sides cancel first: a product of many symbols then needs no spelling.
   const left = [...x.shape];
   const right: Dim[] = [];
@@ -48,11 +52,13 @@ function inferReshape(call: Call): OutputType[] {
   const named = productOfDims(right);
   if (free >= 0) {
     const size = total === undefined || named === undefined ? undefined : divideDims(total, named);
-    if (size === undefined && typeof total === "number" && typeof named === "number") call.fail("a target shape with the same number of elements", described());
+    if (size === undefined && typeof total === "number" && typeof named === "number")
+      call.fail("a target shape with the same number of elements", described());
     dims[free] = size ?? call.opaque(free);
   } else if (total !== undefined && named !== undefined) {
     const difference = addDims(total, named, -1);
-    if (typeof difference === "number" && difference !== 0) call.fail("a target shape with the same number of elements", described());
+    if (typeof difference === "number" && difference !== 0)
+      call.fail("a target shape with the same number of elements", described());
   }
   return [{ type: x.type, shape: dims }];
 }
@@ -90,7 +96,9 @@ function inferUnsqueeze(call: Call): OutputType[] {
   const rank = x.shape.length + given.length;
   const axes = call.axes(given, rank);
   const rest = [...x.shape];
-  return [{ type: x.type, shape: Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1))) }];
+  return [
+    { type: x.type, shape: Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1))) },
+  ];
 }
 
 function inferFlatten(call: Call): OutputType[] {
@@ -109,7 +117,8 @@ function inferExpand(call: Call): OutputType[] {
   call.rank(shape, 1, 1);
   const content = call.content(1);
   if (content !== undefined) {
-    if (content.elements.some((dim) => typeof dim === "number" && dim < 0)) call.fail("sizes of at least 0 in the target shape", formatShape(content.elements));
+    if (content.elements.some((dim) => typeof dim === "number" && dim < 0))
+      call.fail("sizes of at least 0 in the target shape", formatShape(content.elements));
     return [{ type: x.type, shape: call.broadcast([x.shape, content.elements]) }];
   }
   const rank = shape.shape[0];
@@ -125,7 +134,8 @@ function inferConcat(call: Call): OutputType[] {
   const axis = call.axis(call.int("axis"), rank);
   const shape: Dim[] = [...first.shape];
   for (const part of parts.slice(1)) {
-    if (part.shape.length !== rank) call.fail("inputs of one rank", `${formatShape(first.shape)} and ${formatShape(part.shape)}`);
+    if (part.shape.length !== rank)
+      call.fail("inputs of one rank", `${formatShape(first.shape)} and ${formatShape(part.shape)}`);
     part.shape.forEach((dim, i) => {
       const own = shape[i] ?? 0;
       shape[i] = i === axis ? addDims(own, dim) : call.equalDims(own, dim, `equal sizes except at axis ${axis}`);
@@ -139,14 +149,20 @@ function inferSplit(call: Call): OutputType[] {
   const axis = call.axis(call.int("axis", 0), call.rank(x, 1));
   const dim = x.shape[axis] ?? 0;
   const count = call.outputCount;
-  const withSize = (size: Dim): OutputType => ({ type: x.type, shape: x.shape.map((own, i) => (i === axis ? size : own)) });
+  const withSize = (size: Dim): OutputType => ({
+    type: x.type,
+    shape: x.shape.map((own, i) => (i === axis ? size : own)),
+  });
   const sizes = call.listParameter("split", 1, 13);
   if (sizes.given) {
     const { values } = sizes;
     if (values === undefined) return Array.from({ length: count }, (_, i) => withSize(call.opaque(axis, i)));
     const sum = values.reduce((total, size) => addDims(total, size), 0);
     const difference = addDims(sum, dim, -1);
-    if (values.some((size) => typeof size === "number" && size < 0) || (typeof difference === "number" && difference !== 0)) {
+    if (
+      values.some((size) => typeof size === "number" && size < 0) ||
+      (typeof difference === "number" && difference !== 0)
+    ) {
       call.fail(`split sizes that sum to ${dim}`, formatShape(values));
     }
     return values.map(withSize);
@@ -158,7 +174,8 @@ function inferSplit(call: Call): OutputType[] {
     return Array.from({ length: count }, (_, i) => withSize(size ?? call.opaque(axis, i)));
   }
   const size = Math.ceil(dim / count);
-  if (dim % count !== 0 && (call.opset < 18 || dim - size * (count - 1) < 0)) call.fail(`a size at axis ${axis} divisible by ${count}`, formatShape(x.shape));
+  if (dim % count !== 0 && (call.opset < 18 || dim - size * (count - 1) < 0))
+    call.fail(`a size at axis ${axis} divisible by ${count}`, formatShape(x.shape));
   return Array.from({ length: count }, (_, i) => withSize(i < count - 1 ? size : dim - size * (count - 1)));
 }
 
@@ -168,11 +185,17 @@ function inferTile(call: Call): OutputType[] {
   call.rank(repeats, 1, 1);
   call.equalDims(repeats.shape[0] ?? 0, x.shape.length, `one repeat an axis of ${formatShape(x.shape)}`);
   const content = call.content(1)?.elements;
-  if (content?.some((count) => typeof count === "number" && count < 0)) call.fail("repeats of at least 0", formatShape(content));
-  return [{ type: x.type, shape: x.shape.map((dim, i) => {
-    const count = content?.[i];
-    return (count === undefined ? undefined : multiplyDims(dim, count)) ?? call.opaque(i);
-  }) }];
+  if (content?.some((count) => typeof count === "number" && count < 0))
+    call.fail("repeats of at least 0", formatShape(content));
+  return [
+    {
+      type: x.type,
+      shape: x.shape.map((dim, i) => {
+        const count = content?.[i];
+        return (count === undefined ? undefined : multiplyDims(dim, count)) ?? call.opaque(i);
+      }),
+    },
+  ];
 }
 
 function inferPad(call: Call): OutputType[] {
@@ -180,8 +203,13 @@ function inferPad(call: Call): OutputType[] {
   const rank = x.shape.length;
   call.optionalTyped(2, x.type);
   const mode = call.string("mode", "constant");
-  if (!["constant", "reflect", "edge", ...(call.opset >= 19 ? ["wrap"] : [])].includes(mode)) call.fail("mode constant, reflect or edge", mode);
-  const axesGiven = call.has(3) ? (call.opset >= 18 ? call.numbers(3) : call.fail("at most 3 inputs below operator set 18", "axes")) : x.shape.map((_, i) => i);
+  if (!["constant", "reflect", "edge", ...(call.opset >= 19 ? ["wrap"] : [])].includes(mode))
+    call.fail("mode constant, reflect or edge", mode);
+  const axesGiven = call.has(3)
+    ? call.opset >= 18
+      ? call.numbers(3)
+      : call.fail("at most 3 inputs below operator set 18", "axes")
+    : x.shape.map((_, i) => i);
   const pads = call.listParameter("pads", 1, 11);
   if (!pads.given) call.fail("pads", "none");
   if (axesGiven === undefined || pads.values === undefined) return [{ type: x.type, shape: call.opaqueShape(rank) }];
@@ -230,7 +258,10 @@ export const SHAPE: RuleTable = {
   Split: { inputs: [1, 2], infer: inferSplit },
   Tile: { inputs: [2, 2], since: 6, infer: inferTile },
   Pad: { inputs: [1, 4], infer: inferPad },
-  Shape: { inputs: [1, 1], infer: (call) => [{ type: "int64", shape: [shapeRange(call, call.input(0).shape).length] }] },
+  Shape: {
+    inputs: [1, 1],
+    infer: (call) => [{ type: "int64", shape: [shapeRange(call, call.input(0).shape).length] }],
+  },
   Size: { inputs: [1, 1], infer: (call) => (call.input(0), [{ type: "int64", shape: [] }]) },
   OneHot: { inputs: [3, 3], since: 9, infer: inferOneHot },
   Trilu: {

@@ -6,7 +6,14 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { badInput } from "../../core/errors.ts";
 
-const WIRE_NAMES: Readonly<Record<number, string>> = { 0: "varint", 1: "64-bit", 2: "length-delimited", 3: "group", 4: "end of group", 5: "32-bit" };
+const WIRE_NAMES: Readonly<Record<number, string>> = {
+  0: "varint",
+  1: "64-bit",
+  2: "length-delimited",
+  3: "group",
+  4: "end of group",
+  5: "32-bit",
+};
 
 /** A cursor over the fields of one message: `while (reader.next()) switch (reader.field) …`. */
 export class MessageReader {
@@ -32,7 +39,12 @@ export class MessageReader {
   }
 
   #expect(wire: WireType): BinaryReader {
-    if (this.#wire !== wire) badInput(`${this.#what} field ${this.field}`, `wire type ${WIRE_NAMES[wire]}`, WIRE_NAMES[this.#wire] ?? String(this.#wire));
+    if (this.#wire !== wire)
+      badInput(
+        `ONNX model, ${this.#what} field ${this.field}`,
+        `wire type ${WIRE_NAMES[wire]}`,
+        WIRE_NAMES[this.#wire] ?? String(this.#wire),
+      );
     this.#pending = false;
     return this.#reader;
   }
