@@ -26,7 +26,12 @@ export async function loadWeights(source: FileSource): Promise<Map<string, Tenso
   if (await source.has(WEIGHTS_INDEX_FILE)) return loadShards(source);
   for (const pickle of ["pytorch_model.bin", "pytorch_model.bin.index.json"]) {
     if (await source.has(pickle)) {
-      badInput(source.name, `${WEIGHTS_FILE} or ${WEIGHTS_INDEX_FILE}`, `weights only as ${pickle}`, "Convert them: load the model with transformers and call save_pretrained(directory, safe_serialization=True)");
+      badInput(
+        source.name,
+        `${WEIGHTS_FILE} or ${WEIGHTS_INDEX_FILE}`,
+        `weights only as ${pickle}`,
+        "Convert them: load the model with transformers and call save_pretrained(directory, safe_serialization=True)",
+      );
     }
   }
   missingFile(source.name, `${WEIGHTS_FILE} or ${WEIGHTS_INDEX_FILE}`, "neither");
@@ -39,7 +44,8 @@ async function loadShards(source: FileSource): Promise<Map<string, Tensor>> {
   if (!isJsonObject(weightMap)) badInput(where, "a weight_map object", describeValue(weightMap));
   const namesByShard = new Map<string, Set<string>>();
   for (const [name, shard] of Object.entries(weightMap)) {
-    if (typeof shard !== "string") badInput(`${where}: weight_map[${JSON.stringify(name)}]`, "the name of a shard", describeValue(shard));
+    if (typeof shard !== "string")
+      badInput(`${where}: weight_map[${JSON.stringify(name)}]`, "the name of a shard", describeValue(shard));
     checkRelativePath(shard, where);
     const names = namesByShard.get(shard) ?? new Set();
     namesByShard.set(shard, names.add(name));
@@ -48,13 +54,30 @@ async function loadShards(source: FileSource): Promise<Map<string, Tensor>> {
 
   const weights = new Map<string, Tensor>();
   for (const [shard, names] of namesByShard) {
-    if (!(await source.has(shard))) badInput(where, `the shard ${shard} beside it`, "no such file", `Copy it to ${source.name}: the index says it holds ${names.size} tensors`);
+    if (!(await source.has(shard)))
+      badInput(
+        where,
+        `the shard ${shard} beside it`,
+        "no such file",
+        `Copy it to ${source.name}: the index says it holds ${names.size} tensors`,
+      );
     const file = await openShard(source, shard);
     for (const name of file.names) {
-      if (!names.has(name)) badInput(`${source.name}/${shard}`, "only tensors that the index assigns to it", `${JSON.stringify(name)} as well`, `The index places it in ${describeValue(weightMap[name])}`);
+      if (!names.has(name))
+        badInput(
+          `${source.name}/${shard}`,
+          "only tensors that the index assigns to it",
+          `${JSON.stringify(name)} as well`,
+          `The index places it in ${describeValue(weightMap[name])}`,
+        );
     }
     for (const name of names) {
-      if (!file.has(name)) badInput(`${source.name}/${shard}`, `the tensor ${JSON.stringify(name)} that the index places there`, `${file.names.length} tensors without it`);
+      if (!file.has(name))
+        badInput(
+          `${source.name}/${shard}`,
+          `the tensor ${JSON.stringify(name)} that the index places there`,
+          `${file.names.length} tensors without it`,
+        );
       weights.set(name, file.tensor(name));
     }
   }

@@ -39,7 +39,11 @@ export function parseExamples(text: string, where: string): readonly ExampleRow[
       return { id, prompt: readText(row, "prompt", at), completion: readText(row, "completion", at) };
     }
     if ("text" in row) return { id, text: readText(row, "text", at) };
-    return badInput(at, 'a row with "prompt" and "completion", or with "text"', `the fields ${Object.keys(row).join(", ") || "of an empty object"}`);
+    return badInput(
+      at,
+      'a row with "prompt" and "completion", or with "text"',
+      `the fields ${Object.keys(row).join(", ") || "of an empty object"}`,
+    );
   });
 }
 
@@ -58,7 +62,13 @@ function parseRows<T>(text: string, where: string, read: (row: JsonObject, id: s
     if (!isJsonObject(value)) badInput(at, "a JSON object", describeValue(value));
     const id = readId(value["id"], index + 1, at);
     const first = seen.get(id);
-    if (first !== undefined) badInput(at, "an id that no other row has", `${JSON.stringify(id)}, which line ${first} has`, "Rows without an id are known by their row number");
+    if (first !== undefined)
+      badInput(
+        at,
+        "an id that no other row has",
+        `${JSON.stringify(id)}, which line ${first} has`,
+        "Rows without an id are known by their row number",
+      );
     seen.set(id, line);
     return read(value, id, at);
   });
@@ -84,5 +94,10 @@ function isChat(value: unknown): boolean {
 }
 
 function rejectChat(at: string): never {
-  badInput(at, 'a row with "prompt" and "completion" as text, or with "text"', "a chat row (messages)", "Chat rows need the student's chat template and are unsupported for now: write the conversation out as prompt and completion");
+  badInput(
+    at,
+    'a row with "prompt" and "completion" as text, or with "text"',
+    "a chat row (messages)",
+    "Chat rows need the student's chat template and are unsupported for now: write the conversation out as prompt and completion",
+  );
 }

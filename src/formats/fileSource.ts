@@ -42,7 +42,11 @@ export function missingFile(place: string, path: string, got = "no such file"): 
 /** Checks that `path` stays inside its place. @throws BadInputError for absolute paths, `..`, backslashes and empty parts. */
 export function checkRelativePath(path: string, where: string): string {
   const parts = path.split("/");
-  const bad = path.includes("\\") || path.includes("\0") || /^[A-Za-z]:/.test(path) || parts.some((part) => part === "" || part === "." || part === "..");
+  const bad =
+    path.includes("\\") ||
+    path.includes("\0") ||
+    /^[A-Za-z]:/.test(path) ||
+    parts.some((part) => part === "" || part === "." || part === "..");
   if (bad) badInput(where, "a relative path inside the directory", JSON.stringify(path));
   return path;
 }
@@ -102,7 +106,12 @@ export function urlSource(base: string | URL, options: UrlSourceOptions = {}): F
       return await fetch(url, { method, ...(options.signal ? { signal: options.signal } : {}) });
     } catch (error) {
       options.signal?.throwIfAborted();
-      badInput(url.href, "an answer from the server", messageOf(error), "Check the address, the network and that the server allows cross-origin requests");
+      badInput(
+        url.href,
+        "an answer from the server",
+        messageOf(error),
+        "Check the address, the network and that the server allows cross-origin requests",
+      );
     }
   };
   const read = async (path: string): Promise<Uint8Array> => {
@@ -133,7 +142,10 @@ function describeResponse(response: Response): string {
   return response.ok ? "a web page in its place" : `HTTP status ${response.status} ${response.statusText}`.trim();
 }
 
-async function readBody(response: Response, onProgress: (loaded: number, total: number | undefined) => void): Promise<Uint8Array> {
+async function readBody(
+  response: Response,
+  onProgress: (loaded: number, total: number | undefined) => void,
+): Promise<Uint8Array> {
   const length = Number(response.headers.get("content-length") ?? Number.NaN);
   const compressed = (response.headers.get("content-encoding") ?? "identity") !== "identity";
   const total = Number.isFinite(length) && !compressed ? length : undefined;

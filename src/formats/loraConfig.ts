@@ -61,15 +61,39 @@ const ONLY_DEFAULT: Readonly<Record<string, string>> = {
 const HARMLESS_INITS: readonly unknown[] = [undefined, null, true, false, "gaussian", "eva", "orthogonal"];
 
 const READ_KEYS = new Set([
-  "peft_type", "task_type", "r", "lora_alpha", "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern",
-  "rank_pattern", "alpha_pattern", "use_rslora", "fan_in_fan_out", "lora_dropout", "bias", "init_lora_weights", "base_model_name_or_path",
+  "peft_type",
+  "task_type",
+  "r",
+  "lora_alpha",
+  "target_modules",
+  "exclude_modules",
+  "layers_to_transform",
+  "layers_pattern",
+  "rank_pattern",
+  "alpha_pattern",
+  "use_rslora",
+  "fan_in_fan_out",
+  "lora_dropout",
+  "bias",
+  "init_lora_weights",
+  "base_model_name_or_path",
   ...Object.keys(ONLY_DEFAULT),
 ]);
 
 /** Keys that change nothing in how a saved adapter computes. */
 const INERT_KEYS = new Set([
-  "inference_mode", "revision", "auto_mapping", "peft_version", "runtime_config", "loftq_config", "eva_config", "megatron_core",
-  "qalora_group_size", "ensure_weight_tying", "target_modules_wrap_names", "tie_word_embeddings",
+  "inference_mode",
+  "revision",
+  "auto_mapping",
+  "peft_version",
+  "runtime_config",
+  "loftq_config",
+  "eva_config",
+  "megatron_core",
+  "qalora_group_size",
+  "ensure_weight_tying",
+  "target_modules_wrap_names",
+  "tie_word_embeddings",
 ]);
 
 /** Reads `adapter_config.json`. @throws BadInputError for missing, malformed or unsupported settings. */
@@ -80,22 +104,44 @@ export function parseLoraConfig(text: string, where: string): ParsedLoraConfig {
   const task = json["task_type"] ?? "CAUSAL_LM";
   if (task !== "CAUSAL_LM") badInput(`${where}: task_type`, "CAUSAL_LM", describeValue(task));
   for (const [key, what] of Object.entries(ONLY_DEFAULT)) {
-    if (!isUnset(json[key])) badInput(`${where}: ${key}`, "no value", describeValue(json[key]), `Not supported: ${what}`);
+    if (!isUnset(json[key]))
+      badInput(`${where}: ${key}`, "no value", describeValue(json[key]), `Not supported: ${what}`);
   }
   const bias = json["bias"] ?? "none";
-  if (bias !== "none") badInput(`${where}: bias`, '"none"', describeValue(bias), "Adapters that train the base layers' biases are not supported");
+  if (bias !== "none")
+    badInput(
+      `${where}: bias`,
+      '"none"',
+      describeValue(bias),
+      "Adapters that train the base layers' biases are not supported",
+    );
   if (!HARMLESS_INITS.includes(json["init_lora_weights"])) {
-    badInput(`${where}: init_lora_weights`, "an initialisation that leaves the base weights unchanged", describeValue(json["init_lora_weights"]), "Convert the adapter with PEFT's path_initial_model_for_weight_conversion");
+    badInput(
+      `${where}: init_lora_weights`,
+      "an initialisation that leaves the base weights unchanged",
+      describeValue(json["init_lora_weights"]),
+      "Convert the adapter with PEFT's path_initial_model_for_weight_conversion",
+    );
   }
   const config: LoraConfig = {
     r: readPositiveInteger(json["r"] ?? 8, `${where}: r`),
     loraAlpha: readNumber(json["lora_alpha"] ?? 8, `${where}: lora_alpha`),
     targetModules: readTargets(json["target_modules"], `${where}: target_modules`),
-    ...(isUnset(json["exclude_modules"]) ? {} : { excludeModules: readModules(json["exclude_modules"], `${where}: exclude_modules`) }),
-    ...(isUnset(json["layers_to_transform"]) ? {} : { layersToTransform: readLayers(json["layers_to_transform"], `${where}: layers_to_transform`) }),
-    ...(isUnset(json["layers_pattern"]) ? {} : { layersPattern: readNames(json["layers_pattern"], `${where}: layers_pattern`) }),
-    ...(isUnset(json["rank_pattern"]) ? {} : { rankPattern: readPattern(json["rank_pattern"], `${where}: rank_pattern`, readPositiveInteger) }),
-    ...(isUnset(json["alpha_pattern"]) ? {} : { alphaPattern: readPattern(json["alpha_pattern"], `${where}: alpha_pattern`, readNumber) }),
+    ...(isUnset(json["exclude_modules"])
+      ? {}
+      : { excludeModules: readModules(json["exclude_modules"], `${where}: exclude_modules`) }),
+    ...(isUnset(json["layers_to_transform"])
+      ? {}
+      : { layersToTransform: readLayers(json["layers_to_transform"], `${where}: layers_to_transform`) }),
+    ...(isUnset(json["layers_pattern"])
+      ? {}
+      : { layersPattern: readNames(json["layers_pattern"], `${where}: layers_pattern`) }),
+    ...(isUnset(json["rank_pattern"])
+      ? {}
+      : { rankPattern: readPattern(json["rank_pattern"], `${where}: rank_pattern`, readPositiveInteger) }),
+    ...(isUnset(json["alpha_pattern"])
+      ? {}
+      : { alphaPattern: readPattern(json["alpha_pattern"], `${where}: alpha_pattern`, readNumber) }),
     useRslora: readBoolean(json["use_rslora"] ?? false, `${where}: use_rslora`),
     fanInFanOut: readBoolean(json["fan_in_fan_out"] ?? false, `${where}: fan_in_fan_out`),
     loraDropout: readNumber(json["lora_dropout"] ?? 0, `${where}: lora_dropout`),
@@ -107,9 +153,11 @@ export function parseLoraConfig(text: string, where: string): ParsedLoraConfig {
 
 function collectWarnings(json: JsonObject, config: LoraConfig, where: string): string[] {
   const warnings: string[] = [];
-  if ((config.loraDropout ?? 0) > 0) warnings.push(`${where}: lora_dropout ${config.loraDropout} is not applied: training goes on without dropout`);
+  if ((config.loraDropout ?? 0) > 0)
+    warnings.push(`${where}: lora_dropout ${config.loraDropout} is not applied: training goes on without dropout`);
   for (const [key, value] of Object.entries(json)) {
-    if (!READ_KEYS.has(key) && !INERT_KEYS.has(key) && !isUnset(value)) warnings.push(`${where}: ${key} is not known here and was ignored`);
+    if (!READ_KEYS.has(key) && !INERT_KEYS.has(key) && !isUnset(value))
+      warnings.push(`${where}: ${key} is not known here and was ignored`);
   }
   return warnings;
 }
@@ -120,12 +168,14 @@ function isUnset(value: unknown): boolean {
 }
 
 function readNumber(value: unknown, where: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) badInput(where, "a number of at least 0", describeValue(value));
+  if (typeof value !== "number" || !Number.isFinite(value) || value < 0)
+    badInput(where, "a number of at least 0", describeValue(value));
   return value;
 }
 
 function readPositiveInteger(value: unknown, where: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1) badInput(where, "a positive integer", describeValue(value));
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 1)
+    badInput(where, "a positive integer", describeValue(value));
   return value;
 }
 
@@ -136,8 +186,9 @@ function readBoolean(value: unknown, where: string): boolean {
 
 function readNames(value: unknown, where: string): readonly string[] {
   const list: unknown = typeof value === "string" ? [value] : value;
-  if (!Array.isArray(list) || list.length === 0 || !list.every((item) => typeof item === "string")) badInput(where, "a list of names", describeValue(value));
-  return list as readonly string[];
+  if (!Array.isArray(list) || list.length === 0 || !list.every((item) => typeof item === "string"))
+    badInput(where, "a list of names", describeValue(value));
+  return list;
 }
 
 function readModules(value: unknown, where: string): readonly string[] | { readonly regex: string } {
@@ -152,20 +203,28 @@ function readTargets(value: unknown, where: string): TargetModules {
 
 function readLayers(value: unknown, where: string): readonly number[] {
   const list: unknown = typeof value === "number" ? [value] : value;
-  if (!Array.isArray(list) || !list.every((item) => Number.isSafeInteger(item) && (item as number) >= 0)) badInput(where, "layer indices", describeValue(value));
+  if (!Array.isArray(list) || !list.every((item) => Number.isSafeInteger(item) && (item as number) >= 0))
+    badInput(where, "layer indices", describeValue(value));
   return list as readonly number[];
 }
 
-function readPattern(value: unknown, where: string, read: (value: unknown, where: string) => number): Readonly<Record<string, number>> {
+function readPattern(
+  value: unknown,
+  where: string,
+  read: (value: unknown, where: string) => number,
+): Readonly<Record<string, number>> {
   if (!isJsonObject(value)) badInput(where, "an object of module name patterns to numbers", describeValue(value));
   return Object.fromEntries(Object.entries(value).map(([key, number]) => [key, read(number, `${where}: ${key}`)]));
 }
 
 function checkRegexes(config: LoraConfig, where: string): void {
   const { targetModules, excludeModules } = config;
-  if (typeof targetModules === "object" && "regex" in targetModules) compile(targetModules.regex, `${where}: target_modules`);
-  if (excludeModules !== undefined && "regex" in excludeModules) compile(excludeModules.regex, `${where}: exclude_modules`);
-  for (const key of Object.keys({ ...config.rankPattern, ...config.alphaPattern })) compile(`(?:.*\\.)?(?:${key})`, `${where}: rank_pattern or alpha_pattern`);
+  if (typeof targetModules === "object" && "regex" in targetModules)
+    compile(targetModules.regex, `${where}: target_modules`);
+  if (excludeModules !== undefined && "regex" in excludeModules)
+    compile(excludeModules.regex, `${where}: exclude_modules`);
+  for (const key of Object.keys({ ...config.rankPattern, ...config.alphaPattern }))
+    compile(`(?:.*\\.)?(?:${key})`, `${where}: rank_pattern or alpha_pattern`);
   for (const pattern of config.layersPattern ?? []) compile(pattern, `${where}: layers_pattern`);
 }
 
@@ -230,7 +289,8 @@ export function scalingOf(config: LoraConfig, module: string): number {
 /** `adapter_config.json` of a config, with every key that PEFT needs to load the adapter. */
 export function formatLoraConfig(config: LoraConfig): string {
   const { targetModules, excludeModules } = config;
-  const asJson = (modules: TargetModules): unknown => (typeof modules === "object" && "regex" in modules ? modules.regex : modules);
+  const asJson = (modules: TargetModules): unknown =>
+    typeof modules === "object" && "regex" in modules ? modules.regex : modules;
   const json = {
     peft_type: "LORA",
     task_type: "CAUSAL_LM",

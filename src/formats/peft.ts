@@ -39,11 +39,25 @@ export interface LoadedAdapter extends Adapter {
  */
 export async function loadAdapter(source: FileSource): Promise<LoadedAdapter> {
   if (!(await source.has(ADAPTER_CONFIG_FILE))) {
-    badInput(source.name, `a file ${ADAPTER_CONFIG_FILE}`, "no such file", `An adapter directory holds ${ADAPTER_CONFIG_FILE} and ${ADAPTER_WEIGHTS_FILE}, as PEFT writes them`);
+    badInput(
+      source.name,
+      `a file ${ADAPTER_CONFIG_FILE}`,
+      "no such file",
+      `An adapter directory holds ${ADAPTER_CONFIG_FILE} and ${ADAPTER_WEIGHTS_FILE}, as PEFT writes them`,
+    );
   }
-  const { config, warnings } = parseLoraConfig(await source.readText(ADAPTER_CONFIG_FILE), `${source.name}/${ADAPTER_CONFIG_FILE}`);
+  const { config, warnings } = parseLoraConfig(
+    await source.readText(ADAPTER_CONFIG_FILE),
+    `${source.name}/${ADAPTER_CONFIG_FILE}`,
+  );
   if (!(await source.has(ADAPTER_WEIGHTS_FILE))) {
-    if (await source.has("adapter_model.bin")) badInput(source.name, ADAPTER_WEIGHTS_FILE, "the adapter only as adapter_model.bin", "Convert it: load it with PEFT and call save_pretrained");
+    if (await source.has("adapter_model.bin"))
+      badInput(
+        source.name,
+        ADAPTER_WEIGHTS_FILE,
+        "the adapter only as adapter_model.bin",
+        "Convert it: load it with PEFT and call save_pretrained",
+      );
     missingFile(source.name, ADAPTER_WEIGHTS_FILE);
   }
   const where = `${source.name}/${ADAPTER_WEIGHTS_FILE}`;
@@ -53,7 +67,12 @@ export async function loadAdapter(source: FileSource): Promise<LoadedAdapter> {
     const match = /^base_model\.model\.(.+)\.lora_([AB])\.weight$/.exec(key);
     const [, module, side] = match ?? [];
     if (module === undefined || (side !== "A" && side !== "B")) {
-      badInput(`${where}: tensor ${JSON.stringify(key)}`, `a key ${PREFIX}<module>.lora_A.weight or .lora_B.weight`, "another", "Only LoRA on linear layers is supported");
+      badInput(
+        `${where}: tensor ${JSON.stringify(key)}`,
+        `a key ${PREFIX}<module>.lora_A.weight or .lora_B.weight`,
+        "another",
+        "Only LoRA on linear layers is supported",
+      );
     }
     const factors = partial.get(module) ?? {};
     factors[side] = file.tensor(key);
@@ -65,14 +84,34 @@ export async function loadAdapter(source: FileSource): Promise<LoadedAdapter> {
   return { config, modules, warnings };
 }
 
-function checkFactors(module: string, loraA: Tensor | undefined, loraB: Tensor | undefined, config: LoraConfig, file: string): LoraFactors {
+function checkFactors(
+  module: string,
+  loraA: Tensor | undefined,
+  loraB: Tensor | undefined,
+  config: LoraConfig,
+  file: string,
+): LoraFactors {
   const where = `${file}: ${module}`;
-  if (loraA === undefined || loraB === undefined) badInput(where, "both lora_A.weight and lora_B.weight", `lora_${loraA === undefined ? "B" : "A"}.weight alone`);
-  if (!isTargeted(config, module)) badInput(where, `a module that target_modules of ${ADAPTER_CONFIG_FILE} names`, "one that it does not");
+  if (loraA === undefined || loraB === undefined)
+    badInput(where, "both lora_A.weight and lora_B.weight", `lora_${loraA === undefined ? "B" : "A"}.weight alone`);
+  if (!isTargeted(config, module))
+    badInput(where, `a module that target_modules of ${ADAPTER_CONFIG_FILE} names`, "one that it does not");
   const r = rankOf(config, module);
   const describe = (tensor: Tensor): string => `${tensor.type} [${tensor.shape.join(", ")}]`;
-  if (loraA.type !== "float32" || loraA.shape.length !== 2 || loraA.shape[0] !== r) badInput(`${where}.lora_A.weight`, `floats of shape [${r}, in]`, describe(loraA), `The rank is ${r} by ${ADAPTER_CONFIG_FILE}`);
-  if (loraB.type !== "float32" || loraB.shape.length !== 2 || loraB.shape[1] !== r) badInput(`${where}.lora_B.weight`, `floats of shape [out, ${r}]`, describe(loraB), `The rank is ${r} by ${ADAPTER_CONFIG_FILE}`);
+  if (loraA.type !== "float32" || loraA.shape.length !== 2 || loraA.shape[0] !== r)
+    badInput(
+      `${where}.lora_A.weight`,
+      `floats of shape [${r}, in]`,
+      describe(loraA),
+      `The rank is ${r} by ${ADAPTER_CONFIG_FILE}`,
+    );
+  if (loraB.type !== "float32" || loraB.shape.length !== 2 || loraB.shape[1] !== r)
+    badInput(
+      `${where}.lora_B.weight`,
+      `floats of shape [out, ${r}]`,
+      describe(loraB),
+      `The rank is ${r} by ${ADAPTER_CONFIG_FILE}`,
+    );
   return { loraA, loraB };
 }
 

@@ -13,10 +13,21 @@ import { findDuplicateKey } from "./jsonKeys.ts";
 
 /** Bytes per element of every dtype the format knows. */
 const DTYPE_BYTES = {
-  BOOL: 1, U8: 1, I8: 1, F8_E5M2: 1, F8_E4M3: 1,
-  I16: 2, U16: 2, F16: 2, BF16: 2,
-  I32: 4, U32: 4, F32: 4,
-  F64: 8, I64: 8, U64: 8,
+  BOOL: 1,
+  U8: 1,
+  I8: 1,
+  F8_E5M2: 1,
+  F8_E4M3: 1,
+  I16: 2,
+  U16: 2,
+  F16: 2,
+  BF16: 2,
+  I32: 4,
+  U32: 4,
+  F32: 4,
+  F64: 8,
+  I64: 8,
+  U64: 8,
 } as const;
 
 export type SafetensorsDtype = keyof typeof DTYPE_BYTES;
@@ -75,12 +86,28 @@ export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsF
   };
 }
 
-function readHeader(bytes: Uint8Array, where: string): { header: Readonly<Record<string, unknown>>; dataStart: number } {
-  if (bytes.length < 8) badInput(where, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`, "The file is cut off");
+function readHeader(
+  bytes: Uint8Array,
+  where: string,
+): { header: Readonly<Record<string, unknown>>; dataStart: number } {
+  if (bytes.length < 8)
+    badInput(where, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`, "The file is cut off");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-  if (length > MAX_HEADER_BYTES) badInput(where, `a safetensors header of at most ${MAX_HEADER_BYTES} bytes`, `header length ${length}`, "This is not a safetensors file, or its first bytes are damaged");
-  if (length > bytes.length - 8) badInput(where, `a header within the file's ${bytes.length} bytes`, `header length ${length}`, "The file is cut off or damaged");
+  if (length > MAX_HEADER_BYTES)
+    badInput(
+      where,
+      `a safetensors header of at most ${MAX_HEADER_BYTES} bytes`,
+      `header length ${length}`,
+      "This is not a safetensors file, or its first bytes are damaged",
+    );
+  if (length > bytes.length - 8)
+    badInput(
+      where,
+      `a header within the file's ${bytes.length} bytes`,
+      `header length ${length}`,
+      "The file is cut off or damaged",
+    );
   const text = decodeHeader(bytes.subarray(8, 8 + length), where);
   const header = parseJson(text, `${where}: header`);
   if (!isJsonObject(header)) badInput(`${where}: header`, "a JSON object", describeValue(header));
@@ -93,7 +120,12 @@ function decodeHeader(bytes: Uint8Array, where: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    badInput(`${where}: header`, "UTF-8 text", "bytes that are not", "This is not a safetensors file, or it is damaged");
+    badInput(
+      `${where}: header`,
+      "UTF-8 text",
+      "bytes that are not",
+      "This is not a safetensors file, or it is damaged",
+    );
   }
 }
 
@@ -114,15 +146,22 @@ function readEntry(name: string, value: unknown, file: string): SafetensorsEntry
   const { dtype, shape, data_offsets: offsets } = value;
   if (!isDtype(dtype)) badInput(where, `a dtype of ${Object.keys(DTYPE_BYTES).join(", ")}`, describeValue(dtype));
   if (!isSizes(shape)) badInput(where, "a shape of non-negative integers", JSON.stringify(shape) ?? "nothing");
-  if (!isSizes(offsets) || offsets.length !== 2) badInput(where, "data_offsets [begin, end] of non-negative integers", JSON.stringify(offsets) ?? "nothing");
+  if (!isSizes(offsets) || offsets.length !== 2)
+    badInput(where, "data_offsets [begin, end] of non-negative integers", JSON.stringify(offsets) ?? "nothing");
   const [begin, end] = offsets as readonly [number, number];
   if (end < begin) badInput(where, "data_offsets that do not run backwards", `[${begin}, ${end}]`);
   let size: number = DTYPE_BYTES[dtype];
   for (const dimension of shape) {
     size *= dimension;
-    if (!Number.isSafeInteger(size)) badInput(where, "a shape whose size in bytes is below 2^53", `[${shape.join(", ")}]`);
+    if (!Number.isSafeInteger(size))
+      badInput(where, "a shape whose size in bytes is below 2^53", `[${shape.join(", ")}]`);
   }
-  if (size !== end - begin) badInput(where, `${size} bytes for ${dtype} [${shape.join(", ")}]`, `data_offsets [${begin}, ${end}], ${end - begin} bytes`);
+  if (size !== end - begin)
+    badInput(
+      where,
+      `${size} bytes for ${dtype} [${shape.join(", ")}]`,
+      `data_offsets [${begin}, ${end}], ${end - begin} bytes`,
+    );
   return { name, dtype, shape, begin, end };
 }
 
@@ -140,13 +179,35 @@ function checkCoverage(entries: readonly SafetensorsEntry[], dataBytes: number, 
   let previous = "the header";
   for (const { name, begin, end } of entries) {
     const tensor = `${where}: tensor ${JSON.stringify(name)}`;
-    if (end > dataBytes) badInput(tensor, `data within the file's ${dataBytes} data bytes`, `data_offsets [${begin}, ${end}]`, "The file is cut off or its header is wrong");
-    if (begin < position) badInput(tensor, `data that begins at ${position}, after ${previous}`, `data_offsets [${begin}, ${end}], which overlap it`);
-    if (begin > position) badInput(tensor, `data that begins at ${position}, after ${previous}`, `data_offsets [${begin}, ${end}], which leave a hole`);
+    if (end > dataBytes)
+      badInput(
+        tensor,
+        `data within the file's ${dataBytes} data bytes`,
+        `data_offsets [${begin}, ${end}]`,
+        "The file is cut off or its header is wrong",
+      );
+    if (begin < position)
+      badInput(
+        tensor,
+        `data that begins at ${position}, after ${previous}`,
+        `data_offsets [${begin}, ${end}], which overlap it`,
+      );
+    if (begin > position)
+      badInput(
+        tensor,
+        `data that begins at ${position}, after ${previous}`,
+        `data_offsets [${begin}, ${end}], which leave a hole`,
+      );
     position = end;
     previous = JSON.stringify(name);
   }
-  if (position !== dataBytes) badInput(where, `${position} data bytes as its tensors say`, `${dataBytes}`, "Bytes that belong to no tensor are not allowed");
+  if (position !== dataBytes)
+    badInput(
+      where,
+      `${position} data bytes as its tensors say`,
+      `${dataBytes}`,
+      "Bytes that belong to no tensor are not allowed",
+    );
 }
 
 function decodeTensor(entry: SafetensorsEntry, file: Uint8Array, dataStart: number, where: string): Tensor {
@@ -155,30 +216,63 @@ function decodeTensor(entry: SafetensorsEntry, file: Uint8Array, dataStart: numb
   const count = bytes.length / DTYPE_BYTES[dtype];
   const tensor = (type: DataType, data: Tensor["data"]): Tensor => ({ type, shape, data });
   switch (dtype) {
-    case "F32": return tensor("float32", view(Float32Array, bytes, count));
-    case "F16": return tensor("float32", float16ToFloat32(view(Uint16Array, bytes, count)));
-    case "BF16": return tensor("float32", bfloat16ToFloat32(view(Uint16Array, bytes, count)));
-    case "F64": return tensor("float64", view(Float64Array, bytes, count));
-    case "I64": return tensor("int64", view(BigInt64Array, bytes, count));
-    case "I32": return tensor("int32", view(Int32Array, bytes, count));
-    case "I8": return tensor("int8", view(Int8Array, bytes, count));
-    case "U8": return tensor("uint8", bytes);
-    case "BOOL": return tensor("bool", bytes.map((value) => (value === 0 ? 0 : 1)));
-    case "I16": case "U16": case "U32": case "U64": case "F8_E5M2": case "F8_E4M3":
-      return badInput(`${where}: tensor ${JSON.stringify(name)}`, "a dtype of F32, F16, BF16, F64, I64, I32, I8, U8 or BOOL", dtype, "Convert the checkpoint, for example to float16");
+    case "F32":
+      return tensor("float32", view(Float32Array, bytes, count));
+    case "F16":
+      return tensor("float32", float16ToFloat32(view(Uint16Array, bytes, count)));
+    case "BF16":
+      return tensor("float32", bfloat16ToFloat32(view(Uint16Array, bytes, count)));
+    case "F64":
+      return tensor("float64", view(Float64Array, bytes, count));
+    case "I64":
+      return tensor("int64", view(BigInt64Array, bytes, count));
+    case "I32":
+      return tensor("int32", view(Int32Array, bytes, count));
+    case "I8":
+      return tensor("int8", view(Int8Array, bytes, count));
+    case "U8":
+      return tensor("uint8", bytes);
+    case "BOOL":
+      return tensor(
+        "bool",
+        bytes.map((value) => (value === 0 ? 0 : 1)),
+      );
+    case "I16":
+    case "U16":
+    case "U32":
+    case "U64":
+    case "F8_E5M2":
+    case "F8_E4M3":
+      return badInput(
+        `${where}: tensor ${JSON.stringify(name)}`,
+        "a dtype of F32, F16, BF16, F64, I64, I32, I8, U8 or BOOL",
+        dtype,
+        "Convert the checkpoint, for example to float16",
+      );
     default:
       return dtype satisfies never;
   }
 }
 
 /** A typed view of `bytes`, copied only when they are not aligned for it. Typed arrays are little endian on every platform that runs JavaScript engines we support. */
-function view<T>(Type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; readonly BYTES_PER_ELEMENT: number }, bytes: Uint8Array, count: number): T {
+function view<T>(
+  Type: { new (buffer: ArrayBufferLike, offset: number, length: number): T; readonly BYTES_PER_ELEMENT: number },
+  bytes: Uint8Array,
+  count: number,
+): T {
   if (bytes.byteOffset % Type.BYTES_PER_ELEMENT === 0) return new Type(bytes.buffer, bytes.byteOffset, count);
   return new Type(bytes.slice().buffer, 0, count);
 }
 
 const WRITTEN_DTYPE: Readonly<Record<DataType, SafetensorsDtype>> = {
-  float32: "F32", float64: "F64", float16: "F16", int32: "I32", int64: "I64", uint8: "U8", int8: "I8", bool: "BOOL",
+  float32: "F32",
+  float64: "F64",
+  float16: "F16",
+  int32: "I32",
+  int64: "I64",
+  uint8: "U8",
+  int8: "I8",
+  bool: "BOOL",
 };
 
 /** Larger elements first, as the safetensors library lays them out (keeps every tensor aligned). */
@@ -194,15 +288,23 @@ export function writeSafetensors(
   tensors: ReadonlyMap<string, Tensor>,
   metadata: Readonly<Record<string, string>> = { format: "pt" },
 ): Uint8Array<ArrayBuffer> {
-  const sorted = [...tensors].sort(([nameA, a], [nameB, b]) =>
-    DTYPE_ORDER.indexOf(WRITTEN_DTYPE[a.type]) - DTYPE_ORDER.indexOf(WRITTEN_DTYPE[b.type]) || (nameA < nameB ? -1 : 1));
+  const sorted = [...tensors].sort(
+    ([nameA, a], [nameB, b]) =>
+      DTYPE_ORDER.indexOf(WRITTEN_DTYPE[a.type]) - DTYPE_ORDER.indexOf(WRITTEN_DTYPE[b.type]) ||
+      (nameA < nameB ? -1 : 1),
+  );
   const header: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   if (Object.keys(metadata).length > 0) header["__metadata__"] = metadata;
   let offset = 0;
   for (const [name, { type, shape, data }] of sorted) {
     if (name === "__metadata__") badInput("writeSafetensors", "a tensor name other than __metadata__", "__metadata__");
     const count = shape.reduce((product, dimension) => product * dimension, 1);
-    if (data.length !== count) badInput(`writeSafetensors: tensor ${JSON.stringify(name)}`, `${count} elements for shape [${shape.join(", ")}]`, `${data.length}`);
+    if (data.length !== count)
+      badInput(
+        `writeSafetensors: tensor ${JSON.stringify(name)}`,
+        `${count} elements for shape [${shape.join(", ")}]`,
+        `${data.length}`,
+      );
     header[name] = { dtype: WRITTEN_DTYPE[type], shape, data_offsets: [offset, offset + data.byteLength] };
     offset += data.byteLength;
   }

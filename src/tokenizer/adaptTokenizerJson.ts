@@ -41,26 +41,45 @@ function isNone(value: unknown): value is null | undefined {
 
 function checkModel(model: unknown, where: string): void {
   if (!isJsonObject(model)) badInput(where, "a tokenizer model", describeValue(model));
-  if (!isJsonObject(model["vocab"]) && !Array.isArray(model["vocab"])) badInput(`${where}.vocab`, "a vocabulary", describeValue(model["vocab"]));
+  if (!isJsonObject(model["vocab"]) && !Array.isArray(model["vocab"]))
+    badInput(`${where}.vocab`, "a vocabulary", describeValue(model["vocab"]));
   const type = model["type"];
-  if (type !== undefined && type !== "BPE" && type !== "WordLevel" && type !== "Unigram" && type !== "WordPiece") badInput(`${where}.type`, "BPE, WordLevel, Unigram or WordPiece", describeValue(type));
+  if (type !== undefined && type !== "BPE" && type !== "WordLevel" && type !== "Unigram" && type !== "WordPiece")
+    badInput(`${where}.type`, "BPE, WordLevel, Unigram or WordPiece", describeValue(type));
   if (isJsonObject(model["vocab"])) {
     for (const [token, id] of Object.entries(model["vocab"])) {
-      if (!Number.isSafeInteger(id) || (id as number) < 0) badInput(`${where}.vocab[${JSON.stringify(token)}]`, "a token id", describeValue(id));
+      if (!Number.isSafeInteger(id) || (id as number) < 0)
+        badInput(`${where}.vocab[${JSON.stringify(token)}]`, "a token id", describeValue(id));
     }
   }
-  if ("merges" in model && !Array.isArray(model["merges"])) badInput(`${where}.merges`, "a list", describeValue(model["merges"]));
-  if (typeof model["dropout"] === "number" && model["dropout"] > 0) badInput(`${where}.dropout`, "none", String(model["dropout"]), "Tokens would be random: set it to null");
-  if (type === "BPE" && model["continuing_subword_prefix"]) badInput(`${where}.continuing_subword_prefix`, "none", describeValue(model["continuing_subword_prefix"]), "Not supported for BPE");
-  if (type === "Unigram" && model["byte_fallback"] === true) badInput(`${where}.byte_fallback`, "false", "true", "Not supported for Unigram");
+  if ("merges" in model && !Array.isArray(model["merges"]))
+    badInput(`${where}.merges`, "a list", describeValue(model["merges"]));
+  if (typeof model["dropout"] === "number" && model["dropout"] > 0)
+    badInput(`${where}.dropout`, "none", String(model["dropout"]), "Tokens would be random: set it to null");
+  if (type === "BPE" && model["continuing_subword_prefix"])
+    badInput(
+      `${where}.continuing_subword_prefix`,
+      "none",
+      describeValue(model["continuing_subword_prefix"]),
+      "Not supported for BPE",
+    );
+  if (type === "Unigram" && model["byte_fallback"] === true)
+    badInput(`${where}.byte_fallback`, "false", "true", "Not supported for Unigram");
 }
 
 function checkAddedTokens(tokens: unknown, where: string): readonly unknown[] {
   if (!Array.isArray(tokens)) badInput(where, "a list", describeValue(tokens));
   for (const token of tokens as unknown[]) {
-    if (!isJsonObject(token) || typeof token["content"] !== "string" || !Number.isSafeInteger(token["id"]) || (token["id"] as number) < 0) badInput(where, "tokens with id and content", JSON.stringify(token));
+    if (
+      !isJsonObject(token) ||
+      typeof token["content"] !== "string" ||
+      !Number.isSafeInteger(token["id"]) ||
+      (token["id"] as number) < 0
+    )
+      badInput(where, "tokens with id and content", JSON.stringify(token));
     if (token["content"] === "") badInput(where, "tokens with text", "an empty one");
-    if (token["single_word"] === true) badInput(where, "tokens without single_word", JSON.stringify(token["content"]), "single_word is not supported");
+    if (token["single_word"] === true)
+      badInput(where, "tokens without single_word", JSON.stringify(token["content"]), "single_word is not supported");
   }
   return tokens as readonly unknown[];
 }
@@ -68,9 +87,15 @@ function checkAddedTokens(tokens: unknown, where: string): readonly unknown[] {
 function checkNormalizer(normalizer: unknown, where: string, warnings: string[]): unknown {
   if (isNone(normalizer)) return null;
   if (!isJsonObject(normalizer)) badInput(where, "an object", describeValue(normalizer));
-  const parts = normalizer["type"] === "Sequence" && Array.isArray(normalizer["normalizers"]) ? (normalizer["normalizers"] as unknown[]) : [];
+  const parts =
+    normalizer["type"] === "Sequence" && Array.isArray(normalizer["normalizers"])
+      ? (normalizer["normalizers"] as unknown[])
+      : [];
   for (const part of parts) checkNormalizer(part, where, warnings);
-  if (normalizer["type"] === "Precompiled") warnings.push(`${where}: the Precompiled map is approximated by Unicode NFKC; rare characters may get other tokens`);
+  if (normalizer["type"] === "Precompiled")
+    warnings.push(
+      `${where}: the Precompiled map is approximated by Unicode NFKC; rare characters may get other tokens`,
+    );
   return normalizer;
 }
 
@@ -110,7 +135,10 @@ function adaptPreTokenizer(part: unknown, where: string): JsonObject {
       // The library counts UTF-16 units, Rust characters.
       return split(`[\\s\\S]{1,${Number(part["length"])}}`, "Removed", true);
     case "CharDelimiterSplit":
-      return adaptSplit({ type: "Split", pattern: { String: part["delimiter"] }, behavior: "Removed", invert: false }, where);
+      return adaptSplit(
+        { type: "Split", pattern: { String: part["delimiter"] }, behavior: "Removed", invert: false },
+        where,
+      );
     case "Metaspace":
       return adaptMetaspace(part);
     case "Split":
@@ -141,16 +169,23 @@ function adaptSplit(part: JsonObject, where: string): JsonObject {
   const { behavior, invert, pattern } = part;
   const text = isJsonObject(pattern) ? pattern["String"] : undefined;
   if (behavior === "Removed" || (behavior === "Isolated" && invert !== true)) {
-    return typeof text === "string" ? split(text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), behavior, invert === true) : part;
+    return typeof text === "string"
+      ? split(text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"), behavior, invert === true)
+      : part;
   }
-  if (invert !== true && typeof text === "string" && [...text].length === 1) {
+  if (invert !== true && typeof text === "string" && /^.$/su.test(text)) {
     const not = `[^${escapeInClass(text)}]`;
     const one = `[${escapeInClass(text)}]`;
     if (behavior === "MergedWithNext") return mergedWithNext(text);
     if (behavior === "MergedWithPrevious") return split(`${not}*${one}|${not}+`, "Removed", true);
     if (behavior === "Contiguous") return split(`${one}+`, "Isolated");
   }
-  badInput(`${where}.behavior`, "Isolated or Removed", `${describeValue(behavior)} with ${JSON.stringify(pattern)}${invert === true ? ", inverted" : ""}`, "Not supported");
+  badInput(
+    `${where}.behavior`,
+    "Isolated or Removed",
+    `${describeValue(behavior)} with ${JSON.stringify(pattern)}${invert === true ? ", inverted" : ""}`,
+    "Not supported",
+  );
 }
 
 /** Splits before each `character`, which stays with what follows it. */

@@ -37,7 +37,13 @@ export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: Encode
   const id = row.id ?? "";
   const where = `${options.where === undefined ? "" : `${options.where}: `}row ${JSON.stringify(id)}`;
   const eos = tokenizer.eosTokenId;
-  if (eos === undefined) badInput(tokenizer.name, "an end-of-sequence token", "none in tokenizer_config.json, config.json or generation_config.json", "Add eos_token to tokenizer_config.json");
+  if (eos === undefined)
+    badInput(
+      tokenizer.name,
+      "an end-of-sequence token",
+      "none in tokenizer_config.json, config.json or generation_config.json",
+      "Add eos_token to tokenizer_config.json",
+    );
   const prompt = "prompt" in row ? tokenizer.encodePrompt(row.prompt) : [];
   const whole = tokenizer.encodePrompt("prompt" in row ? row.prompt + row.completion : row.text);
   const completion = whole.slice(prompt.length);
@@ -47,12 +53,25 @@ export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: Encode
   const length = prompt.length + completion.length;
   const droppedTokens = Math.max(0, length - maxPositions);
   if (droppedTokens > 0) {
-    if (!truncate) badInput(where, `at most ${maxPositions} tokens (the student's context)`, `${length} (prompt ${prompt.length}, completion with EOS ${completion.length})`, "Shorten the row, or use --truncate to drop tokens from the left of the prompt");
-    if (droppedTokens > prompt.length) badInput(where, `a completion of at most ${maxPositions} tokens (the student's context)`, `${completion.length} with EOS`, "The completion is never cut: shorten it");
+    if (!truncate)
+      badInput(
+        where,
+        `at most ${maxPositions} tokens (the student's context)`,
+        `${length} (prompt ${prompt.length}, completion with EOS ${completion.length})`,
+        "Shorten the row, or use --truncate to drop tokens from the left of the prompt",
+      );
+    if (droppedTokens > prompt.length)
+      badInput(
+        where,
+        `a completion of at most ${maxPositions} tokens (the student's context)`,
+        `${completion.length} with EOS`,
+        "The completion is never cut: shorten it",
+      );
   }
   const ids = Int32Array.from([...prompt.slice(droppedTokens), ...completion]);
   const completionTokens = Math.min(completion.length, ids.length - 1);
-  if (completionTokens === 0) badInput(where, "at least one token to predict", "an empty row", "Give it a prompt or a completion");
+  if (completionTokens === 0)
+    badInput(where, "at least one token to predict", "an empty row", "Give it a prompt or a completion");
   return { id, ids, completionTokens, boundaryMismatch, droppedTokens };
 }
 
@@ -67,9 +86,14 @@ export function encodeRows(
   const warnings: string[] = [];
   const mismatched = encoded.filter((row) => row.boundaryMismatch);
   if (mismatched.length > 0) {
-    warnings.push(`${name}: in ${mismatched.length} of ${rows.length} rows (first: ${JSON.stringify(mismatched[0]?.id)}) the prompt's tokens change when the completion follows; the completion begins after as many tokens as the prompt has alone. End prompts so that a token ends there, for example before a space`);
+    warnings.push(
+      `${name}: in ${mismatched.length} of ${rows.length} rows (first: ${JSON.stringify(mismatched[0]?.id)}) the prompt's tokens change when the completion follows; the completion begins after as many tokens as the prompt has alone. End prompts so that a token ends there, for example before a space`,
+    );
   }
   const truncated = encoded.filter((row) => row.droppedTokens > 0);
-  if (truncated.length > 0) warnings.push(`${name}: ${truncated.length} of ${rows.length} prompts were cut from the left to fit ${options.maxPositions} tokens`);
+  if (truncated.length > 0)
+    warnings.push(
+      `${name}: ${truncated.length} of ${rows.length} prompts were cut from the left to fit ${options.maxPositions} tokens`,
+    );
   return { rows: encoded.map(({ id, ids, completionTokens }) => ({ id, ids, completionTokens })), warnings };
 }

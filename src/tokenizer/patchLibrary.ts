@@ -3,10 +3,17 @@
  * `@huggingface/tokenizers` 0.2.0 has built. Each part names the difference to the
  * Rust library that it removes, and can go when the library does.
  */
-import { ByteFallbackDecoder, ByteLevelPreTokenizer, SequenceDecoder, SequencePreTokenizer, type Tokenizer } from "@huggingface/tokenizers";
+import {
+  ByteFallbackDecoder,
+  ByteLevelPreTokenizer,
+  SequenceDecoder,
+  SequencePreTokenizer,
+  type Tokenizer,
+} from "@huggingface/tokenizers";
 
 /** GPT-2's pattern over Unicode white space. The library's `\s` takes U+FEFF for white space and U+0085 not. */
-const BYTE_LEVEL_PATTERN = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
+const BYTE_LEVEL_PATTERN =
+  /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\p{White_Space}\p{L}\p{N}]+|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+/gu;
 
 /** Changes `library` in place. */
 export function patchLibrary(library: Tokenizer): void {

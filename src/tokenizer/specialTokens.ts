@@ -58,13 +58,23 @@ export function tokenizerFamily({ tokenizerConfig, config }: TokenizerFiles): st
  * @param tokenToId id of a token's text, undefined when the vocabulary lacks it.
  * @throws BadInputError when the files name an end-of-sequence token that the vocabulary lacks, or ids that are none.
  */
-export function findSpecialTokens(files: TokenizerFiles, tokenToId: (token: string) => number | undefined, where: string): SpecialTokens {
+export function findSpecialTokens(
+  files: TokenizerFiles,
+  tokenToId: (token: string) => number | undefined,
+  where: string,
+): SpecialTokens {
   const find = (role: Role): number | undefined => {
     const text = tokenText(files, role, where);
     if (text !== undefined) {
       const id = tokenToId(text);
       if (id !== undefined) return id;
-      if (role === "eos") badInput(`${where}: eos_token`, "a token of the vocabulary", JSON.stringify(text), "Correct eos_token in tokenizer_config.json");
+      if (role === "eos")
+        badInput(
+          `${where}: eos_token`,
+          "a token of the vocabulary",
+          JSON.stringify(text),
+          "Correct eos_token in tokenizer_config.json",
+        );
       return undefined;
     }
     const assumed = CLASS_DEFAULTS[tokenizerFamily(files)]?.[role];
@@ -83,7 +93,11 @@ export function findSpecialTokens(files: TokenizerFiles, tokenToId: (token: stri
   };
 }
 
-function tokenText({ tokenizerConfig, specialTokensMap }: TokenizerFiles, role: Role, where: string): string | undefined {
+function tokenText(
+  { tokenizerConfig, specialTokensMap }: TokenizerFiles,
+  role: Role,
+  where: string,
+): string | undefined {
   const key = `${role}_token`;
   const newer = readTokenText(tokenizerConfig[key], `${where}: tokenizer_config.json: ${key}`);
   const older = readTokenText(specialTokensMap[key], `${where}: special_tokens_map.json: ${key}`);
@@ -103,7 +117,8 @@ function readIds(config: JsonObject, role: Role, where: string): readonly number
   if (value === undefined || value === null) return [];
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];
   for (const id of list) {
-    if (!Number.isSafeInteger(id) || (id as number) < 0) badInput(`${where}: ${role}_token_id`, "a token id or a list of them", describeValue(value));
+    if (!Number.isSafeInteger(id) || (id as number) < 0)
+      badInput(`${where}: ${role}_token_id`, "a token id or a list of them", describeValue(value));
   }
   return list as readonly number[];
 }

@@ -9,7 +9,13 @@ import type { FileSource } from "../formats/fileSource.ts";
 import { isJsonObject, parseJsonObject, type JsonObject } from "../formats/json.ts";
 import { adaptTokenizerJson } from "./adaptTokenizerJson.ts";
 import { patchLibrary } from "./patchLibrary.ts";
-import { findSpecialTokens, readTokenizerFiles, tokenizerFamily, type SpecialTokens, type TokenizerFiles } from "./specialTokens.ts";
+import {
+  findSpecialTokens,
+  readTokenizerFiles,
+  tokenizerFamily,
+  type SpecialTokens,
+  type TokenizerFiles,
+} from "./specialTokens.ts";
 
 export const TOKENIZER_FILE = "tokenizer.json";
 
@@ -64,13 +70,25 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
   applyClassTemplate(library, files, special, adapted.json);
   checkTemplate(adapted.json["post_processor"], tokenToId, where);
 
-  const encode = (text: string, { addSpecialTokens = true }: { readonly addSpecialTokens?: boolean } = {}): number[] => {
+  const encode = (
+    text: string,
+    { addSpecialTokens = true }: { readonly addSpecialTokens?: boolean } = {},
+  ): number[] => {
     const { ids, tokens } = library.encode(text, { add_special_tokens: addSpecialTokens });
     const unknown = ids.findIndex((id) => !Number.isInteger(id));
-    if (unknown >= 0) badInput(where, "a token for every part of the text", `none for ${JSON.stringify(tokens[unknown])}`, "The tokenizer has no unknown token");
+    if (unknown >= 0)
+      badInput(
+        where,
+        "a token for every part of the text",
+        `none for ${JSON.stringify(tokens[unknown])}`,
+        "The tokenizer has no unknown token",
+      );
     return ids;
   };
-  const decode = (ids: Iterable<number>, { skipSpecialTokens = true }: { readonly skipSpecialTokens?: boolean } = {}): string => {
+  const decode = (
+    ids: Iterable<number>,
+    { skipSpecialTokens = true }: { readonly skipSpecialTokens?: boolean } = {},
+  ): string => {
     const known = [...ids].filter((id) => library.id_to_token(id) !== undefined);
     if (known.length === 0) return "";
     return library.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
@@ -100,7 +118,10 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
 function build(json: JsonObject, files: TokenizerFiles, where: string): LibraryTokenizer {
   const model = json["model"] as JsonObject;
   // A word-level model's unknown token is read from the wrong file by the library.
-  const config = typeof model["unk_token"] === "string" ? { ...files.tokenizerConfig, unk_token: model["unk_token"] } : files.tokenizerConfig;
+  const config =
+    typeof model["unk_token"] === "string"
+      ? { ...files.tokenizerConfig, unk_token: model["unk_token"] }
+      : files.tokenizerConfig;
   try {
     return new LibraryTokenizer(json, config);
   } catch (error) {
@@ -124,7 +145,12 @@ function overridePrefixSpace(json: JsonObject, files: TokenizerFiles): JsonObjec
 }
 
 /** Llama's and Gemma's classes ignore the file's template: they add BOS unless told not to, and EOS only when told to. */
-function applyClassTemplate(library: LibraryTokenizer, files: TokenizerFiles, special: SpecialTokens, json: JsonObject): void {
+function applyClassTemplate(
+  library: LibraryTokenizer,
+  files: TokenizerFiles,
+  special: SpecialTokens,
+  json: JsonObject,
+): void {
   const className = files.tokenizerConfig["tokenizer_class"];
   if (typeof className !== "string" || !/^(Llama|Gemma)Tokenizer(Fast)?$/.test(className)) return;
   const { add_bos_token: addBos, add_eos_token: addEos } = files.tokenizerConfig;
@@ -137,7 +163,15 @@ function applyClassTemplate(library: LibraryTokenizer, files: TokenizerFiles, sp
     { Sequence: { id: "A", type_id: 0 } },
     ...(addEos === true ? item(special.eosTokenId) : []),
   ];
-  const model = new LibraryTokenizer({ ...json, model: { type: "WordLevel", vocab: {}, unk_token: null }, added_tokens: [], post_processor: { type: "TemplateProcessing", single, pair: single } }, {});
+  const model = new LibraryTokenizer(
+    {
+      ...json,
+      model: { type: "WordLevel", vocab: {}, unk_token: null },
+      added_tokens: [],
+      post_processor: { type: "TemplateProcessing", single, pair: single },
+    },
+    {},
+  );
   library.post_processor = model.post_processor;
 }
 
@@ -152,7 +186,11 @@ function checkTemplate(postProcessor: unknown, tokenToId: (token: string) => num
   for (const [token, entry] of Object.entries(tokens)) {
     const ids = isJsonObject(entry) ? entry["ids"] : undefined;
     if (!Array.isArray(ids) || ids.length !== 1 || ids[0] !== tokenToId(token)) {
-      badInput(`${where}: post_processor: special_tokens[${JSON.stringify(token)}]`, "the one id that this token has in the vocabulary", JSON.stringify(ids) ?? "nothing");
+      badInput(
+        `${where}: post_processor: special_tokens[${JSON.stringify(token)}]`,
+        "the one id that this token has in the vocabulary",
+        JSON.stringify(ids) ?? "nothing",
+      );
     }
   }
 }

@@ -43,7 +43,8 @@ function compareWithRust(name: string, directory: string): void {
 
   test("decodes any ids as the Rust library, cut-off characters included", async () => {
     const tokenizer = await loadTokenizer(directorySource(directory));
-    for (const { ids, text } of golden.decoded) expect(tokenizer.decode(ids, { skipSpecialTokens: false }), ids.join()).toBe(text);
+    for (const { ids, text } of golden.decoded)
+      expect(tokenizer.decode(ids, { skipSpecialTokens: false }), ids.join()).toBe(text);
   });
 }
 
@@ -58,7 +59,11 @@ function compareRows(name: string): void {
     rows.forEach((row, i) => {
       const expected = golden.scores[i];
       const { id, ids, completionTokens } = encodeRow(tokenizer, row, { maxPositions: 512 });
-      expect({ id, ids: [...ids], completionTokens }).toEqual({ id: expected?.id, ids: expected?.ids, completionTokens: expected?.completionTokens });
+      expect({ id, ids: [...ids], completionTokens }).toEqual({
+        id: expected?.id,
+        ids: expected?.ids,
+        completionTokens: expected?.completionTokens,
+      });
     });
     for (const { prompt, promptIds } of golden.greedy) expect(tokenizer.encodePrompt(prompt)).toEqual(promptIds);
   });
@@ -79,7 +84,9 @@ for (const name of SHARED_STUDENTS) {
 }
 
 for (const name of ["gpt2", "smollm2", "qwen3"]) {
-  describeWithShared(`tokenizer ${name}`, ["tokenizers", name], () => compareWithRust(name, sharedPath("tokenizers", name)));
+  describeWithShared(`tokenizer ${name}`, ["tokenizers", name], () =>
+    compareWithRust(name, sharedPath("tokenizers", name)),
+  );
 }
 
 describeWithShared("known values", ["tokenizers", "gpt2"], () => {
@@ -95,7 +102,14 @@ describe("pre-tokenizers split as in the Rust library", () => {
   const showPieces = (preTokenizer: JsonObject, pieces: readonly string[]): JsonObject => {
     const vocab: Record<string, number> = { "<unk>": 0 };
     for (const piece of pieces) vocab[piece] ??= Object.keys(vocab).length;
-    return { added_tokens: [], normalizer: null, pre_tokenizer: preTokenizer, post_processor: null, decoder: null, model: { type: "BPE", unk_token: "<unk>", fuse_unk: false, ignore_merges: true, vocab, merges: [] } };
+    return {
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: preTokenizer,
+      post_processor: null,
+      decoder: null,
+      model: { type: "BPE", unk_token: "<unk>", fuse_unk: false, ignore_merges: true, vocab, merges: [] },
+    };
   };
   const groups = new Map<string, Part[]>();
   for (const part of read("parts") as readonly Part[]) {
@@ -105,8 +119,15 @@ describe("pre-tokenizers split as in the Rust library", () => {
   for (const [key, parts] of groups) {
     test(key, () => {
       for (const { preTokenizer, text, pieces } of parts) {
-        const tokenizer = createTokenizer(showPieces(preTokenizer, pieces), { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {} }, "parts");
-        expect(tokenizer.encode(text).map((id) => tokenizer.idToToken(id)), JSON.stringify(text)).toEqual(pieces);
+        const tokenizer = createTokenizer(
+          showPieces(preTokenizer, pieces),
+          { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {} },
+          "parts",
+        );
+        expect(
+          tokenizer.encode(text).map((id) => tokenizer.idToToken(id)),
+          JSON.stringify(text),
+        ).toEqual(pieces);
       }
     });
   }

@@ -18,7 +18,11 @@ test("every binary16 pattern widens to its value and comes back as itself", () =
 });
 
 test("float32 rounds to the nearest binary16, ties to even", () => {
-  const anyBits = fc.oneof(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0x33000000 - 8, max: 0x47800000 + 8 }), fc.integer({ min: 0x38000000, max: 0x39000000 }));
+  const anyBits = fc.oneof(
+    fc.integer({ min: 0, max: 0xffffffff }),
+    fc.integer({ min: 0x33000000 - 8, max: 0x47800000 + 8 }),
+    fc.integer({ min: 0x38000000, max: 0x39000000 }),
+  );
   fc.assert(
     fc.property(fc.array(anyBits, { minLength: 1, maxLength: 64 }), (patterns) => {
       const values = new Float32Array(Uint32Array.from(patterns).buffer);

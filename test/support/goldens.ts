@@ -63,7 +63,12 @@ export interface GoldenStep {
 /** What training added to the trainable parameters: norms, and every `stride`-th value of each tensor. */
 export interface GoldenUpdate {
   readonly norm: number;
-  readonly tensors: Readonly<Record<string, { readonly size: number; readonly norm: number; readonly stride: number; readonly samples: Float32Array }>>;
+  readonly tensors: Readonly<
+    Record<
+      string,
+      { readonly size: number; readonly norm: number; readonly stride: number; readonly samples: Float32Array }
+    >
+  >;
 }
 
 export interface GoldenTrajectory {
@@ -102,7 +107,10 @@ export interface Golden {
 
 /** Students with golden values; those of `../shared` are `SHARED_STUDENTS`. */
 export function goldenNames(): readonly string[] {
-  return readdirSync(join(GOLDEN, "data")).filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length)).sort();
+  return readdirSync(join(GOLDEN, "data"))
+    .filter((file) => file.endsWith(".json"))
+    .map((file) => file.slice(0, -".json".length))
+    .sort();
 }
 
 /** Golden students that need `../shared`. */
@@ -115,7 +123,9 @@ export function fixtureNames(): readonly string[] {
 
 interface RawUpdate {
   readonly norm: number;
-  readonly tensors: Readonly<Record<string, { readonly size: number; readonly norm: number; readonly stride: number; readonly samples: string }>>;
+  readonly tensors: Readonly<
+    Record<string, { readonly size: number; readonly norm: number; readonly stride: number; readonly samples: string }>
+  >;
 }
 
 type RawGolden = Omit<Golden, "lastLogits" | "trajectories"> & {
@@ -132,7 +142,12 @@ export function loadGolden(name: string): Golden {
       ...trajectory,
       update: {
         norm: trajectory.update.norm,
-        tensors: Object.fromEntries(Object.entries(trajectory.update.tensors).map(([key, tensor]) => [key, { ...tensor, samples: decodeFloats(tensor.samples) }])),
+        tensors: Object.fromEntries(
+          Object.entries(trajectory.update.tensors).map(([key, tensor]) => [
+            key,
+            { ...tensor, samples: decodeFloats(tensor.samples) },
+          ]),
+        ),
       },
     })),
   };
@@ -169,13 +184,18 @@ export function goldenRows(golden: Pick<Golden, "rows">): readonly ExampleRow[] 
  * prefix and a missing `transformer.` are understood.
  * @throws Error when a tensor of the reference is missing or has another size.
  */
-export function updateError(update: GoldenUpdate, before: ReadonlyMap<string, Float32Array>, after: ReadonlyMap<string, Float32Array>): number {
+export function updateError(
+  update: GoldenUpdate,
+  before: ReadonlyMap<string, Float32Array>,
+  after: ReadonlyMap<string, Float32Array>,
+): number {
   let difference = 0;
   let total = 0;
   for (const [name, tensor] of Object.entries(update.tensors)) {
     const start = findTensor(before, name);
     const end = findTensor(after, name);
-    if (start.length !== tensor.size || end.length !== tensor.size) throw new Error(`${name}: expected ${tensor.size} values, got ${start.length} and ${end.length}`);
+    if (start.length !== tensor.size || end.length !== tensor.size)
+      throw new Error(`${name}: expected ${tensor.size} values, got ${start.length} and ${end.length}`);
     tensor.samples.forEach((expected, i) => {
       const at = i * tensor.stride;
       difference += ((end[at] ?? Number.NaN) - (start[at] ?? Number.NaN) - expected) ** 2;
@@ -186,7 +206,9 @@ export function updateError(update: GoldenUpdate, before: ReadonlyMap<string, Fl
 }
 
 function findTensor(tensors: ReadonlyMap<string, Float32Array>, name: string): Float32Array {
-  const found = tensors.get(name) ?? tensors.get(`base_model.model.${name}`) ?? tensors.get(name.replace(/^transformer\./, ""));
-  if (found === undefined) throw new Error(`update: expected a tensor ${name}, got ${[...tensors.keys()].slice(0, 5).join(", ")}, ...`);
+  const found =
+    tensors.get(name) ?? tensors.get(`base_model.model.${name}`) ?? tensors.get(name.replace(/^transformer\./, ""));
+  if (found === undefined)
+    throw new Error(`update: expected a tensor ${name}, got ${[...tensors.keys()].slice(0, 5).join(", ")}, ...`);
   return found;
 }

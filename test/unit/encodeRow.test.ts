@@ -40,7 +40,9 @@ test("without BOS the first token of an empty prompt's completion has nothing to
   const row = encodeRow(bytes, { prompt: "", completion: "Tom" }, PLENTY);
   expect([...row.ids]).toEqual([...bytes.encode("Tom"), bytes.eosTokenId]);
   expect(row.completionTokens).toBe(row.ids.length - 1);
-  expect(() => encodeRow(bytes, { id: "void", prompt: "", completion: "" }, PLENTY)).toThrow(/row "void": expected at least one token to predict/);
+  expect(() => encodeRow(bytes, { id: "void", prompt: "", completion: "" }, PLENTY)).toThrow(
+    /row "void": expected at least one token to predict/,
+  );
 });
 
 test("in a text row every token but the first carries loss", () => {
@@ -56,7 +58,10 @@ describe("EOS", () => {
   });
 
   test("is appended although the prompt ends with one", () => {
-    expect([...encodeRow(characters, { prompt: "a</s>", completion: "" }, PLENTY).ids]).toEqual([...characters.encode("a</s>"), 2]);
+    expect([...encodeRow(characters, { prompt: "a</s>", completion: "" }, PLENTY).ids]).toEqual([
+      ...characters.encode("a</s>"),
+      2,
+    ]);
   });
 
   test("that the tokenizer itself appends is neither doubled nor left inside", () => {
@@ -64,11 +69,26 @@ describe("EOS", () => {
     const single = [special("<s>"), { Sequence: { id: "A", type_id: 0 } }, special("</s>")];
     const words = ["<s>", "</s>", "a", "b", "?"];
     const json = {
-      added_tokens: [0, 1].map((id) => ({ id, content: words[id], special: true })), normalizer: null, pre_tokenizer: { type: "WhitespaceSplit" }, decoder: null,
-      post_processor: { type: "TemplateProcessing", single, pair: single, special_tokens: { "<s>": { id: "<s>", ids: [0], tokens: ["<s>"] }, "</s>": { id: "</s>", ids: [1], tokens: ["</s>"] } } },
+      added_tokens: [0, 1].map((id) => ({ id, content: words[id], special: true })),
+      normalizer: null,
+      pre_tokenizer: { type: "WhitespaceSplit" },
+      decoder: null,
+      post_processor: {
+        type: "TemplateProcessing",
+        single,
+        pair: single,
+        special_tokens: {
+          "<s>": { id: "<s>", ids: [0], tokens: ["<s>"] },
+          "</s>": { id: "</s>", ids: [1], tokens: ["</s>"] },
+        },
+      },
       model: { type: "WordLevel", vocab: Object.fromEntries(words.map((word, i) => [word, i])), unk_token: "?" },
     };
-    const tokenizer = createTokenizer(json, { tokenizerConfig: { eos_token: "</s>" }, specialTokensMap: {}, config: {}, generationConfig: {} }, "dir");
+    const tokenizer = createTokenizer(
+      json,
+      { tokenizerConfig: { eos_token: "</s>" }, specialTokensMap: {}, config: {}, generationConfig: {} },
+      "dir",
+    );
     const row = encodeRow(tokenizer, { prompt: "a", completion: " b" }, PLENTY);
     expect([...row.ids]).toEqual([0, 2, 3, 1]);
     expect(row.completionTokens).toBe(2);
@@ -76,7 +96,11 @@ describe("EOS", () => {
 
   test("must be known", () => {
     const json = { added_tokens: [], model: { type: "WordLevel", vocab: { a: 0 }, unk_token: "a" } };
-    const tokenizer = createTokenizer(json, { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {} }, "dir");
+    const tokenizer = createTokenizer(
+      json,
+      { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {} },
+      "dir",
+    );
     expect(() => encodeRow(tokenizer, { text: "a" }, PLENTY)).toThrow(/dir: expected an end-of-sequence token/);
   });
 });
@@ -94,7 +118,15 @@ describe("a prompt whose tokens change when the completion follows", () => {
 
   test("is reported once a file", () => {
     const mismatch = { prompt: "How many appl", completion: "es does" };
-    const { rows, warnings } = encodeRows(pieces, [{ id: "ok", prompt: "Tom", completion: " has" }, { id: "m", ...mismatch }, { id: "n", ...mismatch }], { ...PLENTY, where: "d.jsonl" });
+    const { rows, warnings } = encodeRows(
+      pieces,
+      [
+        { id: "ok", prompt: "Tom", completion: " has" },
+        { id: "m", ...mismatch },
+        { id: "n", ...mismatch },
+      ],
+      { ...PLENTY, where: "d.jsonl" },
+    );
     expect(rows.length).toBe(3);
     expect(Object.keys(rows[0] ?? {})).toEqual(["id", "ids", "completionTokens"]);
     expect(warnings).toEqual([expect.stringMatching(/^d\.jsonl: in 2 of 3 rows \(first: "m"\)/)]);
@@ -105,7 +137,9 @@ describe("a row that is too long", () => {
   const row = { id: "long", prompt: "abcdef", completion: "ghi" };
 
   test("is refused with its lengths, and fits exactly", () => {
-    expect(() => encodeRow(characters, row, { maxPositions: 11, where: "d.jsonl" })).toThrow(/^d\.jsonl: row "long": expected at most 11 tokens.*12 \(prompt 8, completion with EOS 4\).*--truncate/);
+    expect(() => encodeRow(characters, row, { maxPositions: 11, where: "d.jsonl" })).toThrow(
+      /^d\.jsonl: row "long": expected at most 11 tokens.*12 \(prompt 8, completion with EOS 4\).*--truncate/,
+    );
     expect(encodeRow(characters, row, { maxPositions: 12 }).ids.length).toBe(12);
   });
 
@@ -118,11 +152,16 @@ describe("a row that is too long", () => {
       expect(cut.droppedTokens).toBe(12 - maxPositions);
     }
     expect(encodeRow(characters, row, { maxPositions: 4, truncate: true }).completionTokens).toBe(3);
-    expect(() => encodeRow(characters, row, { maxPositions: 3, truncate: true })).toThrow(/row "long": expected a completion of at most 3 tokens.*4 with EOS/);
+    expect(() => encodeRow(characters, row, { maxPositions: 3, truncate: true })).toThrow(
+      /row "long": expected a completion of at most 3 tokens.*4 with EOS/,
+    );
   });
 
   test("is reported once a file when it was cut", () => {
-    const { warnings } = encodeRows(characters, [row, { id: "b", prompt: "a", completion: "b" }], { maxPositions: 8, truncate: true });
+    const { warnings } = encodeRows(characters, [row, { id: "b", prompt: "a", completion: "b" }], {
+      maxPositions: 8,
+      truncate: true,
+    });
     expect(warnings).toEqual([expect.stringMatching(/1 of 2 prompts were cut/)]);
   });
 });

@@ -4,7 +4,8 @@ import { parseExamples, parsePrompts } from "../../src/formats/examples.ts";
 import { formatJsonl, parseJsonl } from "../../src/formats/jsonl.ts";
 
 test("reads prompt-completion and text rows with given and default ids", () => {
-  const text = '{"id":"a","prompt":"p","completion":"c","level":3}\n{"text":"t"}\n\n{"id":7,"prompt":"","completion":""}\n';
+  const text =
+    '{"id":"a","prompt":"p","completion":"c","level":3}\n{"text":"t"}\n\n{"id":7,"prompt":"","completion":""}\n';
   expect(parseExamples(text, "d.jsonl")).toEqual([
     { id: "a", prompt: "p", completion: "c" },
     { id: "2", text: "t" },
@@ -13,7 +14,10 @@ test("reads prompt-completion and text rows with given and default ids", () => {
 });
 
 test("tolerates a byte order mark, CRLF, blank lines and a missing last line end", () => {
-  expect(parseJsonl('\ufeff{"a":1}\r\n\r\n  {"a":2}', "x")).toEqual([{ line: 1, value: { a: 1 } }, { line: 3, value: { a: 2 } }]);
+  expect(parseJsonl('\ufeff{"a":1}\r\n\r\n  {"a":2}', "x")).toEqual([
+    { line: 1, value: { a: 1 } },
+    { line: 3, value: { a: 2 } },
+  ]);
 });
 
 test("line separators inside texts do not end a line", () => {
@@ -22,7 +26,10 @@ test("line separators inside texts do not end a line", () => {
 });
 
 test("reads prompts, with or without a completion beside them", () => {
-  expect(parsePrompts('{"prompt":"p","completion":"ignored"}\n{"id":"x","prompt":"q"}', "p.jsonl")).toEqual([{ id: "1", prompt: "p" }, { id: "x", prompt: "q" }]);
+  expect(parsePrompts('{"prompt":"p","completion":"ignored"}\n{"id":"x","prompt":"q"}', "p.jsonl")).toEqual([
+    { id: "1", prompt: "p" },
+    { id: "x", prompt: "q" },
+  ]);
   expect(() => parsePrompts('{"text":"t"}', "p.jsonl")).toThrow(/p\.jsonl:1: prompt: expected a string, got nothing/);
 });
 
@@ -34,7 +41,11 @@ describe("is refused with its line", () => {
     ["a JSON list of rows", '[{"text":"a"}]', /d\.jsonl:1: expected a JSON object, got a list of 1/],
     ["a row of other fields", '{"question":"q"}', /d\.jsonl:1.*"prompt" and "completion".*question/],
     ["a prompt alone", '{"prompt":"p"}', /d\.jsonl:1: completion: expected a string, got nothing/],
-    ["a completion that is no text", '{"prompt":"p","completion":5}', /d\.jsonl:1: completion: expected a string, got number 5/],
+    [
+      "a completion that is no text",
+      '{"prompt":"p","completion":5}',
+      /d\.jsonl:1: completion: expected a string, got number 5/,
+    ],
     ["chat rows", '{"messages":[{"role":"user","content":"x"}]}', /d\.jsonl:1.*chat row.*unsupported/],
     ["chat prompts", '{"prompt":[{"role":"user","content":"x"}],"completion":[]}', /chat row/],
     ["an id that is no name", '{"id":{},"text":"t"}', /d\.jsonl:1: id/],

@@ -26,7 +26,13 @@ test("paths that leave their place are refused", () => {
 describe("memory", () => {
   test("reads copies, and names a missing file", async () => {
     const bytes = Uint8Array.of(1, 2);
-    const source = memorySource(new Map<string, Uint8Array | string>([["b", bytes], ["t", "text"]]), "mem");
+    const source = memorySource(
+      new Map<string, Uint8Array | string>([
+        ["b", bytes],
+        ["t", "text"],
+      ]),
+      "mem",
+    );
     (await source.read("b"))[0] = 9;
     expect(bytes[0]).toBe(1);
     expect(await source.readText("t")).toBe("text");
@@ -53,10 +59,16 @@ describe("memory", () => {
 
 describe("directory", () => {
   test("names directory and file, and says what a student directory holds", async () => {
-    await expect(directorySource(join(root, "none")).read("config.json")).rejects.toThrow(/none: expected a file config\.json, got no such directory\. A student directory holds/);
-    await expect(directorySource(root).read("config.json")).rejects.toThrow(/expected a file config\.json, got no such file/);
+    await expect(directorySource(join(root, "none")).read("config.json")).rejects.toThrow(
+      /none: expected a file config\.json, got no such directory\. A student directory holds/,
+    );
+    await expect(directorySource(root).read("config.json")).rejects.toThrow(
+      /expected a file config\.json, got no such file/,
+    );
     await writeFile(join(root, "file"), "x");
-    await expect(directorySource(join(root, "file")).read("config.json")).rejects.toThrow(/a file instead of a directory/);
+    await expect(directorySource(join(root, "file")).read("config.json")).rejects.toThrow(
+      /a file instead of a directory/,
+    );
     await mkdir(join(root, "config.json"));
     await expect(directorySource(root).read("config.json")).rejects.toThrow(/a directory of that name/);
     expect(await directorySource(root).has("config.json")).toBe(false);
@@ -134,7 +146,8 @@ describe("address", () => {
       else if (path === "/student/a%20b.bin") response.end(Buffer.alloc(100_000, 7));
       else if (path === "/student/nohead" && request.method === "HEAD") response.writeHead(405).end();
       else if (path === "/student/nohead") response.end("x");
-      else if (path.startsWith("/app/")) response.setHeader("content-type", "text/html; charset=utf-8").end("<!doctype html>");
+      else if (path.startsWith("/app/"))
+        response.setHeader("content-type", "text/html; charset=utf-8").end("<!doctype html>");
       else response.writeHead(404).end();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -144,7 +157,9 @@ describe("address", () => {
 
   test("reads files with progress, with or without a trailing slash", async () => {
     const progress: number[] = [];
-    const source = urlSource(`${base}/student`, { onProgress: (_, loaded, total) => progress.push(loaded / (total ?? Number.NaN)) });
+    const source = urlSource(`${base}/student`, {
+      onProgress: (_, loaded, total) => progress.push(loaded / (total ?? Number.NaN)),
+    });
     expect(await source.readText("config.json")).toBe("{}");
     expect((await source.read("a b.bin")).length).toBe(100_000);
     expect(progress.at(-1)).toBe(1);
@@ -154,7 +169,9 @@ describe("address", () => {
   });
 
   test("says what the server answered", async () => {
-    await expect(urlSource(`${base}/student/`).read("tokenizer.json")).rejects.toThrow(/student: expected a file tokenizer\.json, got HTTP status 404/);
+    await expect(urlSource(`${base}/student/`).read("tokenizer.json")).rejects.toThrow(
+      /student: expected a file tokenizer\.json, got HTTP status 404/,
+    );
   });
 
   test("takes the page of a single-page app for a missing file", async () => {
@@ -167,6 +184,8 @@ describe("address", () => {
     await expect(urlSource("http://127.0.0.1:1/x").read("config.json")).rejects.toThrow(BadInputError);
     const controller = new AbortController();
     controller.abort(new Error("stopped"));
-    await expect(urlSource(`${base}/student`, { signal: controller.signal }).read("config.json")).rejects.toThrow("stopped");
+    await expect(urlSource(`${base}/student`, { signal: controller.signal }).read("config.json")).rejects.toThrow(
+      "stopped",
+    );
   });
 });

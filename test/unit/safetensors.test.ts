@@ -18,7 +18,11 @@ function file(header: unknown, data: number | Uint8Array = 0): Uint8Array {
   return out;
 }
 
-const entry = (dtype: string, shape: readonly unknown[], begin: number, end: number): unknown => ({ dtype, shape, data_offsets: [begin, end] });
+const entry = (dtype: string, shape: readonly unknown[], begin: number, end: number): unknown => ({
+  dtype,
+  shape,
+  data_offsets: [begin, end],
+});
 
 describe("reading", () => {
   test("widens 16-bit floats and keeps the other types", () => {
@@ -32,7 +36,18 @@ describe("reading", () => {
     view.setUint8(24, 255);
     view.setUint8(25, 2);
     const parsed = parseSafetensors(
-      file({ h: entry("F16", [1], 0, 2), b: entry("BF16", [1], 2, 4), d: entry("F64", [1], 4, 12), l: entry("I64", [1], 12, 20), i: entry("I32", [1], 20, 24), u: entry("U8", [1], 24, 25), t: entry("BOOL", [], 25, 26) }, data),
+      file(
+        {
+          h: entry("F16", [1], 0, 2),
+          b: entry("BF16", [1], 2, 4),
+          d: entry("F64", [1], 4, 12),
+          l: entry("I64", [1], 12, 20),
+          i: entry("I32", [1], 20, 24),
+          u: entry("U8", [1], 24, 25),
+          t: entry("BOOL", [], 25, 26),
+        },
+        data,
+      ),
       "x",
     );
     expect(parsed.names).toEqual(["h", "b", "d", "l", "i", "u", "t"]);
@@ -56,14 +71,22 @@ describe("reading", () => {
   });
 
   test("accepts metadata, padding, scalars and empty tensors", () => {
-    const parsed = parseSafetensors(file(`${JSON.stringify({ __metadata__: { format: "pt" }, s: entry("F32", [], 0, 4), z: entry("F32", [0, 3], 4, 4) })}   `, 4), "x");
+    const parsed = parseSafetensors(
+      file(
+        `${JSON.stringify({ __metadata__: { format: "pt" }, s: entry("F32", [], 0, 4), z: entry("F32", [0, 3], 4, 4) })}   `,
+        4,
+      ),
+      "x",
+    );
     expect(parsed.metadata["format"]).toBe("pt");
     expect(parsed.tensor("s").shape).toEqual([]);
     expect(parsed.tensor("z").data.length).toBe(0);
   });
 
   test("names a tensor that is not there", () => {
-    expect(() => parseSafetensors(file({}), "weights.safetensors").tensor("lm_head")).toThrow(/weights\.safetensors.*lm_head/);
+    expect(() => parseSafetensors(file({}), "weights.safetensors").tensor("lm_head")).toThrow(
+      /weights\.safetensors.*lm_head/,
+    );
   });
 
   test("refuses to decode a dtype that it cannot hold, and only that tensor", () => {
@@ -101,8 +124,16 @@ describe("a lying header is refused", () => {
     ["hole at the start", file({ a: entry("F32", [1], 4, 8) }, 8), /"a".*hole/],
     ["trailing bytes", file({ a: good }, 9), /8 data bytes/],
     ["the same tensor twice", file(`{"a":${JSON.stringify(good)},"a":${JSON.stringify(good)}}`, 8), /"a" twice/],
-    ["the same tensor twice, once escaped", file(`{"a":${JSON.stringify(good)},"\\u0061":${JSON.stringify(good)}}`, 8), /"a" twice/],
-    ["two shapes in one entry", file(`{"a":{"dtype":"F32","shape":[1],"shape":[2],"data_offsets":[0,8]}}`, 8), /"shape" twice/],
+    [
+      "the same tensor twice, once escaped",
+      file(`{"a":${JSON.stringify(good)},"\\u0061":${JSON.stringify(good)}}`, 8),
+      /"a" twice/,
+    ],
+    [
+      "two shapes in one entry",
+      file(`{"a":{"dtype":"F32","shape":[1],"shape":[2],"data_offsets":[0,8]}}`, 8),
+      /"shape" twice/,
+    ],
     ["metadata that is no text", file({ __metadata__: { n: 1 } }), /__metadata__/],
   ];
   for (const [name, bytes, message] of cases) {
@@ -117,11 +148,13 @@ describe("a lying header is refused", () => {
 
 describe("writing", () => {
   test("pads the header to 8 bytes and puts larger elements first, then names in order", () => {
-    const bytes = writeSafetensors(new Map<string, Tensor>([
-      ["z", { type: "float32", shape: [1], data: Float32Array.of(3) }],
-      ["half", { type: "float16", shape: [1], data: Uint16Array.of(0x3c00) }],
-      ["a", { type: "float32", shape: [1], data: Float32Array.of(4) }],
-    ]));
+    const bytes = writeSafetensors(
+      new Map<string, Tensor>([
+        ["z", { type: "float32", shape: [1], data: Float32Array.of(3) }],
+        ["half", { type: "float16", shape: [1], data: Uint16Array.of(0x3c00) }],
+        ["a", { type: "float32", shape: [1], data: Float32Array.of(4) }],
+      ]),
+    );
     const length = new DataView(bytes.buffer).getUint32(0, true);
     expect(length % 8).toBe(0);
     expect(parseSafetensors(bytes, "x").names).toEqual(["a", "z", "half"]);
@@ -130,7 +163,9 @@ describe("writing", () => {
   });
 
   test("refuses data that does not fit the shape", () => {
-    expect(() => writeSafetensors(new Map([["w", { type: "float32", shape: [2], data: Float32Array.of(1) }]]))).toThrow(/"w".*2 elements/);
+    expect(() => writeSafetensors(new Map([["w", { type: "float32", shape: [2], data: Float32Array.of(1) }]]))).toThrow(
+      /"w".*2 elements/,
+    );
   });
 });
 

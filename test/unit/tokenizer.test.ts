@@ -8,7 +8,15 @@ import type { TokenizerFiles } from "../../src/tokenizer/specialTokens.ts";
 import { studentDirectory } from "../support/goldens.ts";
 
 const WORDS = ["<unk>", "<s>", "</s>", "<|im_end|>", "a", "b", "c"];
-const added = (content: string): JsonObject => ({ id: WORDS.indexOf(content), content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true });
+const added = (content: string): JsonObject => ({
+  id: WORDS.indexOf(content),
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+});
 
 /** A word-level tokenizer over WORDS. */
 function words(overrides: JsonObject = {}): JsonObject {
@@ -27,27 +35,46 @@ function words(overrides: JsonObject = {}): JsonObject {
 function template(before: readonly string[], after: readonly string[]): JsonObject {
   const special = (token: string): JsonObject => ({ SpecialToken: { id: token, type_id: 0 } });
   const single = [...before.map(special), { Sequence: { id: "A", type_id: 0 } }, ...after.map(special)];
-  return { type: "TemplateProcessing", single, pair: single, special_tokens: Object.fromEntries([...before, ...after].map((token) => [token, { id: token, ids: [WORDS.indexOf(token)], tokens: [token] }])) };
+  return {
+    type: "TemplateProcessing",
+    single,
+    pair: single,
+    special_tokens: Object.fromEntries(
+      [...before, ...after].map((token) => [token, { id: token, ids: [WORDS.indexOf(token)], tokens: [token] }]),
+    ),
+  };
 }
 
 function make(json: JsonObject, files: Partial<TokenizerFiles> = {}): Tokenizer {
-  return createTokenizer(json, { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {}, ...files }, "dir");
+  return createTokenizer(
+    json,
+    { tokenizerConfig: {}, specialTokensMap: {}, config: {}, generationConfig: {}, ...files },
+    "dir",
+  );
 }
 
 describe("special tokens", () => {
   test("come from tokenizer_config.json, as text or as an object", () => {
-    const tokenizer = make(words(), { tokenizerConfig: { eos_token: "</s>", bos_token: { content: "<s>" }, pad_token: null }, config: { eos_token_id: 3 } });
+    const tokenizer = make(words(), {
+      tokenizerConfig: { eos_token: "</s>", bos_token: { content: "<s>" }, pad_token: null },
+      config: { eos_token_id: 3 },
+    });
     expect(tokenizer).toMatchObject({ eosTokenId: 2, bosTokenId: 1, padTokenId: undefined });
   });
 
   test("an older special_tokens_map.json wins unless tokenizer_config.json lists the added tokens", () => {
     const specialTokensMap = { eos_token: "<|im_end|>" };
     expect(make(words(), { tokenizerConfig: { eos_token: "</s>" }, specialTokensMap }).eosTokenId).toBe(3);
-    expect(make(words(), { tokenizerConfig: { eos_token: "</s>", added_tokens_decoder: {} }, specialTokensMap }).eosTokenId).toBe(2);
+    expect(
+      make(words(), { tokenizerConfig: { eos_token: "</s>", added_tokens_decoder: {} }, specialTokensMap }).eosTokenId,
+    ).toBe(2);
   });
 
   test("fall back to the defaults of the class or model type, then to the ids of config.json and generation_config.json", () => {
-    expect(make(words(), { config: { model_type: "llama", eos_token_id: 3 } })).toMatchObject({ eosTokenId: 2, bosTokenId: 1 });
+    expect(make(words(), { config: { model_type: "llama", eos_token_id: 3 } })).toMatchObject({
+      eosTokenId: 2,
+      bosTokenId: 1,
+    });
     expect(make(words(), { tokenizerConfig: { tokenizer_class: "LlamaTokenizerFast" } }).eosTokenId).toBe(2);
     expect(make(words(), { config: { eos_token_id: 3 }, generationConfig: { eos_token_id: 2 } }).eosTokenId).toBe(3);
     expect(make(words(), { generationConfig: { eos_token_id: [3, 2] } }).eosTokenId).toBe(3);
@@ -56,12 +83,17 @@ describe("special tokens", () => {
 
   test("generation stops at those of generation_config.json, else of config.json, and at the one that training appends", () => {
     const tokenizerConfig = { eos_token: "<|im_end|>" };
-    expect(make(words(), { tokenizerConfig, config: { eos_token_id: 1 }, generationConfig: { eos_token_id: [2, 3] } }).eosTokenIds).toEqual([3, 2]);
+    expect(
+      make(words(), { tokenizerConfig, config: { eos_token_id: 1 }, generationConfig: { eos_token_id: [2, 3] } })
+        .eosTokenIds,
+    ).toEqual([3, 2]);
     expect(make(words(), { tokenizerConfig, config: { eos_token_id: 2 } }).eosTokenIds).toEqual([3, 2]);
   });
 
   test("are refused when the vocabulary lacks the end token, or an id is none", () => {
-    expect(() => make(words(), { tokenizerConfig: { eos_token: "<eot>" } })).toThrow(/dir: eos_token: expected a token of the vocabulary, got "<eot>"/);
+    expect(() => make(words(), { tokenizerConfig: { eos_token: "<eot>" } })).toThrow(
+      /dir: eos_token: expected a token of the vocabulary, got "<eot>"/,
+    );
     expect(() => make(words(), { tokenizerConfig: { eos_token: 2 } })).toThrow(/eos_token/);
     expect(() => make(words(), { config: { eos_token_id: "2" } })).toThrow(/eos_token_id/);
   });
@@ -80,7 +112,11 @@ describe("templates", () => {
   test("Llama's class adds BOS unless told not to, and EOS only when told to, whatever the file says", () => {
     const config = { tokenizer_class: "LlamaTokenizer", bos_token: "<s>", eos_token: "</s>" };
     expect(make(words(), { tokenizerConfig: config }).encode("a")).toEqual([1, 4]);
-    expect(make(words({ post_processor: template(["<s>"], []) }), { tokenizerConfig: { ...config, add_bos_token: false } }).encode("a")).toEqual([4]);
+    expect(
+      make(words({ post_processor: template(["<s>"], []) }), {
+        tokenizerConfig: { ...config, add_bos_token: false },
+      }).encode("a"),
+    ).toEqual([4]);
     expect(make(words(), { tokenizerConfig: { ...config, add_eos_token: true } })).toMatchObject({ appendedTokens: 1 });
   });
 
@@ -130,7 +166,11 @@ describe("encoding and decoding", () => {
   });
 
   test("add_prefix_space of tokenizer_config.json overrules the file for a ByteLevel pre-tokenizer", () => {
-    const json = words({ pre_tokenizer: { type: "ByteLevel", add_prefix_space: true, use_regex: true }, model: { type: "WordLevel", vocab: { a: 0, "Ġa": 1 }, unk_token: "a" }, added_tokens: [] });
+    const json = words({
+      pre_tokenizer: { type: "ByteLevel", add_prefix_space: true, use_regex: true },
+      model: { type: "WordLevel", vocab: { a: 0, Ġa: 1 }, unk_token: "a" },
+      added_tokens: [],
+    });
     expect(make(json).encode("a")).toEqual([1]);
     expect(make(json, { tokenizerConfig: { add_prefix_space: false } }).encode("a")).toEqual([0]);
     expect(make(json, { tokenizerConfig: { tokenizer_class: "GPT2Tokenizer" } }).encode("a")).toEqual([0]);
@@ -145,11 +185,27 @@ describe("a file is refused", () => {
     ["of an unknown model", words({ model: { type: "Magic", vocab: {} } }), /Magic/],
     ["with ids that are none", words({ model: { ...bpe, vocab: { a: -1 } } }), /vocab\["a"\]/],
     ["with dropout", words({ model: { ...bpe, dropout: 0.1 } }), /dropout/],
-    ["with a subword prefix", words({ model: { ...bpe, continuing_subword_prefix: "##" } }), /continuing_subword_prefix/],
-    ["with an unknown pre-tokenizer", words({ pre_tokenizer: { type: "UnicodeScripts" } }), /pre_tokenizer\.type.*UnicodeScripts/],
-    ["with a split it cannot make", words({ pre_tokenizer: { type: "Split", pattern: { Regex: "a+" }, behavior: "MergedWithNext", invert: false } }), /MergedWithNext/],
+    [
+      "with a subword prefix",
+      words({ model: { ...bpe, continuing_subword_prefix: "##" } }),
+      /continuing_subword_prefix/,
+    ],
+    [
+      "with an unknown pre-tokenizer",
+      words({ pre_tokenizer: { type: "UnicodeScripts" } }),
+      /pre_tokenizer\.type.*UnicodeScripts/,
+    ],
+    [
+      "with a split it cannot make",
+      words({ pre_tokenizer: { type: "Split", pattern: { Regex: "a+" }, behavior: "MergedWithNext", invert: false } }),
+      /MergedWithNext/,
+    ],
     ["with a single-word token", words({ added_tokens: [{ ...added("<s>"), single_word: true }] }), /single_word/],
-    ["with a broken regex", words({ pre_tokenizer: { type: "Split", pattern: { Regex: "(" }, behavior: "Isolated", invert: false } }), /a tokenizer that can be built/],
+    [
+      "with a broken regex",
+      words({ pre_tokenizer: { type: "Split", pattern: { Regex: "(" }, behavior: "Isolated", invert: false } }),
+      /a tokenizer that can be built/,
+    ],
     ["with an unknown normalizer", words({ normalizer: { type: "Magic" } }), /Magic/],
   ];
   for (const [name, json, message] of cases) {
@@ -161,10 +217,15 @@ describe("a file is refused", () => {
 
   test("that is missing or no JSON", async () => {
     await expect(loadTokenizer(memorySource(new Map(), "dir"))).rejects.toThrow(/dir: expected a file tokenizer\.json/);
-    await expect(loadTokenizer(memorySource(new Map([["tokenizer.json", "<html>"]]), "dir"))).rejects.toThrow(/dir\/tokenizer\.json: expected valid JSON/);
+    await expect(loadTokenizer(memorySource(new Map([["tokenizer.json", "<html>"]]), "dir"))).rejects.toThrow(
+      /dir\/tokenizer\.json: expected valid JSON/,
+    );
   });
 });
 
 test("an approximated normalizer is reported", () => {
-  expect(make(words({ normalizer: { type: "Sequence", normalizers: [{ type: "Precompiled", precompiled_charsmap: "" }] } })).warnings).toEqual([expect.stringMatching(/Precompiled/)]);
+  expect(
+    make(words({ normalizer: { type: "Sequence", normalizers: [{ type: "Precompiled", precompiled_charsmap: "" }] } }))
+      .warnings,
+  ).toEqual([expect.stringMatching(/Precompiled/)]);
 });

@@ -17,14 +17,75 @@ const RANDOM_TEXTS = 40;
 const RANDOM_ID_LISTS = 30;
 
 const TEXTS = [
-  "", " ", "Hello world", "Hello  world ", "Once upon a time, there was a little girl named Lily.", "I'll say it's what they'd've done; DON'T!",
-  "3 + 12 = 15\n#### 15", "1234567890 12.50 1,000", "naïve café Zoë", "e\u0301 vs \u00e9, \u212b vs \u00c5", "中文 한글 日本語", "😀 👩‍👩‍👧 🇫🇷",
-  "x² ½ ٣٤ Ⅷ ①", "tab\tline\r\nnext\n\n\nend", "nbsp\u00a0ideographic\u3000bom\ufeff next\u0085line \u2028", "\ufeffstart", "\u0000\u0007", "</s> <s> <unk> <|endoftext|> <|im_start|>user<|im_end|>",
-  "▁under Ġ <0x41>", "a".repeat(70), "the ".repeat(20), "def f(x):\n    return x ** 2  # square\n", "$5.00 & 10% of €3 — “quoted” …", "हिन्दी العربية ไทย", "ﬁ ﬂ ß ẞ İ ı", "!!!???...---===", "  leading", "trailing  ", " 's 't", "A1b2C3 x_y-z",
+  "",
+  " ",
+  "Hello world",
+  "Hello  world ",
+  "Once upon a time, there was a little girl named Lily.",
+  "I'll say it's what they'd've done; DON'T!",
+  "3 + 12 = 15\n#### 15",
+  "1234567890 12.50 1,000",
+  "naïve café Zoë",
+  "e\u0301 vs \u00e9, \u212b vs \u00c5",
+  "中文 한글 日本語",
+  "😀 👩‍👩‍👧 🇫🇷",
+  "x² ½ ٣٤ Ⅷ ①",
+  "tab\tline\r\nnext\n\n\nend",
+  "nbsp\u00a0ideographic\u3000bom\ufeff next\u0085line \u2028",
+  "\ufeffstart",
+  "\u0000\u0007",
+  "</s> <s> <unk> <|endoftext|> <|im_start|>user<|im_end|>",
+  "▁under Ġ <0x41>",
+  "a".repeat(70),
+  "the ".repeat(20),
+  "def f(x):\n    return x ** 2  # square\n",
+  "$5.00 & 10% of €3 — “quoted” …",
+  "हिन्दी العربية ไทย",
+  "ﬁ ﬂ ß ẞ İ ı",
+  "!!!???...---===",
+  "  leading",
+  "trailing  ",
+  " 's 't",
+  "A1b2C3 x_y-z",
 ];
 
 /** Pieces that meet the edges of pre-tokenizers: white space, digits, joiners, special tokens. */
-const PIECES = ["a", "B", " ", "  ", "\n", "\r\n", "\t", "é", "²", "٣", "0", "12", "中", "😀", "\u200d", "\u00a0", "\ufeff", "\u0085", "\u2028", "\u0301", "ا", "ि", ".", "'s", "'LL", "n't", "</s>", "<|endoftext|>", "▁", "the", " Once", "_", "€", "Ⅷ"];
+const PIECES = [
+  "a",
+  "B",
+  " ",
+  "  ",
+  "\n",
+  "\r\n",
+  "\t",
+  "é",
+  "²",
+  "٣",
+  "0",
+  "12",
+  "中",
+  "😀",
+  "\u200d",
+  "\u00a0",
+  "\ufeff",
+  "\u0085",
+  "\u2028",
+  "\u0301",
+  "ا",
+  "ि",
+  ".",
+  "'s",
+  "'LL",
+  "n't",
+  "</s>",
+  "<|endoftext|>",
+  "▁",
+  "the",
+  " Once",
+  "_",
+  "€",
+  "Ⅷ",
+];
 
 /** A small generator (mulberry32), so that the texts stay the same. */
 function generator(seed) {
@@ -99,7 +160,16 @@ const PRE_TOKENIZERS = [
   { type: "ByteLevel", add_prefix_space: true, trim_offsets: true, use_regex: false },
   { type: "Sequence", pretokenizers: [{ type: "WhitespaceSplit" }, { type: "Digits", individual_digits: true }] },
 ];
-const PART_TEXTS = ["it's 12 o", "a  b-c--d", " x²½ ٣ n", "Zoë, ça_va", "a\u0085b\ufeff c", "😀😀 [ok]]!", "中文。한 글", "\n\n a\t"];
+const PART_TEXTS = [
+  "it's 12 o",
+  "a  b-c--d",
+  " x²½ ٣ n",
+  "Zoë, ça_va",
+  "a\u0085b\ufeff c",
+  "😀😀 [ok]]!",
+  "中文。한 글",
+  "\n\n a\t",
+];
 
 /**
  * A tokenizer that shows its pieces: every substring of what a piece can be made of is a
@@ -111,10 +181,33 @@ function showPieces(preTokenizer, text) {
   const vocab = { "<unk>": 0 };
   for (const spelling of [...spellings, bytes]) {
     const characters = [...spelling];
-    for (let i = 0; i < characters.length; i++) for (let j = i + 1; j <= characters.length; j++) vocab[characters.slice(i, j).join("")] ??= Object.keys(vocab).length;
+    for (let i = 0; i < characters.length; i++)
+      for (let j = i + 1; j <= characters.length; j++)
+        vocab[characters.slice(i, j).join("")] ??= Object.keys(vocab).length;
   }
-  const model = { type: "BPE", dropout: null, unk_token: "<unk>", continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: false, byte_fallback: false, ignore_merges: true, vocab, merges: [] };
-  return { version: "1.0", truncation: null, padding: null, added_tokens: [], normalizer: null, pre_tokenizer: preTokenizer, post_processor: null, decoder: null, model };
+  const model = {
+    type: "BPE",
+    dropout: null,
+    unk_token: "<unk>",
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: true,
+    vocab,
+    merges: [],
+  };
+  return {
+    version: "1.0",
+    truncation: null,
+    padding: null,
+    added_tokens: [],
+    normalizer: null,
+    pre_tokenizer: preTokenizer,
+    post_processor: null,
+    decoder: null,
+    model,
+  };
 }
 
 /** GPT-2's printable stand-ins for bytes. */
@@ -138,9 +231,16 @@ for (const preTokenizer of PRE_TOKENIZERS) {
   }
 }
 writeFileSync(join(out, "parts.json"), `${JSON.stringify(parts)}\n`);
-const shared = [["gpt2", "tokenizers"], ["smollm2", "tokenizers"], ["qwen3", "tokenizers"], ["stories260K", "students"], ["babyllama", "students"]];
+const shared = [
+  ["gpt2", "tokenizers"],
+  ["smollm2", "tokenizers"],
+  ["qwen3", "tokenizers"],
+  ["stories260K", "students"],
+  ["babyllama", "students"],
+];
 const directories = [
   ...shared.map(([name, folder]) => [name, join(ROOT, "../shared", folder, name)]),
   ...readdirSync(FIXTURES).map((name) => [name, join(FIXTURES, name)]),
 ];
-for (const [name, directory] of directories) writeFileSync(join(out, `${name}.json`), `${JSON.stringify(await golden(directory))}\n`);
+for (const [name, directory] of directories)
+  writeFileSync(join(out, `${name}.json`), `${JSON.stringify(await golden(directory))}\n`);

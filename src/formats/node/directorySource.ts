@@ -13,7 +13,8 @@ export function directorySource(directory: string): FileSource {
       const buffer = await readFile(locate(path));
       return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     } catch (error) {
-      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") missingFile(directory, path, await describeAbsence(directory));
+      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR")
+        missingFile(directory, path, await describeAbsence(directory));
       if (codeOf(error) === "EISDIR") missingFile(directory, path, "a directory of that name");
       if (codeOf(error) === undefined) throw error;
       badInput(join(directory, path), "a readable file", messageOf(error));
@@ -28,8 +29,12 @@ export function directorySource(directory: string): FileSource {
     readText: async (path) => decodeUtf8(await read(path), join(directory, path)),
     async list() {
       const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) =>
-        badInput(directory, "a readable directory", messageOf(error)));
-      return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+        badInput(directory, "a readable directory", messageOf(error)),
+      );
+      return entries
+        .filter((entry) => entry.isFile())
+        .map((entry) => entry.name)
+        .sort();
     },
   };
 }
@@ -96,10 +101,17 @@ async function checkReplaceable(target: string, shown: string, names: ReadonlySe
   const existing = await statOrUndefined(target);
   if (existing === undefined) return;
   if (!existing.isDirectory()) badInput(shown, "a directory, or nothing yet", "a file of that name");
-  const entries = await readdir(target).catch((error: unknown) => badInput(shown, "a readable directory", messageOf(error)));
+  const entries = await readdir(target).catch((error: unknown) =>
+    badInput(shown, "a readable directory", messageOf(error)),
+  );
   const foreign = entries.filter((entry) => !names.has(entry));
   if (foreign.length > 0) {
-    badInput(shown, "a new or empty directory, or one with only the files that will be written again", `${foreign.length} other file(s), ${foreign.slice(0, 3).join(", ")}`, "Choose another directory, or empty this one");
+    badInput(
+      shown,
+      "a new or empty directory, or one with only the files that will be written again",
+      `${foreign.length} other file(s), ${foreign.slice(0, 3).join(", ")}`,
+      "Choose another directory, or empty this one",
+    );
   }
 }
 
@@ -144,5 +156,7 @@ async function statOrUndefined(path: string): Promise<Awaited<ReturnType<typeof 
 }
 
 function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("E") ? error.code : undefined;
+  return error instanceof Error && "code" in error && typeof error.code === "string" && error.code.startsWith("E")
+    ? error.code
+    : undefined;
 }
