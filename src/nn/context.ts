@@ -50,12 +50,12 @@ export class ModelContext {
     return this.#parameter(name);
   }
 
-  /** `x W (+ b) (+ LoRA)` for x [M, in]; returns [M, out]. */
-  linear(x: Value, module: string, options: { readonly bias?: boolean } = {}): Value {
+  /** `x W (+ b) (+ LoRA)` for x [M, in]; returns [M, out]. `bias`: the module's own, or the given value [out]. */
+  linear(x: Value, module: string, options: { readonly bias?: boolean | Value } = {}): Value {
     const g = this.builder;
     const spec = this.#linears.get(module);
     invariant(spec?.linear !== undefined, `no linear layer '${module}'`);
-    const bias = options.bias ? { c: this.#parameter(`${module}.bias`) } : {};
+    const bias = options.bias ? { c: options.bias === true ? this.#parameter(`${module}.bias`) : options.bias } : {};
     const y = g.gemm(x, this.#parameter(spec.name), { transB: spec.linear.layout === "out-in", ...bias });
     const lora = this.#lora.get(module);
     if (lora === undefined) return y;

@@ -61,10 +61,14 @@ function parseGpt2(config: RawConfig): Decoder {
     const token = g.gather(context.parameter("transformer.wte.weight"), ids);
     const position = g.gather(context.parameter("transformer.wpe.weight"), sequence.positions("int32"));
     let x = g.reshape(g.add(token, position), [rows, hiddenSize]);
+    // A bias on the keys adds the same number to all scores of a query, which softmax ignores. Left out, its
+    // gradient is exactly 0; kept, it would be rounding noise, which Adam scales up to whole steps.
+    const keyBiasMask = g.constant("float32", [3 * hiddenSize], Float32Array.from({ length: 3 * hiddenSize }, (_, i) => (Math.floor(i / hiddenSize) === 1 ? 0 : 1)), "keyBiasMask");
     for (let i = 0; i < layers; i++) {
       const block = `transformer.h.${i}`;
       x = g.scope(`h.${i}`, () => {
-        const qkv = context.linear(layerNorm(x, `${block}.ln_1`), `${block}.attn.c_attn`, { bias: true });
+        const qkvBias = g.mul(context.parameter(`${block}.attn.c_attn.bias`), keyBiasMask);
+        const qkv = context.linear(layerNorm(x, `${block}.ln_1`), `${block}.attn.c_attn`, { bias: qkvBias });
         const [q, k, v] = g.split(qkv, [hiddenSize, hiddenSize, hiddenSize], 1) as [Value, Value, Value];
         const mixed = attention(context, q, k, v, sequence, {
           layer: i,

@@ -1,0 +1,153 @@
+/**
+ * @file Pretraining of the built-in student with this project's own engine: a small
+ * Llama learns the easy slice of the word problems (plain wording, 1 to 3 steps) from
+ * random weights. Deterministic for one seed, engine and thread count.
+ */
+import { Rng } from "../../src/core/rng.ts";
+import { memorySource } from "../../src/formats/fileSource.ts";
+import { float32ToFloat16 } from "../../src/formats/float16.ts";
+import { writeSafetensors } from "../../src/formats/safetensors.ts";
+import { parseDecoder } from "../../src/nn/families.ts";
+import { elementCount } from "../../src/onnx/shapes.ts";
+import type { Tensor } from "../../src/onnx/types.ts";
+import type { Engine } from "../../src/runtime/types.ts";
+import { openStudent, type LanguageModel } from "../../src/student/student.ts";
+import type { EncodedRow, StepRecord } from "../../src/student/types.ts";
+import type { Question, Task } from "../../src/tasks/types.ts";
+import { SPECIAL_TOKENS, trainTokenizer } from "./trainTokenizer.ts";
+
+export interface PretrainOptions {
+  readonly seed: number;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  readonly vocabSize: number;
+  readonly hiddenSize: number;
+  readonly intermediateSize: number;
+  readonly layers: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly onStep?: (record: StepRecord) => void;
+}
+
+export const PRETRAIN_DEFAULTS: PretrainOptions = {
+  seed: 1,
+  steps: 6000,
+  batchSize: 64,
+  learningRate: 2e-3,
+  vocabSize: 768,
+  hiddenSize: 128,
+  intermediateSize: 352,
+  layers: 4,
+  heads: 4,
+  kvHeads: 2,
+};
+
+/** Texts the tokenizer is trained on; more add nothing to so regular a language. */
+const TOKENIZER_QUESTIONS = 4000;
+
+export function studentConfig(options: PretrainOptions): Record<string, unknown> {
+  return {
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    vocab_size: options.vocabSize,
+    hidden_size: options.hiddenSize,
+    intermediate_size: options.intermediateSize,
+    num_hidden_layers: options.layers,
+    num_attention_heads: options.heads,
+    num_key_value_heads: options.kvHeads,
+    head_dim: options.hiddenSize / options.heads,
+    hidden_act: "silu",
+    max_position_embeddings: 256,
+    rms_norm_eps: 1e-5,
+    rope_theta: 10000,
+    rope_scaling: null,
+    attention_bias: false,
+    mlp_bias: false,
+    tie_word_embeddings: true,
+    bos_token_id: null,
+    eos_token_id: 0,
+    torch_dtype: "float16",
+  };
+}
+
+/** Files of a student before its weights. `extra` are texts in the wordings that pretraining does not show, so that they do not cost more tokens. */
+export function studentFiles(options: PretrainOptions, questions: readonly Question[], extra: readonly Question[]): Map<string, string> {
+  const texts = [...questions.slice(0, TOKENIZER_QUESTIONS), ...extra].flatMap((question) => [question.question, `\n${question.answer}`]);
+  const [eos] = SPECIAL_TOKENS;
+  return new Map([
+    ["config.json", `${JSON.stringify(studentConfig(options), null, 2)}\n`],
+    ["tokenizer.json", `${JSON.stringify(trainTokenizer(texts, options.vocabSize))}\n`],
+    [
+      "tokenizer_config.json",
+      `${JSON.stringify({ tokenizer_class: "PreTrainedTokenizerFast", eos_token: eos, pad_token: eos, model_max_length: 256, clean_up_tokenization_spaces: false }, null, 2)}\n`,
+    ],
+    ["generation_config.json", `${JSON.stringify({ eos_token_id: 0, pad_token_id: 0 }, null, 2)}\n`],
+  ]);
+}
+
+/** Random weights: normal with deviation 0.02, smaller on the layers that write to the residual stream (GPT-2), norms 1. */
+function initialWeights(config: unknown, options: PretrainOptions): Map<string, Tensor> {
+  const rng = new Rng(options.seed).fork("weights");
+  return new Map(
+    parseDecoder(config).parameters.map(({ name, shape }) => {
+      const own = rng.fork(name);
+      const deviation = /(o_proj|down_proj)\.weight$/.test(name) ? 0.02 / Math.sqrt(2 * options.layers) : 0.02;
+      const data = Float32Array.from({ length: elementCount(shape) }, () => (shape.length === 1 ? 1 : own.normal() * deviation));
+      return [name, { type: "float32", shape, data }] as const;
+    }),
+  );
+}
+
+/** Rows in the order of training: every epoch anew into batches of similar length, which come in random order; little is padding. */
+function orderRows(rows: readonly EncodedRow[], batchSize: number, steps: number, rng: Rng): EncodedRow[] {
+  const out: EncodedRow[] = [];
+  for (let epoch = 0; out.length < steps * batchSize; epoch++) {
+    const own = rng.fork(`epoch ${epoch}`);
+    const byLength = own.shuffle(rows).sort((a, b) => a.ids.length - b.ids.length);
+    const batches: EncodedRow[][] = [];
+    for (let i = 0; i + batchSize <= byLength.length; i += batchSize) batches.push(byLength.slice(i, i + batchSize));
+    out.push(...own.shuffle(batches).flat());
+  }
+  return out.slice(0, steps * batchSize);
+}
+
+/** Trains a new student on `questions`; the caller disposes it. */
+export async function pretrain(engine: Engine, task: Task, questions: readonly Question[], extra: readonly Question[], options: PretrainOptions): Promise<{ readonly student: LanguageModel; readonly files: ReadonlyMap<string, string> }> {
+  const files = studentFiles(options, questions, extra);
+  const weights = writeSafetensors(initialWeights(studentConfig(options), options));
+  const student = await openStudent(engine, { source: memorySource(new Map<string, string | Uint8Array>([...files, ["model.safetensors", weights]]), "built-in student") });
+  const rows = student.encodeAll(questions.map((question) => ({ id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) })));
+  const { steps, batchSize, learningRate, seed } = options;
+  const trainer = student.trainer(orderRows(rows, batchSize, steps, new Rng(seed).fork("order")), {
+    steps,
+    batchSize,
+    gradAccum: 1,
+    learningRate,
+    scheduler: "cosine",
+    warmupSteps: Math.min(200, Math.floor(steps / 10)),
+    weightDecay: 0.1,
+    maxGradNorm: 1,
+    shuffle: false,
+    seed,
+  });
+  try {
+    while (trainer.step < trainer.totalSteps) options.onStep?.(await trainer.next());
+  } finally {
+    trainer.dispose();
+  }
+  return { student, files };
+}
+
+/** `model.safetensors` of the student's weights, rounded to float16. */
+export async function float16Weights(student: LanguageModel): Promise<Uint8Array> {
+  const values = await student.snapshot();
+  const tensors = new Map<string, Tensor>(
+    student.model.decoder.parameters.map(({ name, shape }) => {
+      const data = values.get(name);
+      if (data === undefined) throw new Error(`no values for ${name}`);
+      return [name, { type: "float16", shape, data: float32ToFloat16(data) }];
+    }),
+  );
+  return writeSafetensors(tensors);
+}
