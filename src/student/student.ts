@@ -163,9 +163,10 @@ export class LanguageModel implements Student {
     return encodeRow(this.model.tokenizer, row, { maxPositions: this.maxPositions, truncate: options.truncate ?? false });
   }
 
-  #encodeAll(rows: readonly ExampleRow[], truncate: boolean | undefined): EncodedRow[] {
+  /** Tokenized rows; rows without an id are numbered from 1. @throws BadInputError naming a row that does not fit. */
+  encodeAll(rows: readonly ExampleRow[], truncate = false): EncodedRow[] {
     const named = rows.map((row, i) => (row.id === undefined ? { ...row, id: String(i + 1) } : row));
-    const encoded = encodeRows(this.model.tokenizer, named, { maxPositions: this.maxPositions, truncate: truncate ?? false });
+    const encoded = encodeRows(this.model.tokenizer, named, { maxPositions: this.maxPositions, truncate });
     for (const warning of encoded.warnings) this.#warn(warning);
     return [...encoded.rows];
   }
@@ -180,7 +181,7 @@ export class LanguageModel implements Student {
     scores: readonly ScoreName[],
     options: { readonly batchSize?: number; readonly truncate?: boolean; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
   ): Promise<ScoreRow[]> {
-    return scoreRows(this.#parts(), this.#encodeAll(rows, options.truncate), scores, options);
+    return scoreRows(this.#parts(), this.encodeAll(rows, options.truncate), scores, options);
   }
 
   async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
@@ -212,14 +213,14 @@ export class LanguageModel implements Student {
   }
 
   /** A trainer over `rows`, to be disposed by the caller; `resume` continues a saved state. One at a time. */
-  trainer(rows: readonly ExampleRow[], options: TrainOptions, resume?: TrainerState): Trainer {
-    return new Trainer(this.#parts(), this.#encodeAll(rows, options.truncate), options, resume);
+  trainer(rows: readonly EncodedRow[], options: TrainOptions, resume?: TrainerState): Trainer {
+    return new Trainer(this.#parts(), rows, options, resume);
   }
 
   async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {
     if (this.#training) throw new TutelageError("internal", "student: expected one training at a time, got a second one");
     this.#training = true;
-    const trainer = this.trainer(rows, options);
+    const trainer = this.trainer(this.encodeAll(rows, options.truncate), options);
     try {
       while (trainer.step < trainer.totalSteps) yield await trainer.next();
     } finally {
