@@ -276,7 +276,7 @@ const WRITTEN_DTYPE: Readonly<Record<DataType, SafetensorsDtype>> = {
 };
 
 /** Larger elements first, as the safetensors library lays them out (keeps every tensor aligned). */
-const DTYPE_ORDER: readonly SafetensorsDtype[] = ["F64", "I64", "F32", "I32", "F16", "I8", "U8", "BOOL"];
+const DTYPE_ORDER: readonly SafetensorsDtype[] = ["I64", "F64", "F32", "I32", "F16", "I8", "U8", "BOOL"];
 
 /**
  * Bytes of a safetensors file with these tensors, sorted by dtype size, then name; the
