@@ -243,9 +243,9 @@ describe("what is not a model", () => {
       /^ONNX model, ModelProto field 7: expected wire type length-delimited, got varint/,
     ],
     [
-      "no operator set",
-      bytesOf(message(MODEL.graph, text(GRAPH.name, "g"))),
-      /an operator set import of the ONNX domain, got none/,
+      "no operator set for a domain",
+      bytesOf(message(MODEL.graph, text(GRAPH.name, "g"), input("x", 1, [2]), node("Relu", ["x"], ["y"]))),
+      /^Relu 'relu': expected an operator set import of its domain 'ai.onnx', got none/,
     ],
     ["two graphs", bytesOf(opset, message(MODEL.graph), message(MODEL.graph)), /one graph, got two/],
     [

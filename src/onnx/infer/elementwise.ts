@@ -1,4 +1,5 @@
 /** @file Inference of elementwise operators: arithmetic, comparison, logic, activations, Cast, Where. */
+import { TutelageError } from "../../core/errors.ts";
 import { dataTypeOf } from "../attributes.ts";
 import type { DataType, Value } from "../types.ts";
 import { ALL, type Call, FLOATS, NUMERIC, type OperatorRule, type OutputType, type RuleTable, WIDE } from "./call.ts";
@@ -71,7 +72,9 @@ function inferClip(call: Call): OutputType[] {
 function inferCast(call: Call): OutputType[] {
   const x = call.input(0);
   const code = call.int("to");
-  const type = dataTypeOf(code) ?? call.fail("a handled element type in attribute to", `TensorProto data type ${code}`);
+  const type = dataTypeOf(code);
+  if (type === undefined)
+    throw new TutelageError("unsupported", `${call.where}: TensorProto data type ${code} is not handled`);
   return [{ type, shape: x.shape }];
 }
 

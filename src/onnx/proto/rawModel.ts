@@ -327,7 +327,5 @@ export function readModel(bytes: Uint8Array, resolve?: ExternalDataResolver): Ra
     }
   }
   if (graph === undefined) badInput("ONNX model", "a ModelProto with a graph", `${bytes.length} bytes without one`);
-  if (!opsets.has(""))
-    badInput("ONNX model", "an operator set import of the ONNX domain", [...opsets.keys()].join(", ") || "none");
   return { graph, opsets };
 }

@@ -79,6 +79,8 @@ function typeLoopBody(
 
 function typeNode(raw: RawNode, builder: GraphBuilder, options: TypeOptions): Node {
   const where = `${raw.opType} '${raw.name || (raw.outputs[0] ?? "")}'`;
+  if (options.opsets[raw.domain] === undefined)
+    badInput(where, `an operator set import of its domain '${raw.domain || "ai.onnx"}'`, "none");
   const inputs = raw.inputs.map((name) =>
     name === ""
       ? undefined
