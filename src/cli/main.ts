@@ -2,11 +2,12 @@
 import { BadInputError, messageOf, TutelageError } from "../core/errors.ts";
 import type { Command } from "./command.ts";
 import { generateCommand } from "./commands/generate.ts";
+import { loopCommand } from "./commands/loop.ts";
 import { scoreCommand } from "./commands/score.ts";
 import { trainCommand } from "./commands/train.ts";
 import { PROCESS_STREAMS, type Streams } from "./output.ts";
 
-const COMMANDS: readonly Command[] = [scoreCommand, trainCommand, generateCommand];
+const COMMANDS: readonly Command[] = [scoreCommand, trainCommand, generateCommand, loopCommand];
 
 function usage(): string {
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(10)}${command.summary}`);

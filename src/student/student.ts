@@ -59,6 +59,7 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   const configJson = parseJson(await source.readText("config.json"), where);
   const decoder = parseDecoder(configJson, where);
   const tokenizer = await loadTokenizer(source);
+  for (const warning of tokenizer.warnings) warn(warning);
   if (tokenizer.vocabSize > decoder.vocabSize) {
     badInput(source.name, `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`, `${tokenizer.vocabSize} tokens`, "Tokenizer and weights belong to different models");
   }
@@ -186,25 +187,13 @@ export class LanguageModel implements Student {
 
   async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
     const { tokenizer, decoder } = this.model;
-    const encode = (prompt: string): Int32Array => {
-      const ids = tokenizer.encode(prompt);
-      // A sequence-end token that the tokenizer appends would end the text before it began.
-      return Int32Array.from(tokenizer.appendedTokens === 0 ? ids : ids.slice(0, -tokenizer.appendedTokens));
-    };
-    const ids = prompts.map(encode);
+    const ids = prompts.map((prompt) => Int32Array.from(tokenizer.encodePrompt(prompt)));
     const tokens = await generateTokens(
       { ...this.#parts(), mode: this.#generationMode(), numHiddenLayers: decoder.numHiddenLayers, vocabSize: decoder.vocabSize, eosTokenIds: tokenizer.eosTokenIds },
       ids,
       options,
     );
-    // Decoded behind its prompt: Llama-style decoders drop the space that a text begins with, which here separates words.
-    const decode = (tokenIds: Iterable<number>): string => tokenizer.decode(tokenIds, { skipSpecialTokens: true });
-    return tokens.map((generated, i) => {
-      const promptIds = ids[i] ?? [];
-      const before = decode(promptIds);
-      const whole = decode([...promptIds, ...generated.ids]);
-      return { ...generated, completion: whole.startsWith(before) ? whole.slice(before.length) : decode(generated.ids) };
-    });
+    return tokens.map((generated, i) => ({ ...generated, completion: tokenizer.decodeContinuation(ids[i] ?? [], generated.ids) }));
   }
 
   /** Inside one run nothing can be stopped: only students whose batch takes seconds generate in whole. */

@@ -1,0 +1,187 @@
+/** @file `tutelage loop`: one closed loop, kept in a run folder. */
+import { dirname, join, resolve } from "node:path";
+import { badInput, throwIfAborted } from "../../core/errors.ts";
+import { directorySource, readTextFile } from "../../formats/node/directorySource.ts";
+import { parseJson } from "../../formats/json.ts";
+import { closedLoop } from "../../loop/closedLoop.ts";
+import type { ExperimentConfig } from "../../loop/config.ts";
+import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../../loop/defaults.ts";
+import { parseExperimentConfig } from "../../loop/parseConfig.ts";
+import type { LoopRecord } from "../../loop/records.ts";
+import { strategyNames } from "../../selection/registry.ts";
+import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
+import { openStudent } from "../../student/student.ts";
+import { createTask, taskNames } from "../../tasks/registry.ts";
+import { createTeacher, teacherNames } from "../../teacher/registry.ts";
+import { builtinStudentDirectory } from "../builtinStudent.ts";
+import type { Command } from "../command.ts";
+import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { Output } from "../output.ts";
+import { openEngine } from "../session.ts";
+
+const D = DEFAULT_EXPERIMENT;
+const OPTIONS: OptionSpecs = {
+  out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
+  resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
+  student: { value: "DIR", description: "student directory, or builtin", default: D.student },
+  task: { value: taskNames.join("|"), description: "task", default: D.task.name },
+  pool: { value: "N", description: "seed questions", default: String(D.task.pool) },
+  test: { value: "N", description: "held-out test questions", default: String(D.task.test) },
+  validation: { value: "N", description: "held-out validation questions", default: String(D.task.validation) },
+  "evaluate-on": { value: "test|validation", description: "split that the curve shows", default: D.task.evaluateOn },
+  strategy: { value: strategyNames.join("|"), description: "query strategy", default: D.strategy.name },
+  picker: { value: "argmax|softmax|uniform", description: "how scores become picks", default: D.strategy.picker.kind },
+  temperature: { value: "X", description: "temperature of --picker softmax", default: "1" },
+  teacher: { value: teacherNames.join("|"), description: "teacher", default: D.teacher.name },
+  "error-rate": { value: "X", description: "share of the built-in teacher's pairs that are wrong", default: String(D.teacher.errorRate) },
+  verification: { value: "off|answer", description: "check the teacher's pairs before training", default: D.verification },
+  rounds: { value: "N", description: "rounds after round 0, the untouched student", default: String(D.rounds) },
+  "query-size": { value: "M", description: "seeds picked per round", default: String(D.querySize) },
+  "per-seed": { value: "N", description: "new questions per picked seed", default: String(D.perSeed) },
+  "after-round": { value: "restart|continue", description: "train from the base weights on all pairs, or go on", default: D.restart ? "restart" : "continue" },
+  replay: { value: "X", description: "seed pairs mixed in per synthetic pair", default: String(D.replay) },
+  method: { value: "full|lora", description: "what is trained", default: D.training.method.method },
+  epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
+  lr: { value: "X", description: "learning rate", default: String(D.training.learningRate) },
+  "batch-size": { value: "N", description: "rows per optimizer step", default: String(D.training.batchSize) },
+};
+
+/** Command-line options over the experiment file over the defaults; only what was given is set. */
+function experimentOf(file: unknown, where: string, options: Options): ExperimentConfig {
+  const given = <T>(name: string, read: () => T): T | undefined => (options.given(name) ? read() : undefined);
+  const base = (typeof file === "object" && file !== null && !Array.isArray(file) ? file : {}) as Record<string, unknown>;
+  const part = (key: string): Record<string, unknown> => {
+    const value = base[key];
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+  };
+  const over = (values: Record<string, unknown>): Record<string, unknown> => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  const group = (key: string, values: Record<string, unknown>): Record<string, unknown> => {
+    const set = over(values);
+    return Object.keys(set).length === 0 ? {} : { [key]: { ...part(key), ...set } };
+  };
+  const picker = given("picker", () => {
+    const kind = options.choice("picker", ["argmax", "softmax", "uniform"]);
+    return kind === "softmax" ? { kind, temperature: options.number("temperature", { min: 0 }) } : { kind };
+  });
+  const method = given("method", () => (options.choice("method", ["full", "lora"]) === "full" ? { method: "full" } : { method: "lora", ...DEFAULT_LORA }));
+  const after = given("after-round", () => options.choice("after-round", ["restart", "continue"]));
+  return parseExperimentConfig(
+    typeof file !== "object" || file === null || Array.isArray(file)
+      ? file
+      : {
+          ...base,
+          ...over({
+            seed: given("seed", () => options.integer("seed")),
+            student: given("student", () => options.requiredText("student")),
+            verification: given("verification", () => options.requiredText("verification")),
+            rounds: given("rounds", () => options.integer("rounds")),
+            querySize: given("query-size", () => options.integer("query-size")),
+            perSeed: given("per-seed", () => options.integer("per-seed")),
+            restart: after === undefined ? undefined : after === "restart",
+            replay: given("replay", () => options.number("replay")),
+          }),
+          ...group("task", {
+            name: given("task", () => options.requiredText("task")),
+            pool: given("pool", () => options.integer("pool")),
+            test: given("test", () => options.integer("test")),
+            validation: given("validation", () => options.integer("validation")),
+            evaluateOn: given("evaluate-on", () => options.requiredText("evaluate-on")),
+          }),
+          ...group("strategy", { name: given("strategy", () => options.requiredText("strategy")), picker }),
+          ...group("teacher", { name: given("teacher", () => options.requiredText("teacher")), errorRate: given("error-rate", () => options.number("error-rate")) }),
+          ...group("training", {
+            method,
+            epochs: given("epochs", () => options.number("epochs")),
+            learningRate: given("lr", () => options.number("lr")),
+            batchSize: given("batch-size", () => options.integer("batch-size")),
+          }),
+        },
+    where,
+  );
+}
+
+function describe(record: LoopRecord): string | undefined {
+  switch (record.type) {
+    case "phase":
+      return record.state === "end" ? undefined : `round ${record.round}: ${record.phase} ${record.done}/${record.total}`;
+    case "step":
+      return `round ${record.round}: train step ${record.step}/${record.totalSteps}, loss ${record.loss.toFixed(3)}, ${Math.round(record.tokensPerSecond)} tokens/s`;
+    default:
+      return undefined;
+  }
+}
+
+const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
+
+export const loopCommand: Command = {
+  name: "loop",
+  summary: "Run a closed loop: score, select, ask the teacher, verify, train, evaluate, repeat.",
+  help: () =>
+    helpText(
+      "tutelage loop [EXPERIMENT.json] [options]",
+      "Runs one experiment and keeps it in a run folder: manifest.json, rounds.jsonl, examples.jsonl and checkpoints. Prints one line a round, round 0 being the untouched student. An interrupted run goes on with --resume RUN.",
+      OPTIONS,
+      "Options given here replace those of EXPERIMENT.json, which replace the defaults.",
+    ),
+  async run(args, streams) {
+    const options = Options.parse("loop", args, OPTIONS, 1);
+    if (options.flag("help")) return void streams.out(this.help());
+    const output = new Output(streams, options.flag("json"));
+    const resume = options.text("resume");
+    const [path] = options.positionals;
+    let config: ExperimentConfig;
+    let folder: string;
+    if (resume === undefined) {
+      config = experimentOf(path === undefined ? {} : parseJson(await readTextFile(path), path), path ?? "experiment", options);
+      const stamp = new Date().toISOString().replaceAll(/[-:]/g, "").slice(0, 15);
+      folder = options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
+    } else {
+      const extra = ["out", ...Object.keys(OPTIONS)].find((name) => name !== "resume" && options.given(name)) ?? (options.given("seed") ? "seed" : undefined);
+      if (extra !== undefined || path !== undefined) badInput("--resume", "no other setting", extra === undefined ? String(path) : `--${extra}`, "A resumed run keeps the settings in its manifest.json");
+      const stored = await readRunFolder(resume);
+      if (stored === undefined) badInput(resume, "a run folder (with manifest.json)", "none");
+      config = stored.manifest.config;
+      folder = resume;
+    }
+    const studentPath = config.student === "builtin" ? builtinStudentDirectory() : resolve(path === undefined ? "." : dirname(path), config.student);
+    const task = createTask(config.task.name);
+    const teacher = createTeacher(config.teacher, task);
+    const abort = new AbortController();
+    const stop = (): void => abort.abort(new Error("interrupted"));
+    process.once("SIGINT", stop).once("SIGTERM", stop);
+    const engine = await openEngine(options, output);
+    try {
+      const student = await openStudent(engine, {
+        source: directorySource(studentPath),
+        method: config.training.method,
+        seed: config.seed,
+        onWarning: (message) => output.note(`warning: ${message}`),
+      });
+      try {
+        const store = await openRunFolder(folder);
+        output.note(`run: ${folder}`);
+        for await (const record of closedLoop(config, { student, task, teacher, store, signal: abort.signal, resume: resume !== undefined })) {
+          const progress = describe(record);
+          if (progress !== undefined) output.progress(progress);
+          if (record.type === "warning") output.note(`warning: ${record.message}`);
+          if (record.type === "round") {
+            const { round, examples, evaluation, accepted, rejected, durationMs } = record.summary;
+            output.record(
+              record.summary,
+              `round ${round}  ${examples} synthetic pairs (+${accepted}, ${rejected} rejected)  ${evaluation.split} accuracy ${percent(evaluation.accuracy)} (95 % interval ${percent(evaluation.low)} to ${percent(evaluation.high)}, n = ${evaluation.n})  ${(durationMs / 1000).toFixed(1)} s`,
+            );
+          }
+        }
+      } catch (error) {
+        if (abort.signal.aborted) output.note(`stopped; go on with: tutelage loop --resume ${folder}`);
+        throwIfAborted(abort.signal, "loop");
+        throw error;
+      } finally {
+        await student.dispose();
+      }
+    } finally {
+      process.off("SIGINT", stop).off("SIGTERM", stop);
+      await engine.dispose();
+    }
+  },
+};

@@ -1,0 +1,90 @@
+/** @file Comparisons of a student on some engine with the float64 PyTorch reference; used on every provider. */
+import { expect } from "vitest";
+import { directorySource } from "../../src/formats/node/directorySource.ts";
+import type { Engine } from "../../src/runtime/types.ts";
+import { openStudent, type LanguageModel } from "../../src/student/student.ts";
+import { SIMPLE_SCORES } from "../../src/student/types.ts";
+import { adapterDirectory, goldenRows, loadGolden, studentDirectory, TOLERANCES, updateError, type Golden, type GoldenTrajectory } from "./goldens.ts";
+
+type Tolerances = { readonly [K in keyof (typeof TOLERANCES)["host"]]: number };
+
+export function tolerancesOf(engine: Engine): Tolerances {
+  return engine.ep === "webgpu" ? TOLERANCES.webgpu : TOLERANCES.host;
+}
+
+async function withGoldenStudent(engine: Engine, golden: Golden, options: { readonly adapter?: string; readonly full?: boolean }, body: (student: LanguageModel) => Promise<void>): Promise<void> {
+  const student = await openStudent(engine, {
+    source: directorySource(studentDirectory(golden.student)),
+    ...(options.adapter === undefined ? {} : { adapter: directorySource(adapterDirectory(options.adapter)) }),
+    ...(options.full ? { method: { method: "full" } as const } : {}),
+  });
+  try {
+    await body(student);
+  } finally {
+    await student.dispose();
+  }
+}
+
+/** Token counts exactly, every simple score of every row within the provider's tolerance, with and without the adapter. */
+export async function checkScores(engine: Engine, name: string): Promise<void> {
+  const golden = loadGolden(name);
+  const rows = goldenRows(golden);
+  const { score } = tolerancesOf(engine);
+  await withGoldenStudent(engine, golden, {}, async (student) => {
+    const results = await student.score(rows, SIMPLE_SCORES, { batchSize: 4 });
+    results.forEach((result, i) => {
+      const expected = golden.scores[i];
+      expect(result.tokens, `${name} row ${result.id}: tokens`).toBe(expected?.completionTokens);
+      for (const key of SIMPLE_SCORES) {
+        const scale = key === "lossSum" ? result.tokens : 1;
+        expect(Math.abs((result[key] ?? NaN) - (expected?.[key] ?? NaN)) / scale, `${name} row ${result.id}: ${key}`).toBeLessThan(score);
+      }
+    });
+  });
+  await withGoldenStudent(engine, golden, { adapter: golden.adapter }, async (student) => {
+    const results = await student.score(rows, ["loss"]);
+    results.forEach((result, i) => {
+      expect(Math.abs((result.loss ?? NaN) - (golden.adapterScores[i]?.loss ?? NaN)), `${name} with adapter, row ${result.id}`).toBeLessThan(score);
+    });
+  });
+}
+
+/** Greedy tokens equal the reference's as far as it decides them. */
+export async function checkGreedy(engine: Engine, name: string): Promise<void> {
+  const golden = loadGolden(name);
+  await withGoldenStudent(engine, golden, {}, async (student) => {
+    const generations = await student.generate(
+      golden.greedy.map((item) => item.prompt),
+      { maxNewTokens: Math.max(...golden.greedy.map((item) => item.ids.length)), batchSize: 3 },
+    );
+    generations.forEach((generation, i) => {
+      const expected = golden.greedy[i]?.ids ?? [];
+      const stops = expected.at(-1) === golden.eosTokenId;
+      const own = stops ? expected.slice(0, -1) : expected;
+      expect([...generation.ids].slice(0, own.length), `${name} prompt ${golden.greedy[i]?.id}`).toEqual(own);
+      if (stops) expect(generation.finishReason).toBe("stop");
+    });
+  });
+}
+
+/** Loss, gradient norm, rate and token count of every step, and the total update of the trained parameters. */
+export async function checkTrajectory(engine: Engine, name: string, trajectory: GoldenTrajectory): Promise<void> {
+  const golden = loadGolden(name);
+  const tolerance = tolerancesOf(engine);
+  const options = { full: trajectory.method === "full", ...(trajectory.adapter === undefined ? {} : { adapter: trajectory.adapter }) };
+  await withGoldenStudent(engine, golden, options, async (student) => {
+    const before = await student.snapshot();
+    let at = 0;
+    for await (const record of student.train(goldenRows(golden), { ...trajectory.options, shuffle: false, seed: 0 })) {
+      const expected = trajectory.steps[at++];
+      const label = `${name} ${trajectory.name} step ${record.step}`;
+      expect(record.step).toBe(expected?.step);
+      expect(record.tokens, `${label}: tokens`).toBe(expected?.tokens);
+      expect(record.lr, `${label}: lr`).toBeCloseTo(expected?.lr ?? NaN, 12);
+      expect(Math.abs(record.loss / (expected?.loss ?? NaN) - 1), `${label}: loss`).toBeLessThan(tolerance.loss);
+      expect(Math.abs(record.gradNorm / (expected?.gradNorm ?? NaN) - 1), `${label}: gradNorm`).toBeLessThan(tolerance.gradNorm);
+    }
+    expect(at).toBe(trajectory.steps.length);
+    expect(updateError(trajectory.update, before, await student.snapshot()), `${name} ${trajectory.name}: update`).toBeLessThan(tolerance.update);
+  });
+}
