@@ -55,7 +55,10 @@ export interface ClosedLoopDeps {
  * @throws TutelageError aborted (signal), bad-input (config and data do not fit the
  * student, or the store holds another run), non-finite, device-lost, quota.
  */
-export async function* closedLoop(config: ExperimentConfig, deps: ClosedLoopDeps): AsyncGenerator<LoopRecord, void, void> {
+export async function* closedLoop(
+  config: ExperimentConfig,
+  deps: ClosedLoopDeps,
+): AsyncGenerator<LoopRecord, void, void> {
   try {
     const run = await openRun(config, deps);
     const firstRound = run.summaries.length;
@@ -64,7 +67,11 @@ export async function* closedLoop(config: ExperimentConfig, deps: ClosedLoopDeps
       runId: deps.store.runId,
       config,
       engine: deps.student.engine,
-      student: { name: deps.studentName ?? config.student, parameters: deps.student.parameters.total, trainable: deps.student.parameters.trainable },
+      student: {
+        name: deps.studentName ?? config.student,
+        parameters: deps.student.parameters.total,
+        trainable: deps.student.parameters.trainable,
+      },
       resumedAtRound: firstRound,
     };
     yield* changedEngine(run);
@@ -74,7 +81,15 @@ export async function* closedLoop(config: ExperimentConfig, deps: ClosedLoopDeps
       // Round 0 is the untouched student.
       if (round === 0) {
         const evaluation = yield* evaluate(run, round);
-        yield* finishRound(run, { round, evaluation, startedMs, examples: [], poolAccuracy: null, meanLoss: null, steps: 0 });
+        yield* finishRound(run, {
+          round,
+          evaluation,
+          startedMs,
+          examples: [],
+          poolAccuracy: null,
+          meanLoss: null,
+          steps: 0,
+        });
         continue;
       }
       const pool = yield* scorePool(run, round);
@@ -85,8 +100,17 @@ export async function* closedLoop(config: ExperimentConfig, deps: ClosedLoopDeps
       const evaluation = yield* evaluate(run, round);
 
       const answered = pool?.filter((item) => item.correct !== undefined) ?? [];
-      const poolAccuracy = answered.length === 0 ? null : answered.filter((item) => item.correct).length / answered.length;
-      yield* finishRound(run, { round, evaluation, startedMs, examples, poolAccuracy, meanLoss: meanLossOf(steps), steps: steps.length });
+      const poolAccuracy =
+        answered.length === 0 ? null : answered.filter((item) => item.correct).length / answered.length;
+      yield* finishRound(run, {
+        round,
+        evaluation,
+        startedMs,
+        examples,
+        poolAccuracy,
+        meanLoss: meanLossOf(steps),
+        steps: steps.length,
+      });
     }
     yield { type: "done", rounds: config.rounds };
   } catch (error) {
@@ -131,7 +155,16 @@ async function* finishRound(run: RunState, finished: FinishedRound): AsyncGenera
 async function* changedEngine(run: RunState): AsyncGenerator<LoopRecord, void, void> {
   const before = run.stored?.manifest.engine;
   const after = run.student.engine;
-  if (before === undefined || (before.ep === after.ep && before.version === after.version && before.adapter === after.adapter)) return;
-  const name = (engine: typeof after): string => [engine.ep, engine.version, engine.adapter].filter((part) => part !== undefined).join(", ");
-  yield { type: "warning", code: "engine-changed", message: `the run began on ${name(before)} and goes on on ${name(after)}` };
+  if (
+    before === undefined ||
+    (before.ep === after.ep && before.version === after.version && before.adapter === after.adapter)
+  )
+    return;
+  const name = (engine: typeof after): string =>
+    [engine.ep, engine.version, engine.adapter].filter((part) => part !== undefined).join(", ");
+  yield {
+    type: "warning",
+    code: "engine-changed",
+    message: `the run began on ${name(before)} and goes on on ${name(after)}`,
+  };
 }

@@ -11,9 +11,19 @@ export interface ExperimentConfig {
   readonly seed: number;
   /** Student: "builtin" or a directory / URL of one. */
   readonly student: string;
-  readonly task: { readonly name: string; readonly pool: number; readonly validation: number; readonly test: number; readonly evaluateOn: "validation" | "test" };
+  readonly task: {
+    readonly name: string;
+    readonly pool: number;
+    readonly validation: number;
+    readonly test: number;
+    readonly evaluateOn: "validation" | "test";
+  };
   readonly strategy: { readonly name: "random" | "own-loss" | "true-loss"; readonly picker: Picker };
-  readonly teacher: { readonly name: "solver"; readonly errorRate: number; readonly operations: readonly ("simplify" | "complicate" | "vary")[] };
+  readonly teacher: {
+    readonly name: "solver";
+    readonly errorRate: number;
+    readonly operations: readonly ("simplify" | "complicate" | "vary")[];
+  };
   /** Ours: accepted pairs must pass the task's own check. */
   readonly verification: "off" | "answer";
   readonly rounds: number;

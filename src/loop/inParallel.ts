@@ -21,10 +21,12 @@ export async function* inParallel<T, R>(
     while (results.size < items.length && failures.length === 0) {
       while (running.size < concurrency && next < items.length) {
         const index = next++;
-        const task: Promise<void> = work(items[index] as T).then(
-          (result) => void results.set(index, result),
-          (error: unknown) => void failures.push(error),
-        ).then(() => void running.delete(task));
+        const task: Promise<void> = work(items[index] as T)
+          .then(
+            (result) => void results.set(index, result),
+            (error: unknown) => void failures.push(error),
+          )
+          .then(() => void running.delete(task));
         running.add(task);
       }
       const before = results.size;

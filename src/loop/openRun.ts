@@ -19,17 +19,27 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
   const { student, task, store } = deps;
   const now = deps.now ?? Date.now;
   const rng = new Rng(config.seed);
-  const splits = task.splits({ pool: config.task.pool, validation: config.task.validation, test: config.task.test }, rng.fork("splits"));
+  const splits = task.splits(
+    { pool: config.task.pool, validation: config.task.validation, test: config.task.test },
+    rng.fork("splits"),
+  );
   const strategy = createStrategy(config.strategy.name, config.strategy.picker);
   const showPool = deps.showPool ?? false;
   const everyQuestion = [...splits.pool, ...splits.validation, ...splits.test];
 
   const stored = await store.load();
   if (deps.resume === true) {
-    if (stored === undefined) badInput(`run ${store.runId}`, "a stored run to resume", "none", "Start it without resume");
+    if (stored === undefined)
+      badInput(`run ${store.runId}`, "a stored run to resume", "none", "Start it without resume");
     checkSameConfig(store.runId, stored.manifest.config, config);
   } else {
-    if (stored !== undefined) badInput(`run ${store.runId}`, "a place without a run", `a run with ${stored.rounds.length} finished rounds`, "Resume it, delete it, or choose another place");
+    if (stored !== undefined)
+      badInput(
+        `run ${store.runId}`,
+        "a place without a run",
+        `a run with ${stored.rounds.length} finished rounds`,
+        "Resume it, delete it, or choose another place",
+      );
   }
   const state: RunState = {
     config,
@@ -60,7 +70,11 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
       version: VERSION,
       config,
       engine: student.engine,
-      student: { name: deps.studentName ?? config.student, parameters: student.parameters.total, trainable: student.parameters.trainable },
+      student: {
+        name: deps.studentName ?? config.student,
+        parameters: student.parameters.total,
+        trainable: student.parameters.trainable,
+      },
       ...(deps.race === undefined ? {} : { race: deps.race }),
     });
   }
@@ -75,7 +89,12 @@ function trainedAhead(stored: StoredRun): Checkpoint | undefined {
   const checkpointRound = stored.checkpoint?.round ?? 0;
   // Round 0 trains nothing and has no checkpoint.
   if (checkpointRound !== Math.max(nextRound - 1, 0) && checkpointRound !== nextRound) {
-    badInput(`run ${stored.manifest.runId}`, `the checkpoint of round ${nextRound - 1} or ${nextRound}`, `that of round ${checkpointRound}`, "The stored run is damaged; start a new one");
+    badInput(
+      `run ${stored.manifest.runId}`,
+      `the checkpoint of round ${nextRound - 1} or ${nextRound}`,
+      `that of round ${checkpointRound}`,
+      "The stored run is damaged; start a new one",
+    );
   }
   return nextRound > 0 && checkpointRound === nextRound ? stored.checkpoint : undefined;
 }
@@ -84,7 +103,12 @@ function trainedAhead(stored: StoredRun): Checkpoint | undefined {
 function checkSameConfig(runId: string, before: ExperimentConfig, now: ExperimentConfig): void {
   const difference = firstDifference(before, now);
   if (difference === undefined) return;
-  badInput(`run ${runId}, ${difference.path}`, `${difference.a} as the run began`, difference.b, "Resume with the run's own settings, or start a new run");
+  badInput(
+    `run ${runId}, ${difference.path}`,
+    `${difference.a} as the run began`,
+    difference.b,
+    "Resume with the run's own settings, or start a new run",
+  );
 }
 
 /** Every prompt leaves room for the longest answer, and every seed that may be trained on or scored fits the context: said before the first round, not in its middle. */
@@ -95,7 +119,12 @@ function checkRowsFit(run: RunState): void {
     const prompt = student.encode({ id: question.id, prompt: task.prompt(question.question), completion: "" });
     const needed = prompt.ids.length + maxNewTokens;
     if (needed > student.maxPositions) {
-      badInput(`question ${question.id}`, `prompt and generation.maxNewTokens within the student's ${student.maxPositions} positions`, `${prompt.ids.length} + ${maxNewTokens}`, "Lower generation.maxNewTokens or take a student with a longer context");
+      badInput(
+        `question ${question.id}`,
+        `prompt and generation.maxNewTokens within the student's ${student.maxPositions} positions`,
+        `${prompt.ids.length} + ${maxNewTokens}`,
+        "Lower generation.maxNewTokens or take a student with a longer context",
+      );
     }
   }
   const input = run.strategy.input;

@@ -20,7 +20,9 @@ const MAX_SEED = 0x7fffffff;
 
 function group<T extends v.ObjectEntries>(entries: T) {
   const keys = Object.keys(entries).join(", ");
-  return v.strictObject(entries, (issue) => (issue.expected === "never" ? `one of the keys ${keys}` : `an object with keys among ${keys}`));
+  return v.strictObject(entries, (issue) =>
+    issue.expected === "never" ? `one of the keys ${keys}` : `an object with keys among ${keys}`,
+  );
 }
 
 function whole(low: number, high: number) {
@@ -41,7 +43,11 @@ function choice<const T extends readonly string[]>(names: T) {
   return v.picklist(names, `one of ${names.map((name) => `"${name}"`).join(", ")}`);
 }
 
-const text = v.pipe(v.string("a text"), v.minLength(1, "a text of at least 1 character"), v.maxLength(1000, "a text of at most 1000 characters"));
+const text = v.pipe(
+  v.string("a text"),
+  v.minLength(1, "a text of at least 1 character"),
+  v.maxLength(1000, "a text of at most 1000 characters"),
+);
 const flag = v.boolean("true or false");
 
 const D = DEFAULT_EXPERIMENT;
@@ -90,7 +96,10 @@ const schema = group({
     }),
     {},
   ),
-  strategy: v.optional(group({ name: v.optional(choice(strategyNames), D.strategy.name), picker: v.optional(picker, D.strategy.picker) }), {}),
+  strategy: v.optional(
+    group({ name: v.optional(choice(strategyNames), D.strategy.name), picker: v.optional(picker, D.strategy.picker) }),
+    {},
+  ),
   teacher: v.optional(
     group({
       name: v.optional(choice(["solver"]), D.teacher.name),
@@ -146,14 +155,22 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   if (!parsed.success) {
     const problems = [...new Set(parsed.issues.map((issue) => problemOf(where, issue)))];
     const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : "";
-    throw new BadInputError(problems.slice(0, MAX_PROBLEMS).join("; ") + more, { details: { fields: parsed.issues.map((issue) => v.getDotPath(issue) ?? "") } });
+    throw new BadInputError(problems.slice(0, MAX_PROBLEMS).join("; ") + more, {
+      details: { fields: parsed.issues.map((issue) => v.getDotPath(issue) ?? "") },
+    });
   }
   const config: ExperimentConfig = parsed.output;
   if (config.querySize > config.task.pool) {
-    badInput(`${where}.querySize`, `at most task.pool = ${config.task.pool}`, String(config.querySize), "Picks of a round are distinct: enlarge the pool or lower the query size");
+    badInput(
+      `${where}.querySize`,
+      `at most task.pool = ${config.task.pool}`,
+      String(config.querySize),
+      "Picks of a round are distinct: enlarge the pool or lower the query size",
+    );
   }
   const { evaluateOn } = config.task;
-  if (config.task[evaluateOn] === 0) badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
+  if (config.task[evaluateOn] === 0)
+    badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
   return config;
 }
 
@@ -161,7 +178,8 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
 function refuseLists(where: string, value: unknown): void {
   if (Array.isArray(value)) badInput(where, "an object", "a list");
   if (typeof value !== "object" || value === null) return;
-  for (const [key, entry] of Object.entries(value)) if (Array.isArray(entry)) badInput(`${where}.${key}`, "an object or a single value", "a list");
+  for (const [key, entry] of Object.entries(value))
+    if (Array.isArray(entry)) badInput(`${where}.${key}`, "an object or a single value", "a list");
 }
 
 function problemOf(where: string, issue: v.BaseIssue<unknown>): string {

@@ -115,10 +115,15 @@ export class Race {
     return running;
   }
 
-  async #pullUntilDone(wanted: (entry: Entry) => boolean, seen: ((entry: Entry, record: LoopRecord) => void) | undefined): Promise<void> {
+  async #pullUntilDone(
+    wanted: (entry: Entry) => boolean,
+    seen: ((entry: Entry, record: LoopRecord) => void) | undefined,
+  ): Promise<void> {
     for (;;) {
       if (this.#halt) return;
-      const entry = this.#entries.filter((candidate) => !candidate.ended && wanted(candidate)).sort((a, b) => a.position - b.position)[0];
+      const entry = this.#entries
+        .filter((candidate) => !candidate.ended && wanted(candidate))
+        .sort((a, b) => a.position - b.position)[0];
       if (entry === undefined) return;
       const record = await this.between(() => this.#pull(entry));
       if (record !== undefined) seen?.(entry, record);
@@ -139,7 +144,8 @@ export class Race {
       return next.value;
     } catch (error) {
       entry.ended = true;
-      if (!(this.#stopped && error instanceof TutelageError && error.code === "aborted")) this.#emit({ type: "failed", lane: entry.index, error });
+      if (!(this.#stopped && error instanceof TutelageError && error.code === "aborted"))
+        this.#emit({ type: "failed", lane: entry.index, error });
       return undefined;
     }
   }
@@ -148,12 +154,17 @@ export class Race {
 /** Where a lane stands after a record; one unit per phase. */
 function positionAfter(record: LoopRecord, before: number): number {
   const perRound = PHASES.length;
-  const at = (round: number, phase: (typeof PHASES)[number], share: number): number => round * perRound + PHASES.indexOf(phase) + share;
+  const at = (round: number, phase: (typeof PHASES)[number], share: number): number =>
+    round * perRound + PHASES.indexOf(phase) + share;
   switch (record.type) {
     case "run":
       return record.resumedAtRound * perRound;
     case "phase":
-      return at(record.round, record.phase, record.state === "end" ? 1 : record.total === 0 ? 0 : record.done / record.total);
+      return at(
+        record.round,
+        record.phase,
+        record.state === "end" ? 1 : record.total === 0 ? 0 : record.done / record.total,
+      );
     case "step":
       return at(record.round, "train", record.totalSteps === 0 ? 0 : record.step / record.totalSteps);
     case "round":

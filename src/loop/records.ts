@@ -75,10 +75,32 @@ export interface RoundSummary {
 }
 
 export type LoopRecord =
-  | { readonly type: "run"; readonly runId: string; readonly config: ExperimentConfig; readonly engine: EngineInfo; readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number }; readonly resumedAtRound: number }
-  | { readonly type: "phase"; readonly round: number; readonly phase: Phase; readonly state: "start" | "progress" | "end"; readonly done: number; readonly total: number }
+  | {
+      readonly type: "run";
+      readonly runId: string;
+      readonly config: ExperimentConfig;
+      readonly engine: EngineInfo;
+      readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
+      readonly resumedAtRound: number;
+    }
+  | {
+      readonly type: "phase";
+      readonly round: number;
+      readonly phase: Phase;
+      readonly state: "start" | "progress" | "end";
+      readonly done: number;
+      readonly total: number;
+    }
   | { readonly type: "pool"; readonly round: number; readonly items: readonly PoolItem[] }
-  | { readonly type: "picks"; readonly round: number; readonly picks: readonly { readonly seedId: string; readonly score: number | null; readonly rank: number | null }[] }
+  | {
+      readonly type: "picks";
+      readonly round: number;
+      readonly picks: readonly {
+        readonly seedId: string;
+        readonly score: number | null;
+        readonly rank: number | null;
+      }[];
+    }
   | { readonly type: "example"; readonly example: SyntheticExample }
   | ({ readonly type: "step"; readonly round: number; readonly totalSteps: number } & StepRecord)
   | { readonly type: "round"; readonly summary: RoundSummary }

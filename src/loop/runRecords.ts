@@ -7,7 +7,9 @@ export function finishedRecords(stored: StoredRun): LoopRecord[] {
   return stored.rounds.flatMap((summary): LoopRecord[] => [
     ...stored.pools.filter((pool) => pool.round === summary.round),
     ...stored.picks.filter((picks) => picks.round === summary.round),
-    ...stored.examples.filter((example) => example.round === summary.round).map((example): LoopRecord => ({ type: "example", example })),
+    ...stored.examples
+      .filter((example) => example.round === summary.round)
+      .map((example): LoopRecord => ({ type: "example", example })),
     { type: "round", summary },
   ]);
 }

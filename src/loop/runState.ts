@@ -43,7 +43,13 @@ export function phaseRng(run: RunState, round: number, phase: string): Rng {
 }
 
 /** A phase record. */
-export function phaseRecord(round: number, phase: Phase, state: "start" | "progress" | "end", done: number, total: number): LoopRecord {
+export function phaseRecord(
+  round: number,
+  phase: Phase,
+  state: "start" | "progress" | "end",
+  done: number,
+  total: number,
+): LoopRecord {
   return { type: "phase", round, phase, state, done, total };
 }
 

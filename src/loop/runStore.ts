@@ -37,7 +37,9 @@ export interface StoredReply {
   /** Id of the synthetic example the call belongs to. */
   readonly id: string;
   readonly call: TeacherCallName;
-  readonly outcome: { readonly ok: true; readonly text: string; readonly level?: string } | { readonly ok: false; readonly message: string };
+  readonly outcome:
+    | { readonly ok: true; readonly text: string; readonly level?: string }
+    | { readonly ok: false; readonly message: string };
   readonly usage: TeacherUsage;
 }
 

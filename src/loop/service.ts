@@ -9,7 +9,18 @@ import { Rng } from "../core/rng.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
 import { toWireError } from "../protocol/errors.ts";
-import type { AskReply, AskRequest, LaneInfo, LoopService, ProviderStatus, RaceInfo, RaceOptions, RaceRequest, RaceState, StepUnit } from "../protocol/loopService.ts";
+import type {
+  AskReply,
+  AskRequest,
+  LaneInfo,
+  LoopService,
+  ProviderStatus,
+  RaceInfo,
+  RaceOptions,
+  RaceRequest,
+  RaceState,
+  StepUnit,
+} from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import type { Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
@@ -33,7 +44,10 @@ export interface LoopServiceDeps<E extends RaceEngine> {
   /** The service owns the engine it gets, and disposes it after its students. */
   readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
   /** A student of its own per lane, which the service owns. */
-  readonly openStudent: (engine: E, config: ExperimentConfig) => Promise<{ readonly student: Student; readonly name: string }>;
+  readonly openStudent: (
+    engine: E,
+    config: ExperimentConfig,
+  ) => Promise<{ readonly student: Student; readonly name: string }>;
   readonly createTask: (config: ExperimentConfig) => Task;
   readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher;
   readonly now?: () => number;
@@ -88,7 +102,8 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
 
   resumeRace(runIds: readonly string[], options: RaceOptions): Promise<RaceInfo> {
     return this.#inTurn(async () => {
-      if (runIds.length === 0 || new Set(runIds).size !== runIds.length) badInput("resume", "one or more different runs", `[${runIds.join(", ")}]`);
+      if (runIds.length === 0 || new Set(runIds).size !== runIds.length)
+        badInput("resume", "one or more different runs", `[${runIds.join(", ")}]`);
       const plans: LanePlan[] = [];
       for (const runId of runIds) {
         const stored = await this.#read(runId);
@@ -211,7 +226,9 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
         told.push([first.value, ...(stored === undefined ? [] : finishedRecords(stored))]);
       }
       const race = new Race(lanes, (event) => {
-        this.#events.push(event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) });
+        this.#events.push(
+          event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) },
+        );
       });
       told.forEach((records, lane) => records.forEach((record) => this.#events.push({ type: "record", lane, record })));
       this.#current = { race, lanes, abort, release };
@@ -245,7 +262,9 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   }
 
   async #read(runId: string): Promise<StoredRun> {
-    return (await this.#deps.library.read(runId)) ?? badInput("run", "a stored run", runId, "It was deleted, or never began");
+    return (
+      (await this.#deps.library.read(runId)) ?? badInput("run", "a stored run", runId, "It was deleted, or never began")
+    );
   }
 
   #opened(): OpenRace {

@@ -34,7 +34,11 @@ export interface ConnectOptions {
 }
 
 /** Connects to a worker that runs `exposeLoopService`. Owns the worker. `onCrash` is called at most once, never after `close`. */
-export function connectLoopWorker(worker: WorkerLike, onCrash: (error: TutelageError) => void, options: ConnectOptions = {}): LoopConnection {
+export function connectLoopWorker(
+  worker: WorkerLike,
+  onCrash: (error: TutelageError) => void,
+  options: ConnectOptions = {},
+): LoopConnection {
   installErrorTransfer();
   const heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS;
   const silenceMs = options.silenceMs ?? SILENCE_MS;
@@ -53,11 +57,16 @@ export function connectLoopWorker(worker: WorkerLike, onCrash: (error: TutelageE
   };
   const crash = (message: string, cause?: unknown): void => {
     if (ended !== undefined) return;
-    const error = new TutelageError("worker-crashed", `loop worker: ${message}. Start a new worker and resume the run`, { cause });
+    const error = new TutelageError(
+      "worker-crashed",
+      `loop worker: ${message}. Start a new worker and resume the run`,
+      { cause },
+    );
     end(error);
     onCrash(error);
   };
-  const onError = (event: unknown): void => crash(`crashed: ${describe(event)}`, event instanceof ErrorEventLike ? event.error : undefined);
+  const onError = (event: unknown): void =>
+    crash(`crashed: ${describe(event)}`, event instanceof ErrorEventLike ? event.error : undefined);
   const onMessageError = (): void => crash("sent a message that cannot be read");
   worker.addEventListener("error", onError);
   worker.addEventListener("messageerror", onMessageError);
@@ -67,7 +76,9 @@ export function connectLoopWorker(worker: WorkerLike, onCrash: (error: TutelageE
     new Promise((resolve, reject) => {
       if (ended !== undefined) return reject(ended);
       pending.add(reject);
-      call().then(resolve, reject).finally(() => pending.delete(reject));
+      call()
+        .then(resolve, reject)
+        .finally(() => pending.delete(reject));
     });
 
   let lastTickMs = performance.now();
@@ -91,23 +102,33 @@ export function connectLoopWorker(worker: WorkerLike, onCrash: (error: TutelageE
   const service: Partial<Record<keyof LoopService, unknown>> = {};
   for (const name of LOOP_SERVICE_METHODS) {
     const method = remote[name] as unknown as (...args: unknown[]) => Promise<unknown>;
-    service[name] = (...args: unknown[]) => guard(() => method(...args.map((arg) => (typeof arg === "function" ? proxy(arg) : arg))));
+    service[name] = (...args: unknown[]) =>
+      guard(() => method(...args.map((arg) => (typeof arg === "function" ? proxy(arg) : arg))));
   }
   return {
     // Every method of the interface is set above; the list is checked against it in loopService.ts.
     service: service as unknown as LoopService,
     close() {
-      if (ended === undefined) end(new TutelageError("aborted", "loop worker: the connection was closed by the caller"));
+      if (ended === undefined)
+        end(new TutelageError("aborted", "loop worker: the connection was closed by the caller"));
     },
   };
 }
 
 /** `ErrorEvent` where there is one (not in Node). */
-const ErrorEventLike = (globalThis as { readonly ErrorEvent?: typeof ErrorEvent }).ErrorEvent ?? class { readonly error: unknown = undefined };
+const ErrorEventLike =
+  (globalThis as { readonly ErrorEvent?: typeof ErrorEvent }).ErrorEvent ??
+  class {
+    readonly error: unknown = undefined;
+  };
 
 function describe(event: unknown): string {
   if (typeof event !== "object" || event === null) return String(event);
-  const { message, filename, lineno } = event as { readonly message?: unknown; readonly filename?: unknown; readonly lineno?: unknown };
+  const { message, filename, lineno } = event as {
+    readonly message?: unknown;
+    readonly filename?: unknown;
+    readonly lineno?: unknown;
+  };
   const place = typeof filename === "string" && filename !== "" ? ` (${filename}:${String(lineno)})` : "";
   return typeof message === "string" && message !== "" ? `${message}${place}` : "its script could not be loaded";
 }

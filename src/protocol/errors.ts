@@ -48,7 +48,9 @@ function rebuild(wire: WireError, cause: Error | undefined): Error {
     return error;
   }
   const options = { details: wire.details ?? {}, ...causeOption };
-  return wire.code === "bad-input" ? new BadInputError(wire.message, options) : new TutelageError(wire.code, wire.message, options);
+  return wire.code === "bad-input"
+    ? new BadInputError(wire.message, options)
+    : new TutelageError(wire.code, wire.message, options);
 }
 
 /** Details are promised to be JSON; one that is not must not turn an error into another. */

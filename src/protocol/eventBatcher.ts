@@ -63,5 +63,12 @@ export class EventBatcher {
 function supersedes(event: LoopEvent, last: LoopEvent): boolean {
   if (event.type !== "record" || last.type !== "record" || event.lane !== last.lane) return false;
   const [a, b] = [event.record, last.record];
-  return a.type === "phase" && b.type === "phase" && a.state === "progress" && b.state === "progress" && a.phase === b.phase && a.round === b.round;
+  return (
+    a.type === "phase" &&
+    b.type === "phase" &&
+    a.state === "progress" &&
+    b.state === "progress" &&
+    a.phase === b.phase &&
+    a.round === b.round
+  );
 }

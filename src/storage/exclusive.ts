@@ -35,10 +35,13 @@ export async function holdExclusively(name: string): Promise<() => void> {
 async function takeLock(locks: LockManager, name: string): Promise<() => void> {
   return new Promise((resolve, reject) => {
     const untilReleased = (): Promise<void> => new Promise((release) => resolve(() => release()));
-    locks.request(name, { signal: AbortSignal.timeout(WAIT_MS) }, untilReleased).catch((error: unknown) => {
-      if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
-      refuse(name, "another tab or worker");
-    }).catch(reject);
+    locks
+      .request(name, { signal: AbortSignal.timeout(WAIT_MS) }, untilReleased)
+      .catch((error: unknown) => {
+        if (!(error instanceof DOMException) || error.name !== "TimeoutError") throw error;
+        refuse(name, "another tab or worker");
+      })
+      .catch(reject);
   });
 }
 

@@ -6,7 +6,15 @@
 import { openDB } from "idb";
 import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from "idb";
 import { TutelageError, badInput, messageOf } from "../core/errors.ts";
-import type { Checkpoint, RunEntry, RunHeader, RunLibrary, RunManifest, RunStore, StoredRun } from "../loop/runStore.ts";
+import type {
+  Checkpoint,
+  RunEntry,
+  RunHeader,
+  RunLibrary,
+  RunManifest,
+  RunStore,
+  StoredRun,
+} from "../loop/runStore.ts";
 import { holdExclusively } from "./exclusive.ts";
 import { byAge, headerOf, storedRunOf } from "./storedRun.ts";
 
@@ -24,7 +32,10 @@ interface RunRow {
 interface Database extends DBSchema {
   runs: { key: string; value: RunRow };
   entries: { key: number; value: { readonly runId: string; readonly entry: RunEntry }; indexes: { byRun: string } };
-  checkpoints: { key: [string, number]; value: { readonly runId: string; readonly round: number; readonly checkpoint: Checkpoint } };
+  checkpoints: {
+    key: [string, number];
+    value: { readonly runId: string; readonly round: number; readonly checkpoint: Checkpoint };
+  };
 }
 
 const DATABASE_VERSION = 1;
@@ -40,7 +51,9 @@ export class IndexedDbLibrary implements RunLibrary {
   }
 
   list(): Promise<RunHeader[]> {
-    return this.run("list runs", async (db) => (await db.getAll("runs")).map((row) => headerOf(row.manifest, row.lastRound, row.accuracy)).sort(byAge));
+    return this.run("list runs", async (db) =>
+      (await db.getAll("runs")).map((row) => headerOf(row.manifest, row.lastRound, row.accuracy)).sort(byAge),
+    );
   }
 
   async open(runId: string): Promise<RunStore> {
@@ -56,9 +69,20 @@ export class IndexedDbLibrary implements RunLibrary {
       const { manifest, checkpointRound } = row;
       if (manifest.schemaVersion !== RUN_SCHEMA_VERSION) unsupportedRun(runId, manifest.schemaVersion);
       const entries = await tx.objectStore("entries").index("byRun").getAll(runId);
-      const checkpoint = checkpointRound === null ? undefined : await tx.objectStore("checkpoints").get([runId, checkpointRound]);
-      if (checkpointRound !== null && checkpoint === undefined) badInput(`run ${runId}`, `the checkpoint of round ${checkpointRound}`, "none", "The stored run is damaged; delete it");
-      return storedRunOf(manifest, entries.map(({ entry }) => entry), checkpoint?.checkpoint);
+      const checkpoint =
+        checkpointRound === null ? undefined : await tx.objectStore("checkpoints").get([runId, checkpointRound]);
+      if (checkpointRound !== null && checkpoint === undefined)
+        badInput(
+          `run ${runId}`,
+          `the checkpoint of round ${checkpointRound}`,
+          "none",
+          "The stored run is damaged; delete it",
+        );
+      return storedRunOf(
+        manifest,
+        entries.map(({ entry }) => entry),
+        checkpoint?.checkpoint,
+      );
     });
   }
 
@@ -95,7 +119,11 @@ export class IndexedDbLibrary implements RunLibrary {
   }
 
   /** Runs `work` in one read-write transaction: all of it is stored, or nothing. */
-  write<R>(what: string, stores: StoreNames<Database>[], work: (tx: IDBPTransaction<Database, StoreNames<Database>[], "readwrite">) => Promise<R>): Promise<R> {
+  write<R>(
+    what: string,
+    stores: StoreNames<Database>[],
+    work: (tx: IDBPTransaction<Database, StoreNames<Database>[], "readwrite">) => Promise<R>,
+  ): Promise<R> {
     return this.run(what, async (db) => {
       const tx = db.transaction(stores, "readwrite");
       // `done` may reject while `work` still waits for a request; both are awaited below.
@@ -156,8 +184,11 @@ class IndexedDbStore implements RunStore {
 
   async create(manifest: RunManifest): Promise<void> {
     await this.#library.write("create a run", ["runs"], async (tx) => {
-      if ((await tx.objectStore("runs").get(this.runId)) !== undefined) badInput(`run ${this.runId}`, "a new run", "one that exists");
-      await tx.objectStore("runs").add({ runId: this.runId, manifest, lastRound: -1, accuracy: null, checkpointRound: null });
+      if ((await tx.objectStore("runs").get(this.runId)) !== undefined)
+        badInput(`run ${this.runId}`, "a new run", "one that exists");
+      await tx
+        .objectStore("runs")
+        .add({ runId: this.runId, manifest, lastRound: -1, accuracy: null, checkpointRound: null });
     });
   }
 
@@ -190,7 +221,10 @@ class IndexedDbStore implements RunStore {
     this.#release();
   }
 
-  async #update(tx: IDBPTransaction<Database, StoreNames<Database>[], "readwrite">, change: Partial<RunRow>): Promise<void> {
+  async #update(
+    tx: IDBPTransaction<Database, StoreNames<Database>[], "readwrite">,
+    change: Partial<RunRow>,
+  ): Promise<void> {
     const runs = tx.objectStore("runs");
     const row = await runs.get(this.runId);
     if (row === undefined) badInput(`run ${this.runId}`, "a created run", "none", "It was deleted while it ran");
@@ -199,17 +233,28 @@ class IndexedDbStore implements RunStore {
 }
 
 function unsupportedRun(runId: string, version: unknown): never {
-  throw new TutelageError("unsupported", `run ${runId}: expected stored schema version ${RUN_SCHEMA_VERSION}, got ${String(version)}. It was written by another version of Tutelage`);
+  throw new TutelageError(
+    "unsupported",
+    `run ${runId}: expected stored schema version ${RUN_SCHEMA_VERSION}, got ${String(version)}. It was written by another version of Tutelage`,
+  );
 }
 
 /** Names what a caller can act on; leaves the rest as it is. */
 function storageError(what: string, error: unknown): unknown {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   if (name === "QuotaExceededError") {
-    return new TutelageError("quota", `IndexedDB, ${what}: the browser's storage quota is used up. Delete old runs or free disk space, then resume`, { cause: error });
+    return new TutelageError(
+      "quota",
+      `IndexedDB, ${what}: the browser's storage quota is used up. Delete old runs or free disk space, then resume`,
+      { cause: error },
+    );
   }
   if (name === "VersionError") {
-    return new TutelageError("unsupported", `IndexedDB, ${what}: the database was written by a newer version of Tutelage. Reload the page to get that version`, { cause: error });
+    return new TutelageError(
+      "unsupported",
+      `IndexedDB, ${what}: the database was written by a newer version of Tutelage. Reload the page to get that version`,
+      { cause: error },
+    );
   }
   if (error instanceof TutelageError) return error;
   return new TutelageError("internal", `IndexedDB, ${what}: ${messageOf(error)}`, { cause: error });

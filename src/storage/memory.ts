@@ -1,6 +1,14 @@
 /** @file Runs kept in memory: for tests, and for pages without IndexedDB. Lost with the process. Values are copied in and out, as a real store would. */
 import { badInput } from "../core/errors.ts";
-import type { Checkpoint, RunEntry, RunHeader, RunLibrary, RunManifest, RunStore, StoredRun } from "../loop/runStore.ts";
+import type {
+  Checkpoint,
+  RunEntry,
+  RunHeader,
+  RunLibrary,
+  RunManifest,
+  RunStore,
+  StoredRun,
+} from "../loop/runStore.ts";
 import { byAge, headerOf, storedRunOf } from "./storedRun.ts";
 
 interface MemoryRun {
@@ -78,5 +86,7 @@ class MemoryStore implements RunStore {
 }
 
 function loadRun(run: MemoryRun | undefined): StoredRun | undefined {
-  return run?.manifest === undefined ? undefined : structuredClone(storedRunOf(run.manifest, run.entries, run.checkpoint));
+  return run?.manifest === undefined
+    ? undefined
+    : structuredClone(storedRunOf(run.manifest, run.entries, run.checkpoint));
 }

@@ -10,7 +10,13 @@ import type { Checkpoint, RunEntry, RunManifest } from "../loop/runStore.ts";
 const RUN_SCHEMA_VERSION = 1 satisfies RunManifest["schemaVersion"];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const usage = v.looseObject({ requests: count, promptTokens: v.number(), completionTokens: v.number(), costUsd: v.number(), durationMs: v.number() });
+const usage = v.looseObject({
+  requests: count,
+  promptTokens: v.number(),
+  completionTokens: v.number(),
+  costUsd: v.number(),
+  durationMs: v.number(),
+});
 
 const manifest = v.looseObject({
   runId: v.string(),
@@ -71,7 +77,16 @@ const checkpointHeader = v.looseObject({
   schemaVersion: v.literal(RUN_SCHEMA_VERSION),
   round: count,
   exampleIds: v.array(v.string()),
-  steps: v.array(v.looseObject({ step: count, loss: v.number(), gradNorm: v.number(), lr: v.number(), tokens: count, tokensPerSecond: v.number() })),
+  steps: v.array(
+    v.looseObject({
+      step: count,
+      loss: v.number(),
+      gradNorm: v.number(),
+      lr: v.number(),
+      tokens: count,
+      tokensPerSecond: v.number(),
+    }),
+  ),
   sha256: v.string(),
   /** In the order of the file; lengths in elements. */
   tensors: v.array(v.strictObject({ name: v.string(), length: count })),
@@ -85,8 +100,16 @@ export type CheckpointHeader = Omit<Checkpoint, "parameters"> & {
 
 /** A run's manifest. @throws unsupported for another schema version, bad-input for anything else wrong. */
 export function parseManifest(where: string, value: unknown): RunManifest {
-  if (typeof value === "object" && value !== null && "schemaVersion" in value && value.schemaVersion !== RUN_SCHEMA_VERSION) {
-    throw new TutelageError("unsupported", `${where}: expected stored schema version ${RUN_SCHEMA_VERSION}, got ${JSON.stringify(value.schemaVersion)}. It was written by another version of Tutelage`);
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    "schemaVersion" in value &&
+    value.schemaVersion !== RUN_SCHEMA_VERSION
+  ) {
+    throw new TutelageError(
+      "unsupported",
+      `${where}: expected stored schema version ${RUN_SCHEMA_VERSION}, got ${JSON.stringify(value.schemaVersion)}. It was written by another version of Tutelage`,
+    );
   }
   return parse(where, manifest, value) as unknown as RunManifest;
 }
@@ -107,5 +130,10 @@ function parse<T extends v.GenericSchema>(where: string, schema: T, value: unkno
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const path = v.getDotPath(issue);
-  return badInput(path === null ? where : `${where}, ${path}`, issue.expected ?? "another value", issue.received, "The stored run is damaged");
+  return badInput(
+    path === null ? where : `${where}, ${path}`,
+    issue.expected ?? "another value",
+    issue.received,
+    "The stored run is damaged",
+  );
 }

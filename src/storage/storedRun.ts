@@ -2,7 +2,11 @@
 import type { Checkpoint, RunEntry, RunHeader, RunManifest, StoredRun } from "../loop/runStore.ts";
 
 /** The run that entries in order of arrival make. */
-export function storedRunOf(manifest: RunManifest, entries: readonly RunEntry[], checkpoint: Checkpoint | undefined): StoredRun {
+export function storedRunOf(
+  manifest: RunManifest,
+  entries: readonly RunEntry[],
+  checkpoint: Checkpoint | undefined,
+): StoredRun {
   return {
     manifest,
     pools: entries.filter((entry) => entry.type === "pool"),

@@ -16,7 +16,10 @@ describe("the browser's IndexedDB", () => {
     await library.list();
     // Upgrading waits until every older connection is closed: the library closes its own.
     const newer = await openDB(name, 2, { upgrade: () => undefined });
-    await expect(library.list()).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("newer version of Tutelage") });
+    await expect(library.list()).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("newer version of Tutelage"),
+    });
     newer.close();
   });
 

@@ -9,7 +9,8 @@ import { IndexedDbLibrary } from "../../src/storage/indexedDb.ts";
 import { checkpointOf, exampleEntry, manifestOf, roundEntry } from "../support/runLibrarySuite.ts";
 
 const session = cdp() as unknown as { send(method: string, params: object): Promise<unknown> };
-const setQuota = (quota: { quotaSize?: number }): Promise<unknown> => session.send("Storage.overrideQuotaForOrigin", { origin: location.origin, ...quota });
+const setQuota = (quota: { quotaSize?: number }): Promise<unknown> =>
+  session.send("Storage.overrideQuotaForOrigin", { origin: location.origin, ...quota });
 afterAll(() => setQuota({}));
 
 /** Appends small entries for up to 40 s. */
@@ -38,9 +39,15 @@ describe("a full IndexedDB", () => {
     const quota = { code: "quota", message: expect.stringContaining("storage quota is used up") };
     expect(refusal).toMatchObject(quota);
     await expect(store.append(roundEntry(1))).rejects.toMatchObject(quota);
-    await expect(store.saveCheckpoint(checkpointOf(2, new Map([["w", new Float32Array(100_000)]])))).rejects.toMatchObject(quota);
+    await expect(
+      store.saveCheckpoint(checkpointOf(2, new Map([["w", new Float32Array(100_000)]]))),
+    ).rejects.toMatchObject(quota);
     const stored = await library.read("a");
-    expect([stored?.examples.length, stored?.rounds.length, (await library.list())[0]?.lastRound]).toEqual([kept, 1, 0]);
+    expect([stored?.examples.length, stored?.rounds.length, (await library.list())[0]?.lastRound]).toEqual([
+      kept,
+      1,
+      0,
+    ]);
     expect([...(stored?.checkpoint?.parameters ?? [])]).toEqual([["w", Float32Array.of(1)]]);
 
     await setQuota({});

@@ -7,16 +7,24 @@ import { IndexedDbLibrary } from "../../src/storage/indexedDb.ts";
 import { collect, comparable, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { listenTo, twoLanes, until, untilState } from "../support/sumsService.ts";
 
-const lanes = twoLanes(sumsConfig({ task: { pool: 20, validation: 5, test: 20 }, rounds: 2, querySize: 4, perSeed: 2 }));
+const lanes = twoLanes(
+  sumsConfig({ task: { pool: 20, validation: 5, test: 20 }, rounds: 2, querySize: 4, perSeed: 2 }),
+);
 const options = { ep: "auto", showPool: true } as const;
 const databaseName = (): string => `worker test ${Date.now()}`;
 
 const open: LoopConnection[] = [];
 afterEach(() => open.splice(0).forEach((connection) => connection.close()));
 
-function connect(database: string, connectOptions: ConnectOptions = {}): LoopConnection & { readonly crashes: TutelageError[] } {
+function connect(
+  database: string,
+  connectOptions: ConnectOptions = {},
+): LoopConnection & { readonly crashes: TutelageError[] } {
   const crashes: TutelageError[] = [];
-  const worker = new Worker(new URL("../support/sumsLoop.webWorker.ts", import.meta.url), { type: "module", name: database });
+  const worker = new Worker(new URL("../support/sumsLoop.webWorker.ts", import.meta.url), {
+    type: "module",
+    name: database,
+  });
   const connection = connectLoopWorker(worker, (error) => crashes.push(error), connectOptions);
   open.push(connection);
   return { ...connection, crashes };
@@ -51,9 +59,14 @@ describe("the loop in a web worker", () => {
     const second = connect(database);
     const heard = listenTo(second.service);
     const headers = await second.service.runs();
-    expect(headers.map(({ lastRound, finished }) => [lastRound, finished])).toEqual([[1, false], [1, false]]);
+    expect(headers.map(({ lastRound, finished }) => [lastRound, finished])).toEqual([
+      [1, false],
+      [1, false],
+    ]);
     expect(headers.every(({ manifest }) => manifest.race?.id === race.raceId)).toBe(true);
-    const runIds = [0, 1].map((lane) => headers.find(({ manifest }) => manifest.race?.lane === lane)?.manifest.runId ?? "");
+    const runIds = [0, 1].map(
+      (lane) => headers.find(({ manifest }) => manifest.race?.lane === lane)?.manifest.runId ?? "",
+    );
     const resumed = await second.service.resumeRace(runIds, options);
     expect(resumed.lanes.map(({ resumedAtRound }) => resumedAtRound)).toEqual([2, 2]);
     // What the page had seen is told again.
@@ -66,7 +79,10 @@ describe("the loop in a web worker", () => {
       expect(comparable(heard.of(i), 2)).toEqual(comparable(whole, 2));
     }
     // This page is not that worker: the run is held elsewhere.
-    await expect(new IndexedDbLibrary(database).open(runIds[0] ?? "")).rejects.toMatchObject({ code: "bad-input", message: expect.stringContaining("held by another tab or worker") });
+    await expect(new IndexedDbLibrary(database).open(runIds[0] ?? "")).rejects.toMatchObject({
+      code: "bad-input",
+      message: expect.stringContaining("held by another tab or worker"),
+    });
     await second.service.stop();
     for (const runId of runIds) await second.service.deleteRun(runId);
     expect(await second.service.runs()).toEqual([]);

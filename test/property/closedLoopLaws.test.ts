@@ -20,7 +20,11 @@ const settings = fc.record({
       fc.record({ kind: fc.constant("softmax" as const), temperature: fc.double({ min: 0, max: 5, noNaN: true }) }),
     ),
   }),
-  teacher: fc.record({ name: fc.constant("solver" as const), errorRate: fc.constant(0), operations: fc.shuffledSubarray(["simplify", "complicate", "vary"] as const, { minLength: 1 }) }),
+  teacher: fc.record({
+    name: fc.constant("solver" as const),
+    errorRate: fc.constant(0),
+    operations: fc.shuffledSubarray(["simplify", "complicate", "vary"] as const, { minLength: 1 }),
+  }),
   verification: fc.constantFrom("off" as const, "answer" as const),
   rounds: fc.integer({ min: 0, max: 3 }),
   querySize: fc.integer({ min: 1, max: 8 }),
@@ -34,7 +38,11 @@ const task = { pool: 20, validation: 10, test: 15 } as const;
 const training = { epochs: 1, batchSize: 4, learningRate: 0.1 } as const;
 const experiments: fc.Arbitrary<ExperimentConfig> = settings.map((chosen) => sumsConfig({ ...chosen, task, training }));
 
-const run = async (config: ExperimentConfig, change: { showPool?: boolean; teacherConcurrency?: number } = {}, errorRate = 0.3): Promise<LoopRecord[]> =>
+const run = async (
+  config: ExperimentConfig,
+  change: { showPool?: boolean; teacherConcurrency?: number } = {},
+  errorRate = 0.3,
+): Promise<LoopRecord[]> =>
   collect(config, await sumsDeps({ task: sumsTask(SIZE), teacher: sumsTeacher({ size: SIZE, errorRate }), ...change }));
 
 describe("every closed loop", () => {
@@ -44,8 +52,12 @@ describe("every closed loop", () => {
         const records = await run(config);
         const sums = sumsTask(SIZE);
         const splits = sums.splits(config.task, new Rng(config.seed).fork("splits"));
-        const reserved = new Set([...splits.pool, ...splits.validation, ...splits.test].map(({ question }) => sums.canonical(question)));
-        const accepted = ofType(records, "example").map(({ example }) => example).filter((example) => example.accepted);
+        const reserved = new Set(
+          [...splits.pool, ...splits.validation, ...splits.test].map(({ question }) => sums.canonical(question)),
+        );
+        const accepted = ofType(records, "example")
+          .map(({ example }) => example)
+          .filter((example) => example.accepted);
 
         expect(accepted.length).toBeLessThanOrEqual(config.rounds * config.querySize * config.perSeed);
         for (const { question, answer } of accepted) {
@@ -68,7 +80,9 @@ describe("every closed loop", () => {
         summaries.forEach((summary) => {
           expect(summary.examples).toBe(accepted.filter(({ round }) => round <= summary.round).length);
           expect(summary.evaluation.n).toBe(task.test);
-          expect(Object.values(summary.evaluation.byLevel).reduce((sum, { correct }) => sum + correct, 0)).toBe(summary.evaluation.correct);
+          expect(Object.values(summary.evaluation.byLevel).reduce((sum, { correct }) => sum + correct, 0)).toBe(
+            summary.evaluation.correct,
+          );
           expect(summary.evaluation.low).toBeLessThanOrEqual(summary.evaluation.accuracy);
           expect(summary.evaluation.high).toBeGreaterThanOrEqual(summary.evaluation.accuracy);
         });
@@ -82,7 +96,11 @@ describe("every closed loop", () => {
       comparable(records)
         .filter((record) => !["pool", "phase"].includes((record as LoopRecord).type))
         // Display answers the pool's questions, so it knows how many were right.
-        .map((record) => ((record as LoopRecord).type === "round" ? { ...(record as Extract<LoopRecord, { type: "round" }>).summary, poolAccuracy: null } : record));
+        .map((record) =>
+          (record as LoopRecord).type === "round"
+            ? { ...(record as Extract<LoopRecord, { type: "round" }>).summary, poolAccuracy: null }
+            : record,
+        );
     await fc.assert(
       fc.asyncProperty(experiments, fc.integer({ min: 1, max: 9 }), async (config, teacherConcurrency) => {
         const plain = await run(config, { teacherConcurrency: 1 });
@@ -90,7 +108,13 @@ describe("every closed loop", () => {
         expect(outcome(shown)).toEqual(outcome(plain));
         expect(ofType(shown, "pool")).toHaveLength(config.rounds);
         for (const { items } of ofType(shown, "pool")) {
-          for (const item of items) expect(item).toMatchObject({ ownAnswer: expect.any(String), correct: expect.any(Boolean), ownLoss: expect.any(Number), trueLoss: expect.any(Number) });
+          for (const item of items)
+            expect(item).toMatchObject({
+              ownAnswer: expect.any(String),
+              correct: expect.any(Boolean),
+              ownLoss: expect.any(Number),
+              trueLoss: expect.any(Number),
+            });
         }
       }),
       { numRuns: 40 },
@@ -98,7 +122,10 @@ describe("every closed loop", () => {
   });
 
   it("depends on its seed", async () => {
-    const [a, b] = await Promise.all([run(sumsConfig({ task, training, seed: 1 })), run(sumsConfig({ task, training, seed: 2 }))]);
+    const [a, b] = await Promise.all([
+      run(sumsConfig({ task, training, seed: 1 })),
+      run(sumsConfig({ task, training, seed: 2 })),
+    ]);
     expect(ofType(a, "picks")).not.toEqual(ofType(b, "picks"));
   });
 });

@@ -21,8 +21,18 @@ const SMALL = {
 } as const;
 
 const CONFIGS: readonly (readonly [string, ExperimentConfig])[] = [
-  ["own loss, restart, replay", sumsConfig({ ...SMALL, strategy: { name: "own-loss", picker: { kind: "softmax", temperature: 0.5 } }, replay: 0.5 })],
-  ["random, continue", sumsConfig({ ...SMALL, strategy: { name: "random", picker: { kind: "uniform" } }, restart: false })],
+  [
+    "own loss, restart, replay",
+    sumsConfig({
+      ...SMALL,
+      strategy: { name: "own-loss", picker: { kind: "softmax", temperature: 0.5 } },
+      replay: 0.5,
+    }),
+  ],
+  [
+    "random, continue",
+    sumsConfig({ ...SMALL, strategy: { name: "random", picker: { kind: "uniform" } }, restart: false }),
+  ],
 ];
 
 /** What identifies a call to the teacher: the seed of its random stream, which is forked by round, item and call. */
@@ -62,12 +72,21 @@ function remains(stored: StoredRun | undefined): unknown {
     replies: [...stored.replies].sort((a, b) => (a.id + a.call < b.id + b.call ? -1 : 1)),
     examples: stored.examples,
     rounds: stored.rounds,
-    checkpoint: checkpoint === undefined ? undefined : { ...checkpoint, parameters: [...checkpoint.parameters].map(([name, values]) => [name, [...values]]) },
+    checkpoint:
+      checkpoint === undefined
+        ? undefined
+        : { ...checkpoint, parameters: [...checkpoint.parameters].map(([name, values]) => [name, [...values]]) },
   };
 }
 
 /** Runs until the process dies: at a planned write, or after so many records. Returns what was told before. */
-async function runUntilDeath(config: ExperimentConfig, inner: RunStore, plan: CrashPlan & { readonly afterRecords?: number }, asked: number[], resume: boolean): Promise<LoopRecord[]> {
+async function runUntilDeath(
+  config: ExperimentConfig,
+  inner: RunStore,
+  plan: CrashPlan & { readonly afterRecords?: number },
+  asked: number[],
+  resume: boolean,
+): Promise<LoopRecord[]> {
   const store = new CrashingStore(inner, plan);
   const records = closedLoop(config, await sumsDeps({ store, teacher: unevenTeacher(asked), resume }));
   const told: LoopRecord[] = [];
@@ -83,7 +102,12 @@ async function runUntilDeath(config: ExperimentConfig, inner: RunStore, plan: Cr
 }
 
 describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
-  async function uninterrupted(): Promise<{ records: LoopRecord[]; asked: number[]; remains: unknown; writes: number }> {
+  async function uninterrupted(): Promise<{
+    records: LoopRecord[];
+    asked: number[];
+    remains: unknown;
+    writes: number;
+  }> {
     const asked: number[] = [];
     const inner = await new MemoryLibrary().open("run");
     const store = new CrashingStore(inner);
@@ -96,7 +120,10 @@ describe.each(CONFIGS)("a run (%s) that dies", (_name, config) => {
     const found = await store.load();
     const answered = new Set((found?.replies ?? []).map((reply) => keyOfReply(config, reply)));
     const asked: number[] = [];
-    const records = await collect(config, await sumsDeps({ store, teacher: unevenTeacher(asked), resume: found !== undefined }));
+    const records = await collect(
+      config,
+      await sumsDeps({ store, teacher: unevenTeacher(asked), resume: found !== undefined }),
+    );
     const [run] = ofType(records, "run");
     const from = run?.resumedAtRound ?? -1;
     expect(from).toBe(found?.rounds.length ?? 0);

@@ -6,7 +6,16 @@
 import { badInput, throwIfAborted } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import type { EngineInfo } from "../../src/runtime/types.ts";
-import type { GenerateOptions, Generation, PromptCompletion, ScoreName, ScoreRow, StepRecord, Student, TrainOptions } from "../../src/student/types.ts";
+import type {
+  GenerateOptions,
+  Generation,
+  PromptCompletion,
+  ScoreName,
+  ScoreRow,
+  StepRecord,
+  Student,
+  TrainOptions,
+} from "../../src/student/types.ts";
 import { termsOf, workedSum } from "./sums.ts";
 
 const PROMPT = /^Q: (.*)\nA: $/;
@@ -40,16 +49,24 @@ export class LinearStudent implements Student {
     this.#onWork = options.onWork;
   }
 
-  encode(row: PromptCompletion, options: { readonly truncate?: boolean } = {}): { id: string; ids: Int32Array; completionTokens: number } {
+  encode(
+    row: PromptCompletion,
+    options: { readonly truncate?: boolean } = {},
+  ): { id: string; ids: Int32Array; completionTokens: number } {
     let ids = Int32Array.from(Array.from(row.prompt + row.completion, (c) => c.codePointAt(0) ?? 0).concat(0));
     if (ids.length > this.maxPositions) {
-      if (options.truncate !== true) badInput(`row ${row.id ?? ""}`, `at most ${this.maxPositions} tokens`, String(ids.length));
+      if (options.truncate !== true)
+        badInput(`row ${row.id ?? ""}`, `at most ${this.maxPositions} tokens`, String(ids.length));
       ids = ids.slice(-this.maxPositions);
     }
     return { id: row.id ?? "", ids, completionTokens: Array.from(row.completion).length + 1 };
   }
 
-  async score(rows: readonly PromptCompletion[], scores: readonly ScoreName[], options: { readonly signal?: AbortSignal } = {}): Promise<ScoreRow[]> {
+  async score(
+    rows: readonly PromptCompletion[],
+    scores: readonly ScoreName[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<ScoreRow[]> {
     await this.#work("score", options.signal);
     return rows.map((row) => {
       const tokens = this.encode(row).completionTokens;
@@ -63,8 +80,16 @@ export class LinearStudent implements Student {
     await this.#work("generate", options.signal);
     return prompts.map((prompt) => {
       const terms = termsOf(PROMPT.exec(prompt)?.[1] ?? "");
-      const completion = terms === undefined ? "" : workedSum(terms[0], Math.round(this.#predict(terms)) - terms[0]).slice(0, options.maxNewTokens);
-      return { completion, ids: Int32Array.from(completion, (c) => c.codePointAt(0) ?? 0), tokens: completion.length + 1, finishReason: "stop" as const };
+      const completion =
+        terms === undefined
+          ? ""
+          : workedSum(terms[0], Math.round(this.#predict(terms)) - terms[0]).slice(0, options.maxNewTokens);
+      return {
+        completion,
+        ids: Int32Array.from(completion, (c) => c.codePointAt(0) ?? 0),
+        tokens: completion.length + 1,
+        finishReason: "stop" as const,
+      };
     });
   }
 
@@ -104,13 +129,20 @@ export class LinearStudent implements Student {
   }
 
   async snapshot(): Promise<ReadonlyMap<string, Float32Array>> {
-    return new Map([["u", this.#u.slice()], ["w", this.#w.slice()]]);
+    return new Map([
+      ["u", this.#u.slice()],
+      ["w", this.#w.slice()],
+    ]);
   }
 
   async restore(parameters: ReadonlyMap<string, Float32Array>): Promise<void> {
-    for (const [name, target] of [["u", this.#u], ["w", this.#w]] as const) {
+    for (const [name, target] of [
+      ["u", this.#u],
+      ["w", this.#w],
+    ] as const) {
       const values = parameters.get(name);
-      if (values?.length !== target.length) badInput(`parameter ${name}`, `${target.length} values`, String(values?.length));
+      if (values?.length !== target.length)
+        badInput(`parameter ${name}`, `${target.length} values`, String(values?.length));
       target.set(values);
     }
   }

@@ -8,7 +8,9 @@ import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { LinearStudent } from "./linearStudent.ts";
 import { sumsTask, sumsTeacher } from "./sums.ts";
 
-type Partially<T> = { readonly [K in keyof T]?: T[K] extends readonly unknown[] ? T[K] : T[K] extends object ? Partially<T[K]> : T[K] };
+type Partially<T> = {
+  readonly [K in keyof T]?: T[K] extends readonly unknown[] ? T[K] : T[K] extends object ? Partially<T[K]> : T[K];
+};
 
 /** A quick experiment over sums; `task.name` is only a label to the loop. */
 export function sumsConfig(change: Partially<ExperimentConfig> = {}): ExperimentConfig {
@@ -42,20 +44,40 @@ export async function collect(config: ExperimentConfig, deps: ClosedLoopDeps): P
 }
 
 /** Records of one type. */
-export function ofType<T extends LoopRecord["type"]>(records: readonly LoopRecord[], type: T): Extract<LoopRecord, { type: T }>[] {
+export function ofType<T extends LoopRecord["type"]>(
+  records: readonly LoopRecord[],
+  type: T,
+): Extract<LoopRecord, { type: T }>[] {
   return records.filter((record): record is Extract<LoopRecord, { type: T }> => record.type === type);
 }
 
 /** The records from a round on that a resumed run must repeat: no run line, no progress, no clock. */
 export function comparable(records: readonly LoopRecord[], fromRound = 0): unknown[] {
-  const roundOf = (record: LoopRecord): number => ("round" in record ? record.round : record.type === "example" ? record.example.round : record.type === "round" ? record.summary.round : Infinity);
+  const roundOf = (record: LoopRecord): number =>
+    "round" in record
+      ? record.round
+      : record.type === "example"
+        ? record.example.round
+        : record.type === "round"
+          ? record.summary.round
+          : Infinity;
   return records
-    .filter((record) => record.type !== "run" && !(record.type === "phase" && record.state === "progress") && !(record.type === "warning" && record.code === "engine-changed"))
+    .filter(
+      (record) =>
+        record.type !== "run" &&
+        !(record.type === "phase" && record.state === "progress") &&
+        !(record.type === "warning" && record.code === "engine-changed"),
+    )
     .filter((record) => roundOf(record) >= fromRound)
     .map((record) => {
       if (record.type === "step") return { ...record, tokensPerSecond: 0 };
-      if (record.type === "round") return { ...record, summary: { ...record.summary, durationMs: 0, teacher: { ...record.summary.teacher, durationMs: 0 } } };
-      if (record.type === "example") return { ...record, example: { ...record.example, usage: { ...record.example.usage, durationMs: 0 } } };
+      if (record.type === "round")
+        return {
+          ...record,
+          summary: { ...record.summary, durationMs: 0, teacher: { ...record.summary.teacher, durationMs: 0 } },
+        };
+      if (record.type === "example")
+        return { ...record, example: { ...record.example, usage: { ...record.example.usage, durationMs: 0 } } };
       return record;
     });
 }

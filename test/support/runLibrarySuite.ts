@@ -12,20 +12,68 @@ const config = sumsConfig({ task: { pool: 12, validation: 4, test: 10 }, rounds:
 
 /** A manifest for run `runId`. */
 export function manifestOf(runId: string, createdAt = "2026-01-01T00:00:00.000Z"): RunManifest {
-  return { schemaVersion: 1, runId, createdAt, version: "0.1.0", config, engine: { ep: "cpu", version: "test 1", threads: 1 }, student: { name: "linear", parameters: 40, trainable: 40 } };
+  return {
+    schemaVersion: 1,
+    runId,
+    createdAt,
+    version: "0.1.0",
+    config,
+    engine: { ep: "cpu", version: "test 1", threads: 1 },
+    student: { name: "linear", parameters: 40, trainable: 40 },
+  };
 }
 
 const USAGE = { requests: 2, promptTokens: 10, completionTokens: 12, costUsd: 0.25, durationMs: 3.5 };
 
 /** An example entry with any texts. */
-export function exampleEntry(id: string, question = "What is 1 + 2?", answer = "#### 3"): Extract<RunEntry, { type: "example" }> {
-  return { type: "example", example: { id, round: 1, seedId: "1+1", operation: "vary", question, answer, accepted: true, verification: "passed", reason: "checked", usage: USAGE } };
+export function exampleEntry(
+  id: string,
+  question = "What is 1 + 2?",
+  answer = "#### 3",
+): Extract<RunEntry, { type: "example" }> {
+  return {
+    type: "example",
+    example: {
+      id,
+      round: 1,
+      seedId: "1+1",
+      operation: "vary",
+      question,
+      answer,
+      accepted: true,
+      verification: "passed",
+      reason: "checked",
+      usage: USAGE,
+    },
+  };
 }
 
 /** A round's summary entry. */
 export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { type: "round" }> {
-  const evaluation = { split: "test" as const, n: 10, correct: Math.round(accuracy * 10), accuracy, low: 0.2, high: 0.8, byLevel: { small: { n: 10, correct: 5 } } };
-  return { type: "round", summary: { round, examples: 1, accepted: 1, rejected: 0, teacher: USAGE, evaluation, meanLoss: null, steps: 0, poolAccuracy: null, durationMs: 1.25 } };
+  const evaluation = {
+    split: "test" as const,
+    n: 10,
+    correct: Math.round(accuracy * 10),
+    accuracy,
+    low: 0.2,
+    high: 0.8,
+    byLevel: { small: { n: 10, correct: 5 } },
+  };
+  return {
+    type: "round",
+    summary: {
+      round,
+      examples: 1,
+      accepted: 1,
+      rejected: 0,
+      teacher: USAGE,
+      evaluation,
+      meanLoss: null,
+      steps: 0,
+      poolAccuracy: null,
+      durationMs: 1.25,
+    },
+  };
 }
 
 /** A checkpoint of a round with given parameters. */
@@ -56,17 +104,51 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
       const store = await runs.open("a");
       await store.create(manifestOf("a"));
       const entries: RunEntry[] = [
-        { type: "pool", round: 1, items: [{ id: "s", question: "q", answer: "a", level: "small", ownAnswer: "", correct: false, ownLoss: 0.1, score: 0.1 }] },
-        { type: "picks", round: 1, picks: [{ seedId: "s", score: 0.1, rank: 1 }, { seedId: "t", score: null, rank: null }] },
-        { type: "reply", reply: { round: 1, id: "x", call: "propose", outcome: { ok: true, text: "q", level: "small" }, usage: USAGE } },
-        { type: "reply", reply: { round: 1, id: "x", call: "answer", outcome: { ok: false, message: "no" }, usage: USAGE } },
+        {
+          type: "pool",
+          round: 1,
+          items: [
+            {
+              id: "s",
+              question: "q",
+              answer: "a",
+              level: "small",
+              ownAnswer: "",
+              correct: false,
+              ownLoss: 0.1,
+              score: 0.1,
+            },
+          ],
+        },
+        {
+          type: "picks",
+          round: 1,
+          picks: [
+            { seedId: "s", score: 0.1, rank: 1 },
+            { seedId: "t", score: null, rank: null },
+          ],
+        },
+        {
+          type: "reply",
+          reply: { round: 1, id: "x", call: "propose", outcome: { ok: true, text: "q", level: "small" }, usage: USAGE },
+        },
+        {
+          type: "reply",
+          reply: { round: 1, id: "x", call: "answer", outcome: { ok: false, message: "no" }, usage: USAGE },
+        },
         exampleEntry("x"),
         exampleEntry("y"),
         roundEntry(0),
         roundEntry(1),
       ];
       for (const entry of entries) await store.append(entry);
-      const checkpoint = checkpointOf(1, new Map([["w", Float32Array.of(1, -0, 3e38)], ["empty", new Float32Array(0)]]));
+      const checkpoint = checkpointOf(
+        1,
+        new Map([
+          ["w", Float32Array.of(1, -0, 3e38)],
+          ["empty", new Float32Array(0)],
+        ]),
+      );
       await store.saveCheckpoint(checkpoint);
       await store.close();
       const stored = await (await runs.open("a")).load();
@@ -90,17 +172,22 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
 
     it("keep any text and any finite numbers exactly", async () => {
       await fc.assert(
-        fc.asyncProperty(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), parameterMaps, async (question, answer, parameters) => {
-          const store = await (await makeRuns()).open("a");
-          await store.create(manifestOf("a"));
-          const entry = exampleEntry("x", question, answer);
-          await store.append(entry);
-          await store.saveCheckpoint(checkpointOf(1, parameters));
-          const stored = await store.load();
-          await store.close();
-          expect(stored?.examples).toEqual([entry.example]);
-          expect([...(stored?.checkpoint?.parameters ?? [])]).toEqual([...parameters]);
-        }),
+        fc.asyncProperty(
+          fc.string({ unit: "binary" }),
+          fc.string({ unit: "grapheme" }),
+          parameterMaps,
+          async (question, answer, parameters) => {
+            const store = await (await makeRuns()).open("a");
+            await store.create(manifestOf("a"));
+            const entry = exampleEntry("x", question, answer);
+            await store.append(entry);
+            await store.saveCheckpoint(checkpointOf(1, parameters));
+            const stored = await store.load();
+            await store.close();
+            expect(stored?.examples).toEqual([entry.example]);
+            expect([...(stored?.checkpoint?.parameters ?? [])]).toEqual([...parameters]);
+          },
+        ),
         { numRuns: 25 },
       );
     });

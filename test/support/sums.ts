@@ -27,7 +27,12 @@ export function sumsTask(size = 20): Task {
   const check = (question: { readonly question: string; readonly answer: string }, completion: string): Verdict => {
     const expected = ANSWER.exec(question.answer)?.[1] ?? "none";
     const got = ANSWER.exec(completion)?.[1];
-    return { correct: got === expected, expected, got, reason: got === expected ? "the final answers agree" : `expected ${expected}, got ${got ?? "none"}` };
+    return {
+      correct: got === expected,
+      expected,
+      got,
+      reason: got === expected ? "the final answers agree" : `expected ${expected}, got ${got ?? "none"}`,
+    };
   };
   return {
     name: "sums",
@@ -37,11 +42,22 @@ export function sumsTask(size = 20): Task {
     canonical: (question) => (termsOf(question) ?? [question]).toString(),
     splits(sizes, rng) {
       const all: Question[] = [];
-      for (let a = 0; a < size; a++) for (let b = 0; b < size; b++) all.push({ id: `${a}+${b}`, question: `What is ${a} + ${b}?`, answer: workedSum(a, b), level: levelOf(a, b) });
+      for (let a = 0; a < size; a++)
+        for (let b = 0; b < size; b++)
+          all.push({
+            id: `${a}+${b}`,
+            question: `What is ${a} + ${b}?`,
+            answer: workedSum(a, b),
+            level: levelOf(a, b),
+          });
       const drawn = rng.shuffle(all);
       const { pool, validation, test } = sizes;
       if (pool + validation + test > drawn.length) throw new RangeError("sumsTask: too few questions");
-      return { pool: drawn.slice(0, pool), validation: drawn.slice(pool, pool + validation), test: drawn.slice(pool + validation, pool + validation + test) };
+      return {
+        pool: drawn.slice(0, pool),
+        validation: drawn.slice(pool, pool + validation),
+        test: drawn.slice(pool + validation, pool + validation + test),
+      };
     },
     check,
     verify({ question, answer }) {
@@ -65,7 +81,13 @@ export interface SumsTeacherOptions {
 export function sumsTeacher(options: SumsTeacherOptions = {}): Teacher & { readonly calls: string[] } {
   const { before, errorRate = 0, size = 20 } = options;
   const calls: string[] = [];
-  const usage = (promptTokens: number): TeacherUsage => ({ requests: 1, promptTokens, completionTokens: 5, costUsd: 0.001, durationMs: 0 });
+  const usage = (promptTokens: number): TeacherUsage => ({
+    requests: 1,
+    promptTokens,
+    completionTokens: 5,
+    costUsd: 0.001,
+    durationMs: 0,
+  });
   const clamp = (x: number): number => Math.min(size - 1, Math.max(0, x));
   return {
     name: "sums",

@@ -9,9 +9,10 @@ const { service } = sumsService({
   createTask: () => {
     const task = sumsTask();
     const prompt = (question: string): string => {
-      if (question === "crash") setTimeout(() => {
-        throw new RangeError("the worker broke");
-      });
+      if (question === "crash")
+        setTimeout(() => {
+          throw new RangeError("the worker broke");
+        });
       if (question === "close") self.close();
       return task.prompt(question);
     };

@@ -21,11 +21,19 @@ export function sumsService(change: Partial<LoopServiceDeps<RaceEngine>> = {}): 
   const open = { students: 0, engines: 0 };
   const library = change.library ?? new MemoryLibrary();
   const service = new LoopServiceImpl<RaceEngine>({
-    providers: async () => [{ ep: "cpu", available: true }, { ep: "webgpu", available: false, reason: "sums need no GPU" }],
+    providers: async () => [
+      { ep: "cpu", available: true },
+      { ep: "webgpu", available: false, reason: "sums need no GPU" },
+    ],
     openEngine: async (ep) => {
       open.engines++;
       return {
-        info: { ep: "cpu", version: "linear 1", threads: 1, ...(ep === "webgpu" ? { fallbackReason: "sums need no GPU" } : {}) },
+        info: {
+          ep: "cpu",
+          version: "linear 1",
+          threads: 1,
+          ...(ep === "webgpu" ? { fallbackReason: "sums need no GPU" } : {}),
+        },
         dispose: async () => void open.engines--,
       };
     },
@@ -45,7 +53,12 @@ export function sumsService(change: Partial<LoopServiceDeps<RaceEngine>> = {}): 
 }
 
 /** Gathers what a service tells. */
-export function listenTo(service: LoopService): { readonly events: LoopEvent[]; readonly ready: Promise<void>; of(lane: number): LoopRecord[]; states(): string[] } {
+export function listenTo(service: LoopService): {
+  readonly events: LoopEvent[];
+  readonly ready: Promise<void>;
+  of(lane: number): LoopRecord[];
+  states(): string[];
+} {
   const events: LoopEvent[] = [];
   const ready = service.subscribe((batch) => void events.push(...batch));
   return {

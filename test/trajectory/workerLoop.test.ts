@@ -9,7 +9,9 @@ import { collect, comparable, sumsConfig, sumsDeps } from "../support/loopRuns.t
 import { startNodeWorker } from "../support/nodeWorker.ts";
 import { listenTo, sumsService, twoLanes, until, untilState } from "../support/sumsService.ts";
 
-const lanes = twoLanes(sumsConfig({ task: { pool: 20, validation: 5, test: 20 }, rounds: 2, querySize: 4, perSeed: 2 }));
+const lanes = twoLanes(
+  sumsConfig({ task: { pool: 20, validation: 5, test: 20 }, rounds: 2, querySize: 4, perSeed: 2 }),
+);
 const cleanUp: (() => void)[] = [];
 afterEach(() => cleanUp.splice(0).forEach((close) => close()));
 
@@ -28,13 +30,18 @@ async function race(service: LoopService): Promise<unknown[][]> {
 function channelWorker(): WorkerLike {
   const { port1, port2 } = new MessageChannel();
   exposeLoopService(sumsService().service, port2);
-  cleanUp.push(() => port1.close(), () => port2.close());
+  cleanUp.push(
+    () => port1.close(),
+    () => port2.close(),
+  );
   return Object.assign(port1, { terminate: () => port1.close() });
 }
 
 describe("records of a race", () => {
   it("are those of the loops alone, through a message channel and from a worker alike", async () => {
-    const alone = await Promise.all(lanes.map(async (lane) => comparable(await collect(lane, await sumsDeps({ showPool: true })))));
+    const alone = await Promise.all(
+      lanes.map(async (lane) => comparable(await collect(lane, await sumsDeps({ showPool: true })))),
+    );
     expect(alone[0]?.length).toBeGreaterThan(50);
     expect(await race(sumsService().service)).toEqual(alone);
 
@@ -51,7 +58,10 @@ describe("records of a race", () => {
   it("come in few messages", async () => {
     const { port1, port2 } = new MessageChannel();
     exposeLoopService(sumsService().service, port2);
-    cleanUp.push(() => port1.close(), () => port2.close());
+    cleanUp.push(
+      () => port1.close(),
+      () => port2.close(),
+    );
     const service = wrap<LoopService>(port1);
     const connection = connectLoopWorker(Object.assign(port1, { terminate: () => port1.close() }), () => undefined);
     cleanUp.push(() => connection.close());

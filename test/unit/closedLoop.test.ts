@@ -20,11 +20,18 @@ class NotingStudent extends LinearStudent {
   readonly scored: PromptCompletion[] = [];
   readonly trained: (readonly PromptCompletion[])[] = [];
   resets = 0;
-  override score(rows: readonly PromptCompletion[], scores: readonly ScoreName[], options: { readonly signal?: AbortSignal } = {}): Promise<ScoreRow[]> {
+  override score(
+    rows: readonly PromptCompletion[],
+    scores: readonly ScoreName[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<ScoreRow[]> {
     this.scored.push(...rows);
     return super.score(rows, scores, options);
   }
-  override train(rows: readonly PromptCompletion[], options: Parameters<LinearStudent["train"]>[1]): ReturnType<LinearStudent["train"]> {
+  override train(
+    rows: readonly PromptCompletion[],
+    options: Parameters<LinearStudent["train"]>[1],
+  ): ReturnType<LinearStudent["train"]> {
     this.trained.push(rows);
     return super.train(rows, options);
   }
@@ -37,7 +44,12 @@ class NotingStudent extends LinearStudent {
 describe("a closed loop", () => {
   it("tells round 0, then every phase of every round in order, then the end", async () => {
     const records = await collect(sumsConfig({ ...small, ...ownLoss }), await sumsDeps());
-    expect(records[0]).toMatchObject({ type: "run", runId: "run", resumedAtRound: 0, student: { name: "linear", parameters: 40, trainable: 40 } });
+    expect(records[0]).toMatchObject({
+      type: "run",
+      runId: "run",
+      resumedAtRound: 0,
+      student: { name: "linear", parameters: 40, trainable: 40 },
+    });
     expect(records.at(-1)).toEqual({ type: "done", rounds: 2 });
     const phases = ofType(records, "phase");
     const began = phases.filter(({ state }) => state === "start").map(({ round, phase }) => `${round} ${phase}`);
@@ -51,7 +63,18 @@ describe("a closed loop", () => {
   it("evaluates the untouched student in round 0, whatever the student did before", async () => {
     const student = new LinearStudent();
     const rows = [{ prompt: "Q: What is 1 + 1?\nA: ", completion: "#### 2" }];
-    const options = { epochs: 50, batchSize: 1, gradAccum: 1, learningRate: 0.5, scheduler: "constant", warmupSteps: 0, weightDecay: 0, maxGradNorm: 0, shuffle: false, seed: 0 } as const;
+    const options = {
+      epochs: 50,
+      batchSize: 1,
+      gradAccum: 1,
+      learningRate: 0.5,
+      scheduler: "constant",
+      warmupSteps: 0,
+      weightDecay: 0,
+      maxGradNorm: 0,
+      shuffle: false,
+      seed: 0,
+    } as const;
     const training = student.train(rows, options);
     while ((await training.next()).done !== true);
     const records = await collect(sumsConfig({ ...small, rounds: 0 }), await sumsDeps({ student }));
@@ -61,7 +84,14 @@ describe("a closed loop", () => {
   });
 
   it("lets the student learn: accuracy rises well above where it began", async () => {
-    const config = sumsConfig({ ...random, task: { pool: 60, validation: 0, test: 100 }, rounds: 4, querySize: 25, perSeed: 3, training: { epochs: 60, batchSize: 4, learningRate: 0.1 } });
+    const config = sumsConfig({
+      ...random,
+      task: { pool: 60, validation: 0, test: 100 },
+      rounds: 4,
+      querySize: 25,
+      perSeed: 3,
+      training: { epochs: 60, batchSize: 4, learningRate: 0.1 },
+    });
     const rounds = ofType(await collect(config, await sumsDeps()), "round").map(({ summary }) => summary.evaluation);
     expect(rounds[0]?.accuracy).toBeLessThan(0.05);
     expect(rounds.at(-1)?.accuracy).toBeGreaterThan(0.9);
@@ -72,7 +102,10 @@ describe("a closed loop", () => {
     const records = await collect(sumsConfig({ ...small, ...ownLoss }), await sumsDeps());
     for (const { round, picks } of ofType(records, "picks")) {
       const items = ofType(records, "pool").find((pool) => pool.round === round)?.items ?? [];
-      const highest = items.map(({ ownLoss: loss = NaN }) => loss).sort((a, b) => b - a).slice(0, picks.length);
+      const highest = items
+        .map(({ ownLoss: loss = NaN }) => loss)
+        .sort((a, b) => b - a)
+        .slice(0, picks.length);
       expect(picks.map(({ score }) => score)).toEqual(highest);
       expect(picks.map(({ rank }) => rank)).toEqual([1, 2, 3, 4]);
       for (const { seedId, score } of picks) expect(items.find(({ id }) => id === seedId)?.ownLoss).toBe(score);
@@ -81,7 +114,10 @@ describe("a closed loop", () => {
 
   it("scores an empty own answer as the end of the sequence alone", async () => {
     const student = new NotingStudent();
-    student.generate = (prompts) => Promise.resolve(prompts.map(() => ({ completion: "", ids: new Int32Array(0), tokens: 1, finishReason: "stop" as const })));
+    student.generate = (prompts) =>
+      Promise.resolve(
+        prompts.map(() => ({ completion: "", ids: new Int32Array(0), tokens: 1, finishReason: "stop" as const })),
+      );
     const records = await collect(sumsConfig({ ...small, ...ownLoss, rounds: 1 }), await sumsDeps({ student }));
     expect(student.scored.every(({ completion }) => completion === "")).toBe(true);
     expect(student.encode(student.scored[0] ?? { prompt: "", completion: "?" }).completionTokens).toBe(1);
@@ -93,7 +129,10 @@ describe("a closed loop", () => {
     const records = await collect(sumsConfig({ ...small, ...random }), await sumsDeps({ student }));
     expect(student.scored).toEqual([]);
     expect(ofType(records, "pool")).toEqual([]);
-    const trueLoss = await collect(sumsConfig({ ...small, strategy: { name: "true-loss", picker: { kind: "argmax" } } }), await sumsDeps());
+    const trueLoss = await collect(
+      sumsConfig({ ...small, strategy: { name: "true-loss", picker: { kind: "argmax" } } }),
+      await sumsDeps(),
+    );
     const [item] = ofType(trueLoss, "pool")[0]?.items ?? [];
     expect(item?.score).toBe(item?.trueLoss);
     expect(item).not.toHaveProperty("ownAnswer");
@@ -106,11 +145,25 @@ describe("a closed loop", () => {
         if (call === "answer" && text.includes("1")) throw new Error("the line is busy");
       },
     });
-    const records = await collect(sumsConfig({ ...small, ...random, querySize: 10, rounds: 1 }), await sumsDeps({ teacher }));
+    const records = await collect(
+      sumsConfig({ ...small, ...random, querySize: 10, rounds: 1 }),
+      await sumsDeps({ teacher }),
+    );
     const failed = ofType(records, "example").filter(({ example }) => example.reason.includes("the line is busy"));
     expect(failed.length).toBeGreaterThan(0);
-    expect(failed.every(({ example }) => !example.accepted && example.verification === "failed" && example.answer === "" && example.question !== "")).toBe(true);
-    expect(ofType(records, "warning")).toEqual([{ type: "warning", code: "teacher-failed", message: expect.stringContaining(`${failed.length} of 10 teacher items failed`) }]);
+    expect(
+      failed.every(
+        ({ example }) =>
+          !example.accepted && example.verification === "failed" && example.answer === "" && example.question !== "",
+      ),
+    ).toBe(true);
+    expect(ofType(records, "warning")).toEqual([
+      {
+        type: "warning",
+        code: "teacher-failed",
+        message: expect.stringContaining(`${failed.length} of 10 teacher items failed`),
+      },
+    ]);
     const summary = ofType(records, "round")[1]?.summary;
     expect(summary?.rejected).toBeGreaterThanOrEqual(failed.length);
     expect(summary?.accepted).toBeGreaterThan(0);
@@ -119,8 +172,17 @@ describe("a closed loop", () => {
   });
 
   it("trains nothing and says so when no pair is accepted", async () => {
-    const records = await collect(sumsConfig({ ...small, ...random, rounds: 1 }), await sumsDeps({ teacher: sumsTeacher({ errorRate: 1 }) }));
-    expect(ofType(records, "round")[1]?.summary).toMatchObject({ accepted: 0, rejected: 4, examples: 0, steps: 0, meanLoss: null });
+    const records = await collect(
+      sumsConfig({ ...small, ...random, rounds: 1 }),
+      await sumsDeps({ teacher: sumsTeacher({ errorRate: 1 }) }),
+    );
+    expect(ofType(records, "round")[1]?.summary).toMatchObject({
+      accepted: 0,
+      rejected: 4,
+      examples: 0,
+      steps: 0,
+      meanLoss: null,
+    });
     expect(ofType(records, "step")).toEqual([]);
     expect(ofType(records, "warning").map(({ code }) => code)).toEqual(["nothing-accepted"]);
   });
@@ -128,7 +190,10 @@ describe("a closed loop", () => {
   it("rejects wrong pairs only when verification is on", async () => {
     const deps = async () => sumsDeps({ teacher: sumsTeacher({ errorRate: 1 }) });
     const on = ofType(await collect(sumsConfig({ ...small, rounds: 1 }), await deps()), "example");
-    const off = ofType(await collect(sumsConfig({ ...small, rounds: 1, verification: "off" }), await deps()), "example");
+    const off = ofType(
+      await collect(sumsConfig({ ...small, rounds: 1, verification: "off" }), await deps()),
+      "example",
+    );
     expect(on.every(({ example }) => example.verification !== "passed")).toBe(true);
     expect(off.some(({ example }) => example.accepted && example.verification === "off")).toBe(true);
   });
@@ -137,27 +202,56 @@ describe("a closed loop", () => {
     const task = sumsTask();
     const config = sumsConfig({ ...small, ...random, rounds: 1, querySize: 3, verification: "off" });
     const splits = task.splits(config.task, new Rng(config.seed).fork("splits"));
-    const questions = [splits.test[0], splits.validation[0], splits.pool[0]].map((question) => question?.question ?? "");
+    const questions = [splits.test[0], splits.validation[0], splits.pool[0]].map(
+      (question) => question?.question ?? "",
+    );
     let turn = 0;
     const base = sumsTeacher();
-    const leaking = { ...base, propose: async () => ({ value: { question: questions[turn++ % 3] ?? "" }, usage: (await base.answer("What is 1 + 1?", { rng: new Rng(0) })).usage }) };
+    const leaking = {
+      ...base,
+      propose: async () => ({
+        value: { question: questions[turn++ % 3] ?? "" },
+        usage: (await base.answer("What is 1 + 1?", { rng: new Rng(0) })).usage,
+      }),
+    };
     const records = await collect(config, await sumsDeps({ task, teacher: leaking, teacherConcurrency: 1 }));
-    expect(ofType(records, "example").map(({ example }) => example.verification)).toEqual(["duplicate", "duplicate", "duplicate"]);
+    expect(ofType(records, "example").map(({ example }) => example.verification)).toEqual([
+      "duplicate",
+      "duplicate",
+      "duplicate",
+    ]);
 
-    const repeating = { ...base, propose: async () => ({ ...(await base.propose(splits.pool[0]!, "vary", { rng: new Rng(3) })) }) };
+    const repeating = {
+      ...base,
+      propose: async () => ({ ...(await base.propose(splits.pool[0]!, "vary", { rng: new Rng(3) })) }),
+    };
     const repeated = await collect(config, await sumsDeps({ task, teacher: repeating }));
-    expect(ofType(repeated, "example").map(({ example }) => example.verification)).toEqual(["off", "duplicate", "duplicate"]);
+    expect(ofType(repeated, "example").map(({ example }) => example.verification)).toEqual([
+      "off",
+      "duplicate",
+      "duplicate",
+    ]);
   });
 
   it("rejects a pair that is longer than the student's context instead of failing in training", async () => {
     const base = sumsTeacher();
-    const verbose = { ...base, answer: async (question: string, call: { rng: Rng }) => {
-      const reply = await base.answer(question, call);
-      return { ...reply, value: { answer: `${"so ".repeat(100)}${reply.value.answer}` } };
-    } };
-    const records = await collect(sumsConfig({ ...small, rounds: 1 }), await sumsDeps({ teacher: verbose, student: new LinearStudent({ maxPositions: 120 }) }));
+    const verbose = {
+      ...base,
+      answer: async (question: string, call: { rng: Rng }) => {
+        const reply = await base.answer(question, call);
+        return { ...reply, value: { answer: `${"so ".repeat(100)}${reply.value.answer}` } };
+      },
+    };
+    const records = await collect(
+      sumsConfig({ ...small, rounds: 1 }),
+      await sumsDeps({ teacher: verbose, student: new LinearStudent({ maxPositions: 120 }) }),
+    );
     expect(ofType(records, "example").every(({ example }) => !example.accepted)).toBe(true);
-    expect(ofType(records, "example").some(({ example }) => example.verification === "failed" && example.reason.includes("at most 120 tokens"))).toBe(true);
+    expect(
+      ofType(records, "example").some(
+        ({ example }) => example.verification === "failed" && example.reason.includes("at most 120 tokens"),
+      ),
+    ).toBe(true);
   });
 
   it("restarts from the base weights on all pairs so far, or continues; accumulates, or not", async () => {
@@ -179,7 +273,10 @@ describe("a closed loop", () => {
 
   it("mixes seed pairs in by the replay share", async () => {
     const student = new NotingStudent();
-    const records = await collect(sumsConfig({ ...small, ...random, rounds: 1, replay: 0.5 }), await sumsDeps({ student }));
+    const records = await collect(
+      sumsConfig({ ...small, ...random, rounds: 1, replay: 0.5 }),
+      await sumsDeps({ student }),
+    );
     const accepted = ofType(records, "round")[1]?.summary.accepted ?? 0;
     const ids = (student.trained[0] ?? []).map(({ id = "" }) => id);
     expect(accepted).toBeGreaterThan(1);
@@ -188,21 +285,32 @@ describe("a closed loop", () => {
   });
 
   it("evaluates on the split it is told to", async () => {
-    const [round] = ofType(await collect(sumsConfig({ rounds: 0, task: { pool: 6, validation: 7, test: 9, evaluateOn: "validation" } }), await sumsDeps()), "round");
+    const [round] = ofType(
+      await collect(
+        sumsConfig({ rounds: 0, task: { pool: 6, validation: 7, test: 9, evaluateOn: "validation" } }),
+        await sumsDeps(),
+      ),
+      "round",
+    );
     expect(round?.summary.evaluation).toMatchObject({ split: "validation", n: 7 });
   });
 
   it("measures durations with the clock it is given", async () => {
     let ms = 0;
     const records = await collect(sumsConfig({ ...small, rounds: 1 }), await sumsDeps({ now: () => (ms += 5) }));
-    expect(ofType(records, "round").every(({ summary }) => summary.durationMs > 0 && summary.durationMs % 5 === 0)).toBe(true);
+    expect(
+      ofType(records, "round").every(({ summary }) => summary.durationMs > 0 && summary.durationMs % 5 === 0),
+    ).toBe(true);
   });
 });
 
 describe("stopping a closed loop", () => {
   it("does no further work while nobody pulls", async () => {
     const teacher = sumsTeacher();
-    const records = closedLoop(sumsConfig({ ...small, ...random, querySize: 12, rounds: 1 }), await sumsDeps({ teacher, teacherConcurrency: 2 }));
+    const records = closedLoop(
+      sumsConfig({ ...small, ...random, querySize: 12, rounds: 1 }),
+      await sumsDeps({ teacher, teacherConcurrency: 2 }),
+    );
     for await (const record of { [Symbol.asyncIterator]: () => ({ next: () => records.next() }) }) {
       if (record.type === "phase" && record.phase === "teach" && record.done >= 3) break;
     }
@@ -221,7 +329,10 @@ describe("stopping a closed loop", () => {
     let work = 0;
     const student = new LinearStudent({ onWork: () => void work++ });
     const teacher = sumsTeacher({ before: () => void work++ });
-    const records = closedLoop(sumsConfig({ ...small, ...ownLoss }), await sumsDeps({ student, teacher, signal: abort.signal }));
+    const records = closedLoop(
+      sumsConfig({ ...small, ...ownLoss }),
+      await sumsDeps({ student, teacher, signal: abort.signal }),
+    );
     const seen: LoopRecord[] = [];
     let atAbort = -1;
     const drain = async (): Promise<void> => {
@@ -241,9 +352,18 @@ describe("stopping a closed loop", () => {
   it("aborts a teacher call that hangs", async () => {
     const abort = new AbortController();
     const teacher = sumsTeacher();
-    const hanging = { ...teacher, answer: (_question: string, call: { signal?: AbortSignal }) => new Promise<never>((_, reject) => call.signal?.addEventListener("abort", () => reject(new DOMException("gone", "AbortError")))) };
+    const hanging = {
+      ...teacher,
+      answer: (_question: string, call: { signal?: AbortSignal }) =>
+        new Promise<never>((_, reject) =>
+          call.signal?.addEventListener("abort", () => reject(new DOMException("gone", "AbortError"))),
+        ),
+    };
     const store = await new MemoryLibrary().open("run");
-    const whole = collect(sumsConfig({ ...small, ...random }), await sumsDeps({ teacher: hanging, signal: abort.signal, store }));
+    const whole = collect(
+      sumsConfig({ ...small, ...random }),
+      await sumsDeps({ teacher: hanging, signal: abort.signal, store }),
+    );
     setTimeout(() => abort.abort(), 20);
     await expect(whole).rejects.toMatchObject({ code: "aborted" });
     // Proposals that came back are kept; aborted answers are no failures.
@@ -258,7 +378,9 @@ describe("stopping a closed loop", () => {
         if (what === "train") throw new TutelageError("non-finite", "the loss is NaN");
       },
     });
-    await expect(collect(sumsConfig({ ...small, ...random }), await sumsDeps({ student }))).rejects.toMatchObject({ code: "non-finite" });
+    await expect(collect(sumsConfig({ ...small, ...random }), await sumsDeps({ student }))).rejects.toMatchObject({
+      code: "non-finite",
+    });
   });
 });
 
@@ -266,7 +388,9 @@ describe("opening a closed loop", () => {
   it("refuses a place that holds a run already, and to resume where there is none", async () => {
     const store = await new MemoryLibrary().open("run");
     const config = sumsConfig({ ...small, rounds: 0 });
-    await expect(collect(config, await sumsDeps({ store, resume: true }))).rejects.toThrow(/run run: expected a stored run to resume, got none/);
+    await expect(collect(config, await sumsDeps({ store, resume: true }))).rejects.toThrow(
+      /run run: expected a stored run to resume, got none/,
+    );
     await collect(config, await sumsDeps({ store }));
     await expect(collect(config, await sumsDeps({ store }))).rejects.toThrow(/expected a place without a run/);
   });
@@ -275,7 +399,9 @@ describe("opening a closed loop", () => {
     const store = await new MemoryLibrary().open("run");
     await collect(sumsConfig({ ...small, rounds: 0 }), await sumsDeps({ store }));
     const other = sumsConfig({ ...small, rounds: 0, training: { epochs: 7 } });
-    await expect(collect(other, await sumsDeps({ store, resume: true }))).rejects.toThrow(/training\.epochs: expected 6 as the run began, got 7/);
+    await expect(collect(other, await sumsDeps({ store, resume: true }))).rejects.toThrow(
+      /training\.epochs: expected 6 as the run began, got 7/,
+    );
   });
 
   it("yields a finished run's end at once, without computing", async () => {
@@ -283,7 +409,10 @@ describe("opening a closed loop", () => {
     const config = sumsConfig({ ...small, rounds: 1 });
     await collect(config, await sumsDeps({ store }));
     let work = 0;
-    const records = await collect(config, await sumsDeps({ store, resume: true, student: new LinearStudent({ onWork: () => void work++ }) }));
+    const records = await collect(
+      config,
+      await sumsDeps({ store, resume: true, student: new LinearStudent({ onWork: () => void work++ }) }),
+    );
     expect(records.map(({ type }) => type)).toEqual(["run", "done"]);
     expect(work).toBe(0);
   });
@@ -295,11 +424,19 @@ describe("opening a closed loop", () => {
     const student = new LinearStudent();
     Object.defineProperty(student, "engine", { value: { ep: "wasm", version: "linear 2", threads: 4 } });
     const records = await collect(config, await sumsDeps({ store, resume: true, student }));
-    expect(ofType(records, "warning")).toEqual([{ type: "warning", code: "engine-changed", message: "the run began on cpu, linear 1 and goes on on wasm, linear 2" }]);
+    expect(ofType(records, "warning")).toEqual([
+      {
+        type: "warning",
+        code: "engine-changed",
+        message: "the run began on cpu, linear 1 and goes on on wasm, linear 2",
+      },
+    ]);
   });
 
   it("says before the first round that prompts and answers do not fit the student", async () => {
     const student = new LinearStudent({ maxPositions: 50 });
-    await expect(collect(sumsConfig(small), await sumsDeps({ student }))).rejects.toThrow(/within the student's 50 positions, got \d+ \+ 40\. Lower generation\.maxNewTokens/);
+    await expect(collect(sumsConfig(small), await sumsDeps({ student }))).rejects.toThrow(
+      /within the student's 50 positions, got \d+ \+ 40\. Lower generation\.maxNewTokens/,
+    );
   });
 });

@@ -3,8 +3,16 @@ import { describe, expect, it } from "vitest";
 import { EventBatcher } from "../../src/protocol/eventBatcher.ts";
 import type { LoopEvent } from "../../src/protocol/loopService.ts";
 
-const warning = (message: string, lane = 0): LoopEvent => ({ type: "record", lane, record: { type: "warning", code: "c", message } });
-const progress = (done: number, lane = 0): LoopEvent => ({ type: "record", lane, record: { type: "phase", round: 1, phase: "score", state: "progress", done, total: 9 } });
+const warning = (message: string, lane = 0): LoopEvent => ({
+  type: "record",
+  lane,
+  record: { type: "warning", code: "c", message },
+});
+const progress = (done: number, lane = 0): LoopEvent => ({
+  type: "record",
+  lane,
+  record: { type: "phase", round: 1, phase: "score", state: "progress", done, total: 9 },
+});
 const later = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("an event batcher", () => {
@@ -25,7 +33,8 @@ describe("an event batcher", () => {
     const batches: (readonly LoopEvent[])[] = [];
     const batcher = new EventBatcher(5);
     batcher.subscribe((batch) => void batches.push(batch));
-    for (const event of [progress(1), progress(2), progress(3), progress(1, 1), progress(4), warning("w"), progress(5)]) batcher.push(event);
+    for (const event of [progress(1), progress(2), progress(3), progress(1, 1), progress(4), warning("w"), progress(5)])
+      batcher.push(event);
     await batcher.flush();
     expect(batches).toEqual([[progress(3), progress(1, 1), progress(4), warning("w"), progress(5)]]);
   });

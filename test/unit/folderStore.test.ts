@@ -29,7 +29,12 @@ async function folderWithRun(): Promise<string> {
 describe("a run folder", () => {
   it("has the files people and scripts read", async () => {
     const directory = await folderWithRun();
-    expect((await readdir(directory)).sort()).toEqual(["checkpoints", "examples.jsonl", "manifest.json", "rounds.jsonl"]);
+    expect((await readdir(directory)).sort()).toEqual([
+      "checkpoints",
+      "examples.jsonl",
+      "manifest.json",
+      "rounds.jsonl",
+    ]);
     expect(JSON.parse(await readFile(join(directory, "manifest.json"), "utf8"))).toEqual(manifestOf("a"));
     const lines = (await readFile(join(directory, "examples.jsonl"), "utf8")).trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(["x", "y"].map((id) => exampleEntry(id).example));
@@ -56,7 +61,9 @@ describe("a run folder", () => {
   it("refuses a folder with something else, another run, and a file", async () => {
     const foreign = await temporary();
     await writeFile(join(foreign, "thesis.tex"), "");
-    await expect(openRunFolder(foreign)).rejects.toThrow(/expected an empty folder or one with a run, got a folder with thesis\.tex and no manifest\.json/);
+    await expect(openRunFolder(foreign)).rejects.toThrow(
+      /expected an empty folder or one with a run, got a folder with thesis\.tex and no manifest\.json/,
+    );
     expect(await readdir(foreign)).toEqual(["thesis.tex"]);
     await expect(openRunFolder(await folderWithRun(), { runId: "b" })).rejects.toThrow(/expected run b, got run a/);
     await expect(openRunFolder(join(foreign, "thesis.tex"))).rejects.toMatchObject({ code: "bad-input" });
@@ -99,7 +106,9 @@ describe("a run folder", () => {
     await writeFile(path, `{"torn\n${whole}`);
     await expect(readRunFolder(directory)).rejects.toThrow(/examples\.jsonl, line 1: expected JSON/);
     await writeFile(path, `${whole}${JSON.stringify({ ...exampleEntry("z").example, accepted: "yes" })}\n`);
-    await expect(readRunFolder(directory)).rejects.toThrow(/examples\.jsonl, line 3, example\.accepted: expected boolean, got "yes"/);
+    await expect(readRunFolder(directory)).rejects.toThrow(
+      /examples\.jsonl, line 3, example\.accepted: expected boolean, got "yes"/,
+    );
   });
 
   it("ignores a checkpoint that was never pointed to", async () => {
@@ -120,19 +129,28 @@ describe("a run folder", () => {
   it("refuses a damaged checkpoint instead of training on it", async () => {
     const damage = async (change: (folder: string) => Promise<void>): Promise<string> => {
       const directory = await folderWithRun();
-      const { checkpoint } = JSON.parse(await readFile(join(directory, "checkpoints", "latest.json"), "utf8")) as { checkpoint: string };
+      const { checkpoint } = JSON.parse(await readFile(join(directory, "checkpoints", "latest.json"), "utf8")) as {
+        checkpoint: string;
+      };
       await change(join(directory, "checkpoints", checkpoint));
       return directory;
     };
     const flipped = await damage((folder) => writeFile(join(folder, "parameters.bin"), new Uint8Array(8)));
-    await expect(readRunFolder(flipped)).rejects.toThrow(/parameters\.bin: expected 8 bytes with SHA-256 .* The checkpoint is damaged/);
+    await expect(readRunFolder(flipped)).rejects.toThrow(
+      /parameters\.bin: expected 8 bytes with SHA-256 .* The checkpoint is damaged/,
+    );
     const short = await damage((folder) => truncate(join(folder, "parameters.bin"), 4));
     await expect(readRunFolder(short)).rejects.toThrow(/got 4 bytes/);
     const headless = await damage((folder) => rm(join(folder, "checkpoint.json")));
-    await expect(readRunFolder(headless)).rejects.toThrow(/checkpoint\.json: expected a checkpoint's header, got no file/);
+    await expect(readRunFolder(headless)).rejects.toThrow(
+      /checkpoint\.json: expected a checkpoint's header, got no file/,
+    );
     const lying = await damage(async (folder) => {
       const header = JSON.parse(await readFile(join(folder, "checkpoint.json"), "utf8")) as object;
-      await writeFile(join(folder, "checkpoint.json"), JSON.stringify({ ...header, tensors: [{ name: "w", length: 1e9 }] }));
+      await writeFile(
+        join(folder, "checkpoint.json"),
+        JSON.stringify({ ...header, tensors: [{ name: "w", length: 1e9 }] }),
+      );
     });
     await expect(readRunFolder(lying)).rejects.toThrow(/expected 4000000000 bytes/);
     const elsewhere = await folderWithRun();
@@ -143,7 +161,10 @@ describe("a run folder", () => {
   it("refuses a manifest of another schema version or of no run", async () => {
     const newer = await temporary();
     await writeFile(join(newer, "manifest.json"), JSON.stringify({ ...manifestOf("a"), schemaVersion: 2 }));
-    await expect(openRunFolder(newer)).rejects.toMatchObject({ code: "unsupported", message: expect.stringContaining("expected stored schema version 1, got 2") });
+    await expect(openRunFolder(newer)).rejects.toMatchObject({
+      code: "unsupported",
+      message: expect.stringContaining("expected stored schema version 1, got 2"),
+    });
     const broken = await temporary();
     await writeFile(join(broken, "manifest.json"), '{"schemaVersion":1');
     await expect(openRunFolder(broken)).rejects.toThrow(/manifest\.json: expected JSON/);
@@ -174,8 +195,12 @@ describe("a run folder", () => {
     }
     expect(kills).toBeGreaterThanOrEqual(2);
     const stored = await readRunFolder(directory);
-    expect(stored?.rounds.map((summary) => ({ ...summary, durationMs: 0 }))).toEqual(ofType(whole, "round").map(({ summary }) => ({ ...summary, durationMs: 0 })));
-    expect(comparable((stored?.examples ?? []).map((example) => ({ type: "example", example })))).toEqual(comparable(ofType(whole, "example")));
+    expect(stored?.rounds.map((summary) => ({ ...summary, durationMs: 0 }))).toEqual(
+      ofType(whole, "round").map(({ summary }) => ({ ...summary, durationMs: 0 })),
+    );
+    expect(comparable((stored?.examples ?? []).map((example) => ({ type: "example", example })))).toEqual(
+      comparable(ofType(whole, "example")),
+    );
     // One line per call: none was asked twice.
     const asked = (stored?.replies ?? []).map(({ id, call }) => `${id} ${call}`);
     expect(new Set(asked).size).toBe(asked.length);
@@ -185,7 +210,9 @@ describe("a run folder", () => {
 /** Starts the loop and kills it at its `records`th record; false when it ended by itself before. */
 function runAndKill(script: string, directory: string, records: number): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ["--import", "tsx", script, directory], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, ["--import", "tsx", script, directory], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let seen = 0;
     let errors = "";
     child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
@@ -203,12 +230,18 @@ function runAndKill(script: string, directory: string, records: number): Promise
 }
 
 describe("a line file", () => {
-  it.runIf(process.platform === "linux")("says that the disk is full, and writes nothing after a torn line", async () => {
-    const file = new LineFile("/dev/full");
-    await expect(file.append({ a: 1 })).rejects.toMatchObject({ code: "quota", message: expect.stringContaining("the disk is full") });
-    await expect(file.append({ a: 2 })).rejects.toMatchObject({ code: "quota" });
-    await file.settled();
-  });
+  it.runIf(process.platform === "linux")(
+    "says that the disk is full, and writes nothing after a torn line",
+    async () => {
+      const file = new LineFile("/dev/full");
+      await expect(file.append({ a: 1 })).rejects.toMatchObject({
+        code: "quota",
+        message: expect.stringContaining("the disk is full"),
+      });
+      await expect(file.append({ a: 2 })).rejects.toMatchObject({ code: "quota" });
+      await file.settled();
+    },
+  );
 
   it("writes lines in the order of the calls", async () => {
     const path = join(await temporary(), "lines.jsonl");

@@ -23,11 +23,17 @@ describe("inParallel", () => {
   it("never has more in flight than allowed", async () => {
     let inFlight = 0;
     let most = 0;
-    await drain(inParallel(Array.from({ length: 20 }, (_, i) => i), 3, async (i) => {
-      most = Math.max(most, ++inFlight);
-      await later(i % 4);
-      inFlight--;
-    }));
+    await drain(
+      inParallel(
+        Array.from({ length: 20 }, (_, i) => i),
+        3,
+        async (i) => {
+          most = Math.max(most, ++inFlight);
+          await later(i % 4);
+          inFlight--;
+        },
+      ),
+    );
     expect(most).toBe(3);
   });
 

@@ -13,7 +13,10 @@ const request = { lanes: [sumsConfig({ rounds: 1 })], ep: "auto", showPool: fals
 const open: LoopConnection[] = [];
 afterEach(() => open.splice(0).forEach((connection) => connection.close()));
 
-function connect(workerData: object, options = {}): LoopConnection & { readonly crashes: TutelageError[]; readonly exited: Promise<void> } {
+function connect(
+  workerData: object,
+  options = {},
+): LoopConnection & { readonly crashes: TutelageError[]; readonly exited: Promise<void> } {
   const crashes: TutelageError[] = [];
   const worker = startNodeWorker(SCRIPT, workerData);
   const connection = connectLoopWorker(worker, (error) => crashes.push(error), options);
@@ -29,9 +32,16 @@ describe("a connection to the loop worker", () => {
 
   it("carries the worker's errors with class, code, details and stack", async () => {
     const { service, crashes } = connect({});
-    const error: unknown = await service.createRace({ ...request, lanes: [{ rounds: -1 }] }).catch((thrown: unknown) => thrown);
+    const error: unknown = await service
+      .createRace({ ...request, lanes: [{ rounds: -1 }] })
+      .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(TutelageError);
-    expect(error).toMatchObject({ name: "BadInputError", code: "bad-input", message: "experiment.rounds: expected a whole number from 0 to 1000, got -1", details: { fields: ["rounds"] } });
+    expect(error).toMatchObject({
+      name: "BadInputError",
+      code: "bad-input",
+      message: "experiment.rounds: expected a whole number from 0 to 1000, got -1",
+      details: { fields: ["rounds"] },
+    });
     expect((error as Error).stack).toContain("parseConfig");
     expect(crashes).toEqual([]);
   });
@@ -41,11 +51,23 @@ describe("a connection to the loop worker", () => {
     await service.createRace(request);
     await service.step("round");
     const calls = [service.step("round"), service.step("round"), service.start()];
-    const outcomes = await Promise.all(calls.map((call) => call.then(() => "answered", (error: TutelageError) => error.code)));
+    const outcomes = await Promise.all(
+      calls.map((call) =>
+        call.then(
+          () => "answered",
+          (error: TutelageError) => error.code,
+        ),
+      ),
+    );
     expect(outcomes).toEqual(["worker-crashed", "worker-crashed", "worker-crashed"]);
     await exited;
     expect(crashes).toHaveLength(1);
-    expect(crashes[0]).toMatchObject({ code: "worker-crashed", message: expect.stringMatching(/^loop worker: crashed: the worker broke.* Start a new worker and resume the run$/) });
+    expect(crashes[0]).toMatchObject({
+      code: "worker-crashed",
+      message: expect.stringMatching(
+        /^loop worker: crashed: the worker broke.* Start a new worker and resume the run$/,
+      ),
+    });
     await expect(service.ping()).rejects.toBe(crashes[0]);
   });
 
@@ -54,7 +76,10 @@ describe("a connection to the loop worker", () => {
     await service.createRace(request);
     await service.step("phase");
     await service.start();
-    await expect(service.step("round")).rejects.toMatchObject({ code: "worker-crashed", message: expect.stringContaining("has not answered for") });
+    await expect(service.step("round")).rejects.toMatchObject({
+      code: "worker-crashed",
+      message: expect.stringContaining("has not answered for"),
+    });
     expect(crashes).toHaveLength(1);
     await exited;
   });

@@ -24,7 +24,10 @@ describe("a race", () => {
     const { service } = sumsService();
     const heard = listenTo(service);
     const race = await service.createRace({ lanes, ...auto });
-    expect(race.lanes.map(({ lane, resumedAtRound }) => [lane, resumedAtRound])).toEqual([[0, 0], [1, 0]]);
+    expect(race.lanes.map(({ lane, resumedAtRound }) => [lane, resumedAtRound])).toEqual([
+      [0, 0],
+      [1, 0],
+    ]);
     await service.start();
     await untilState(heard, "done");
     for (const [i, lane] of lanes.entries()) {
@@ -55,7 +58,10 @@ describe("a race", () => {
     const { service } = sumsService();
     const heard = listenTo(service);
     await service.createRace({ lanes, ...auto });
-    const ended = (lane: number): string[] => ofType(heard.of(lane), "phase").filter(({ state }) => state === "end").map(({ round, phase }) => `${round} ${phase}`);
+    const ended = (lane: number): string[] =>
+      ofType(heard.of(lane), "phase")
+        .filter(({ state }) => state === "end")
+        .map(({ round, phase }) => `${round} ${phase}`);
     for (const steps of [1, 2, 3]) {
       await service.step("phase");
       const expected = ["0 evaluate", "1 score", "1 select"].slice(0, steps);
@@ -72,7 +78,9 @@ describe("a race", () => {
 
   it("pauses: nothing is computed until it goes on", async () => {
     let work = 0;
-    const { service } = sumsService({ openStudent: async () => ({ student: new LinearStudent({ onWork: () => void work++ }), name: "linear" }) });
+    const { service } = sumsService({
+      openStudent: async () => ({ student: new LinearStudent({ onWork: () => void work++ }), name: "linear" }),
+    });
     const heard = listenTo(service);
     await service.createRace({ lanes, ...auto });
     await service.start();
@@ -96,7 +104,8 @@ describe("a race", () => {
       openStudent: async () => {
         const broken = opened++ === 0;
         const onWork = (what: string): void => {
-          if (broken && what === "train") throw new TutelageError("non-finite", "the loss is NaN", { details: { step: 3 } });
+          if (broken && what === "train")
+            throw new TutelageError("non-finite", "the loss is NaN", { details: { step: 3 } });
         };
         return { student: new LinearStudent({ onWork }), name: "linear" };
       },
@@ -106,14 +115,20 @@ describe("a race", () => {
     await service.start();
     await untilState(heard, "done");
     expect(heard.events.filter(({ type }) => type === "lane-failed")).toEqual([
-      { type: "lane-failed", lane: 0, error: expect.objectContaining({ code: "non-finite", message: "the loss is NaN", details: { step: 3 } }) },
+      {
+        type: "lane-failed",
+        lane: 0,
+        error: expect.objectContaining({ code: "non-finite", message: "the loss is NaN", details: { step: 3 } }),
+      },
     ]);
     expect(heard.of(1).at(-1)).toEqual({ type: "done", rounds: 2 });
     await service.stop();
   });
 
   it("is stopped in the middle of work, lets go of everything, and is no failure", async () => {
-    const { service, open, library } = sumsService({ createTeacher: () => sumsTeacher({ before: () => new Promise((resolve) => setTimeout(resolve, 5)) }) });
+    const { service, open, library } = sumsService({
+      createTeacher: () => sumsTeacher({ before: () => new Promise((resolve) => setTimeout(resolve, 5)) }),
+    });
     const heard = listenTo(service);
     const { lanes: infos } = await service.createRace({ lanes, ...auto });
     expect(open).toEqual({ students: 2, engines: 1 });
@@ -163,7 +178,9 @@ describe("a race", () => {
   it("keeps the race it has when a new one is refused", async () => {
     const { service, open } = sumsService();
     await service.createRace({ lanes, ...auto });
-    await expect(service.createRace({ lanes: [{ rounds: -1 }, {}], ...auto })).rejects.toThrow(/^lane 1\.rounds: expected/);
+    await expect(service.createRace({ lanes: [{ rounds: -1 }, {}], ...auto })).rejects.toThrow(
+      /^lane 1\.rounds: expected/,
+    );
     await expect(service.createRace({ lanes: [], ...auto })).rejects.toMatchObject({ code: "bad-input" });
     await expect(service.resumeRace(["nowhere"], auto)).rejects.toThrow(/expected a stored run, got nowhere/);
     expect(open).toEqual({ students: 2, engines: 1 });
@@ -193,13 +210,19 @@ describe("a race", () => {
     await service.createRace({ lanes, ep: "auto", showPool: true });
     await service.step("round");
     await service.step("round");
-    expect(ofType(heard.of(0), "pool")[0]?.items[0]).toMatchObject({ ownAnswer: expect.any(String), ownLoss: expect.any(Number), trueLoss: expect.any(Number) });
+    expect(ofType(heard.of(0), "pool")[0]?.items[0]).toMatchObject({
+      ownAnswer: expect.any(String),
+      ownLoss: expect.any(Number),
+      trueLoss: expect.any(Number),
+    });
     await service.stop();
   });
 
   it("names the engine's reason for falling back", async () => {
     const { service } = sumsService();
-    expect((await service.createRace({ lanes, ep: "webgpu", showPool: false })).engine.fallbackReason).toBe("sums need no GPU");
+    expect((await service.createRace({ lanes, ep: "webgpu", showPool: false })).engine.fallbackReason).toBe(
+      "sums need no GPU",
+    );
     expect(await service.providers()).toHaveLength(2);
     await service.stop();
   });
@@ -211,15 +234,24 @@ describe("asking a lane's student", () => {
     const heard = listenTo(service);
     await service.createRace({ lanes, ...auto });
     const before = await service.ask({ lane: 1, question: "What is 3 + 4?" });
-    expect(before).toEqual({ prompt: "Q: What is 3 + 4?\nA: ", completion: "3 + -3 = 0\n#### 0", tokens: 18, finishReason: "stop" });
+    expect(before).toEqual({
+      prompt: "Q: What is 3 + 4?\nA: ",
+      completion: "3 + -3 = 0\n#### 0",
+      tokens: 18,
+      finishReason: "stop",
+    });
     await service.start();
-    const during = await Promise.all(Array.from({ length: 5 }, () => service.ask({ lane: 0, question: "What is 1 + 1?" })));
+    const during = await Promise.all(
+      Array.from({ length: 5 }, () => service.ask({ lane: 0, question: "What is 1 + 1?" })),
+    );
     expect(during).toHaveLength(5);
     await untilState(heard, "done");
     const after = await service.ask({ lane: 1, question: "What is 3 + 4?" });
     expect(after.completion).not.toBe(before.completion);
     expect(comparable(heard.of(1))).toEqual(comparable(await collect(lanes[1]!, await sumsDeps({ task: sumsTask() }))));
-    await expect(service.ask({ lane: 2, question: "?" })).rejects.toThrow(/ask\.lane: expected a lane from 0 to 1, got 2/);
+    await expect(service.ask({ lane: 2, question: "?" })).rejects.toThrow(
+      /ask\.lane: expected a lane from 0 to 1, got 2/,
+    );
     await service.stop();
     await expect(service.ask({ lane: 0, question: "?" })).rejects.toMatchObject({ code: "bad-input" });
   });

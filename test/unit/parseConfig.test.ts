@@ -27,9 +27,17 @@ describe("parseExperimentConfig", () => {
   });
 
   it("fills what is missing in a group and keeps what is there", () => {
-    const config = parseExperimentConfig({ rounds: 7, training: { learningRate: 0.01, method: { method: "lora", r: 4 } }, strategy: { name: "random" } });
+    const config = parseExperimentConfig({
+      rounds: 7,
+      training: { learningRate: 0.01, method: { method: "lora", r: 4 } },
+      strategy: { name: "random" },
+    });
     expect(config.rounds).toBe(7);
-    expect(config.training).toEqual({ ...DEFAULT_EXPERIMENT.training, learningRate: 0.01, method: { method: "lora", r: 4, loraAlpha: 16, targetModules: "all-linear" } });
+    expect(config.training).toEqual({
+      ...DEFAULT_EXPERIMENT.training,
+      learningRate: 0.01,
+      method: { method: "lora", r: 4, loraAlpha: 16, targetModules: "all-linear" },
+    });
     expect(config.strategy).toEqual({ name: "random", picker: DEFAULT_EXPERIMENT.strategy.picker });
   });
 
@@ -38,25 +46,73 @@ describe("parseExperimentConfig", () => {
     ["null", null, /^experiment: expected an object with keys among .*, got null$/],
     ["a list", [], /^experiment: expected an object, got a list$/],
     ["a list for a group", { task: [] }, /^experiment\.task: expected an object or a single value, got a list$/],
-    ["an unknown key", { querysize: 3 }, /^experiment\.querysize: expected one of the keys .*querySize.*, got "querysize"$/],
-    ["an unknown key in a group", { training: { lr: 1 } }, /^experiment\.training\.lr: expected one of the keys method, epochs, .*, got "lr"$/],
+    [
+      "an unknown key",
+      { querysize: 3 },
+      /^experiment\.querysize: expected one of the keys .*querySize.*, got "querysize"$/,
+    ],
+    [
+      "an unknown key in a group",
+      { training: { lr: 1 } },
+      /^experiment\.training\.lr: expected one of the keys method, epochs, .*, got "lr"$/,
+    ],
     ["a text for a number", { rounds: "3" }, /^experiment\.rounds: expected a whole number from 0 to 1000, got "3"$/],
     ["a fraction", { querySize: 1.5 }, /^experiment\.querySize: expected a whole number from 1 to 1000000, got 1\.5$/],
     ["null for a number", { seed: null }, /^experiment\.seed: expected a whole number from 0 to 2147483647, got null$/],
     ["not a number", { replay: NaN }, /^experiment\.replay: expected a number from 0 to 100, got NaN$/],
-    ["an infinite number", { training: { epochs: Infinity } }, /^experiment\.training\.epochs: expected a number over 0, at most 10000, got Infinity$/],
+    [
+      "an infinite number",
+      { training: { epochs: Infinity } },
+      /^experiment\.training\.epochs: expected a number over 0, at most 10000, got Infinity$/,
+    ],
     ["a learning rate of zero", { training: { learningRate: 0 } }, /learningRate: expected a number over 0/],
-    ["an unknown strategy", { strategy: { name: "best" } }, /^experiment\.strategy\.name: expected one of "random", "own-loss", "true-loss", got "best"$/],
-    ["an unknown task", { task: { name: "chess" } }, /^experiment\.task\.name: expected one of "word-problems".*, got "chess"$/],
-    ["an unknown picker", { strategy: { picker: { kind: "best" } } }, /picker\.kind: expected a picker with kind "argmax", "softmax" or "uniform", got "best"$/],
-    ["a picker's misplaced setting", { strategy: { picker: { kind: "argmax", temperature: 1 } } }, /picker\.temperature: expected one of the keys kind, got "temperature"$/],
-    ["a method by name alone", { training: { method: "lora" } }, /training\.method: expected a method with method "full" or "lora", got "lora"$/],
-    ["no targets", { training: { method: { method: "lora", targetModules: [] } } }, /targetModules: expected "all-linear" or a list of at least one module name, got 0$/],
+    [
+      "an unknown strategy",
+      { strategy: { name: "best" } },
+      /^experiment\.strategy\.name: expected one of "random", "own-loss", "true-loss", got "best"$/,
+    ],
+    [
+      "an unknown task",
+      { task: { name: "chess" } },
+      /^experiment\.task\.name: expected one of "word-problems".*, got "chess"$/,
+    ],
+    [
+      "an unknown picker",
+      { strategy: { picker: { kind: "best" } } },
+      /picker\.kind: expected a picker with kind "argmax", "softmax" or "uniform", got "best"$/,
+    ],
+    [
+      "a picker's misplaced setting",
+      { strategy: { picker: { kind: "argmax", temperature: 1 } } },
+      /picker\.temperature: expected one of the keys kind, got "temperature"$/,
+    ],
+    [
+      "a method by name alone",
+      { training: { method: "lora" } },
+      /training\.method: expected a method with method "full" or "lora", got "lora"$/,
+    ],
+    [
+      "no targets",
+      { training: { method: { method: "lora", targetModules: [] } } },
+      /targetModules: expected "all-linear" or a list of at least one module name, got 0$/,
+    ],
     ["no operation", { teacher: { operations: [] } }, /operations: expected at least one operation, got 0$/],
     ["an operation twice", { teacher: { operations: ["vary", "vary"] } }, /operations: expected each operation once/],
-    ["a newer schema", { schemaVersion: 2 }, /^experiment\.schemaVersion: expected 1, the version this build reads, got 2$/],
-    ["more picks than seeds", { task: { pool: 5 }, querySize: 6 }, /^experiment\.querySize: expected at most task\.pool = 5, got 6\. Picks of a round are distinct/],
-    ["nothing to evaluate on", { task: { test: 0 } }, /^experiment\.task\.test: expected at least 1, because task\.evaluateOn names it, got 0$/],
+    [
+      "a newer schema",
+      { schemaVersion: 2 },
+      /^experiment\.schemaVersion: expected 1, the version this build reads, got 2$/,
+    ],
+    [
+      "more picks than seeds",
+      { task: { pool: 5 }, querySize: 6 },
+      /^experiment\.querySize: expected at most task\.pool = 5, got 6\. Picks of a round are distinct/,
+    ],
+    [
+      "nothing to evaluate on",
+      { task: { test: 0 } },
+      /^experiment\.task\.test: expected at least 1, because task\.evaluateOn names it, got 0$/,
+    ],
     ["a key that objects inherit", { constructor: 1 }, /^experiment\.constructor: expected one of the keys/],
   ];
   it.each(wrong)("refuses %s", (_what, value, message) => {
@@ -66,7 +122,9 @@ describe("parseExperimentConfig", () => {
 
   it("names every wrong field, up to five, and counts the rest", () => {
     const many = { rounds: -1, querySize: 0, perSeed: 0, restart: 1, accumulate: "yes", replay: -1, seed: -1 };
-    expect(() => parseExperimentConfig(many)).toThrow(/seed: .*; .*rounds: .*; .*querySize: .*; .*perSeed: .*; .*restart: expected true or false, got 1; and 2 more$/);
+    expect(() => parseExperimentConfig(many)).toThrow(
+      /seed: .*; .*rounds: .*; .*querySize: .*; .*perSeed: .*; .*restart: expected true or false, got 1; and 2 more$/,
+    );
   });
 
   it("says where the experiment came from", () => {
@@ -76,7 +134,12 @@ describe("parseExperimentConfig", () => {
   it("either parses to a fixed point or throws bad input, whatever JSON it gets", () => {
     const keys = ["rounds", "task", "pool", "strategy", "picker", "kind", "training", "method", "teacher", "seed", "x"];
     const { value } = fc.letrec<{ value: unknown }>((tie) => ({
-      value: fc.oneof({ maxDepth: 3 }, fc.constantFrom(0, 1, 2.5, -1, null, "lora", "argmax", true), fc.dictionary(fc.constantFrom(...keys), tie("value"), { maxKeys: 4 }), fc.array(tie("value"), { maxLength: 2 })),
+      value: fc.oneof(
+        { maxDepth: 3 },
+        fc.constantFrom(0, 1, 2.5, -1, null, "lora", "argmax", true),
+        fc.dictionary(fc.constantFrom(...keys), tie("value"), { maxKeys: 4 }),
+        fc.array(tie("value"), { maxLength: 2 }),
+      ),
     }));
     fc.assert(
       fc.property(value, (json) => {

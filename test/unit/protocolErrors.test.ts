@@ -6,16 +6,31 @@ import { BadInputError, TutelageError } from "../../src/core/errors.ts";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { fromWireError, installErrorTransfer, toWireError } from "../../src/protocol/errors.ts";
 
-const codes = fc.constantFrom<ErrorCode>("bad-input", "unsupported", "non-finite", "device-lost", "device-refused", "out-of-memory", "aborted", "disposed", "quota", "worker-crashed", "internal");
+const codes = fc.constantFrom<ErrorCode>(
+  "bad-input",
+  "unsupported",
+  "non-finite",
+  "device-lost",
+  "device-refused",
+  "out-of-memory",
+  "aborted",
+  "disposed",
+  "quota",
+  "worker-crashed",
+  "internal",
+);
 /** What JSON can carry: a negative zero is not. */
-const details = fc.dictionary(fc.string(), fc.jsonValue()).map((value) => JSON.parse(JSON.stringify(value)) as Record<string, unknown>);
+const details = fc
+  .dictionary(fc.string(), fc.jsonValue())
+  .map((value) => JSON.parse(JSON.stringify(value)) as Record<string, unknown>);
 
 describe("an error on the wire", () => {
   it("is plain JSON and comes back with class, code, message, details, stack and cause", () => {
     fc.assert(
       fc.property(codes, fc.string(), details, fc.string(), (code, message, detail, causeText) => {
         const options = { details: detail, cause: new RangeError(causeText) };
-        const error = code === "bad-input" ? new BadInputError(message, options) : new TutelageError(code, message, options);
+        const error =
+          code === "bad-input" ? new BadInputError(message, options) : new TutelageError(code, message, options);
         const wire = toWireError(error);
         expect(JSON.parse(JSON.stringify(wire))).toEqual(wire);
         const back = fromWireError(structuredClone(wire));
@@ -46,7 +61,8 @@ describe("an error on the wire", () => {
     installErrorTransfer();
     const { port1, port2 } = new MessageChannel();
     const service = {
-      refuse: async (): Promise<void> => Promise.reject(new BadInputError("x: expected a, got b", { details: { n: 1 } })),
+      refuse: async (): Promise<void> =>
+        Promise.reject(new BadInputError("x: expected a, got b", { details: { n: 1 } })),
       fail: () => {
         throw new TypeError("odd");
       },

@@ -9,9 +9,17 @@ import type { Generation, PromptCompletion, ScoreName, ScoreRow } from "../../st
 import type { RunState } from "../runState.ts";
 
 /** Greedy completions of the prompts; yields how many are done. */
-export function generateInBatches(run: RunState, prompts: readonly string[]): AsyncGenerator<number, readonly Generation[], void> {
+export function generateInBatches(
+  run: RunState,
+  prompts: readonly string[],
+): AsyncGenerator<number, readonly Generation[], void> {
   const { maxNewTokens, batchSize } = run.config.generation;
-  return inBatches(run, prompts, (prompt) => prompt.length, (batch, signal) => run.student.generate(batch, { maxNewTokens, batchSize, ...signal }));
+  return inBatches(
+    run,
+    prompts,
+    (prompt) => prompt.length,
+    (batch, signal) => run.student.generate(batch, { maxNewTokens, batchSize, ...signal }),
+  );
 }
 
 /** One score of every row; yields how many are done. */
@@ -21,7 +29,12 @@ export function scoreInBatches(
   scores: readonly ScoreName[],
 ): AsyncGenerator<number, readonly ScoreRow[], void> {
   const { batchSize } = run.config.generation;
-  return inBatches(run, rows, (row) => row.prompt.length + row.completion.length, (batch, signal) => run.student.score(batch, scores, { batchSize, ...signal }));
+  return inBatches(
+    run,
+    rows,
+    (row) => row.prompt.length + row.completion.length,
+    (batch, signal) => run.student.score(batch, scores, { batchSize, ...signal }),
+  );
 }
 
 async function* inBatches<T, R>(
@@ -30,13 +43,18 @@ async function* inBatches<T, R>(
   lengthOf: (item: T) => number,
   work: (batch: readonly T[], signal: { readonly signal?: AbortSignal }) => Promise<readonly R[]>,
 ): AsyncGenerator<number, readonly R[], void> {
-  const order = items.map((item, index) => ({ item, index, length: lengthOf(item) })).sort((a, b) => b.length - a.length || a.index - b.index);
+  const order = items
+    .map((item, index) => ({ item, index, length: lengthOf(item) }))
+    .sort((a, b) => b.length - a.length || a.index - b.index);
   const results = new Map<number, R>();
   const signal = run.signal === undefined ? {} : { signal: run.signal };
   for (let start = 0; start < order.length; start += run.config.generation.batchSize) {
     throwIfAborted(run.signal, "closed loop");
     const batch = order.slice(start, start + run.config.generation.batchSize);
-    const values = await work(batch.map(({ item }) => item), signal);
+    const values = await work(
+      batch.map(({ item }) => item),
+      signal,
+    );
     batch.forEach(({ index }, i) => results.set(index, values[i] as R));
     yield results.size;
   }

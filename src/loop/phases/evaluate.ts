@@ -11,9 +11,13 @@ export async function* evaluate(run: RunState, round: number): AsyncGenerator<Lo
   const split = run.config.task.evaluateOn;
   const questions = run.splits[split];
   yield phaseRecord(round, "evaluate", "start", 0, questions.length);
-  const answers = generateInBatches(run, questions.map((question) => run.task.prompt(question.question)));
+  const answers = generateInBatches(
+    run,
+    questions.map((question) => run.task.prompt(question.question)),
+  );
   let next = await answers.next();
-  for (; next.done !== true; next = await answers.next()) yield phaseRecord(round, "evaluate", "progress", next.value, questions.length);
+  for (; next.done !== true; next = await answers.next())
+    yield phaseRecord(round, "evaluate", "progress", next.value, questions.length);
   const generations = next.value;
 
   const byLevel = new Map<string, { n: number; correct: number }>();
@@ -29,5 +33,12 @@ export async function* evaluate(run: RunState, round: number): AsyncGenerator<Lo
   const n = questions.length;
   const easyToHard = [...byLevel].sort(([a], [b]) => run.task.levels.indexOf(a) - run.task.levels.indexOf(b));
   yield phaseRecord(round, "evaluate", "end", n, n);
-  return { split, n, correct, accuracy: correct / n, ...wilsonInterval(correct, n), byLevel: Object.fromEntries(easyToHard) };
+  return {
+    split,
+    n,
+    correct,
+    accuracy: correct / n,
+    ...wilsonInterval(correct, n),
+    byLevel: Object.fromEntries(easyToHard),
+  };
 }

@@ -12,7 +12,10 @@ import type { RunState } from "../runState.ts";
 import { generateInBatches, scoreInBatches } from "./batches.ts";
 
 /** The pool as the student sees it, in the order of the seeds; undefined when nothing was looked at. A stored pool is used as it is. */
-export async function* scorePool(run: RunState, round: number): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
+export async function* scorePool(
+  run: RunState,
+  round: number,
+): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
   const { input } = run.strategy;
   const stored = run.stored?.pools.find((pool) => pool.round === round);
   // A student that has trained ahead can no longer show this round's pool; what the strategy needed of it is stored.
@@ -31,13 +34,33 @@ export async function* scorePool(run: RunState, round: number): AsyncGenerator<L
     return stored?.items;
   }
 
-  const answers = own ? yield* counted(generateInBatches(run, seeds.map((seed) => run.task.prompt(seed.question)))) : undefined;
-  const ownScores = ownNames.length > 0 && answers !== undefined ? yield* scored(answers.map((answer, i) => ownRow(i, answer.completion)), ownNames) : undefined;
-  const trueScores = trueNames.length > 0 ? yield* scored(seeds.map((seed) => rowOf(run.task, seed)), trueNames) : undefined;
+  const answers = own
+    ? yield* counted(
+        generateInBatches(
+          run,
+          seeds.map((seed) => run.task.prompt(seed.question)),
+        ),
+      )
+    : undefined;
+  const ownScores =
+    ownNames.length > 0 && answers !== undefined
+      ? yield* scored(
+          answers.map((answer, i) => ownRow(i, answer.completion)),
+          ownNames,
+        )
+      : undefined;
+  const trueScores =
+    trueNames.length > 0
+      ? yield* scored(
+          seeds.map((seed) => rowOf(run.task, seed)),
+          trueNames,
+        )
+      : undefined;
 
   const items = seeds.map((seed, i): PoolItem => {
     const answer = answers?.[i]?.completion;
-    const score = needed === undefined ? undefined : (needed.answer === "own" ? ownScores : trueScores)?.[i]?.[needed.score];
+    const score =
+      needed === undefined ? undefined : (needed.answer === "own" ? ownScores : trueScores)?.[i]?.[needed.score];
     return {
       id: seed.id,
       question: seed.question,
@@ -60,12 +83,17 @@ export async function* scorePool(run: RunState, round: number): AsyncGenerator<L
     return { id: seed.id, prompt: run.task.prompt(seed.question), completion };
   }
 
-  function scored(rows: readonly PromptCompletion[], names: readonly ScoreName[]): AsyncGenerator<LoopRecord, readonly ScoreRow[], void> {
+  function scored(
+    rows: readonly PromptCompletion[],
+    names: readonly ScoreName[],
+  ): AsyncGenerator<LoopRecord, readonly ScoreRow[], void> {
     return counted(scoreInBatches(run, rows, names));
   }
 
   /** Turns counts of one part into progress of the phase. */
-  async function* counted<R>(work: AsyncGenerator<number, readonly R[], void>): AsyncGenerator<LoopRecord, readonly R[], void> {
+  async function* counted<R>(
+    work: AsyncGenerator<number, readonly R[], void>,
+  ): AsyncGenerator<LoopRecord, readonly R[], void> {
     const before = done;
     for (;;) {
       const next = await work.next();
@@ -80,6 +108,9 @@ function scoresFor(show: boolean, needed: ScoreName | undefined): readonly Score
   return [...new Set<ScoreName>([...(show ? (["loss"] as const) : []), ...(needed === undefined ? [] : [needed])])];
 }
 
-function defined<K extends "ownLoss" | "trueLoss" | "score">(key: K, value: number | undefined): { readonly [P in K]?: number } {
+function defined<K extends "ownLoss" | "trueLoss" | "score">(
+  key: K,
+  value: number | undefined,
+): { readonly [P in K]?: number } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: number });
 }

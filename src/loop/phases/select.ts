@@ -14,7 +14,11 @@ export interface PickedSeed {
 }
 
 /** Picks `querySize` distinct seeds. The draw depends on the run's seed, the round and the strategy's own scores only. */
-export async function* selectSeeds(run: RunState, round: number, pool: readonly PoolItem[] | undefined): AsyncGenerator<LoopRecord, readonly PickedSeed[], void> {
+export async function* selectSeeds(
+  run: RunState,
+  round: number,
+  pool: readonly PoolItem[] | undefined,
+): AsyncGenerator<LoopRecord, readonly PickedSeed[], void> {
   const { querySize } = run.config;
   yield phaseRecord(round, "select", "start", 0, querySize);
   const stored = run.stored?.picks.find((entry) => entry.round === round);
@@ -24,23 +28,38 @@ export async function* selectSeeds(run: RunState, round: number, pool: readonly 
   const seeds = new Map(run.splits.pool.map((seed) => [seed.id, seed]));
   const picked = entry.picks.map(({ seedId, score, rank }): PickedSeed => {
     const seed = seeds.get(seedId);
-    if (seed === undefined) badInput(`stored picks of round ${round}`, "ids of this run's seeds", `"${seedId}"`, "The run was made by another version of the task; start a new run");
+    if (seed === undefined)
+      badInput(
+        `stored picks of round ${round}`,
+        "ids of this run's seeds",
+        `"${seedId}"`,
+        "The run was made by another version of the task; start a new run",
+      );
     return { seed, score, rank };
   });
   yield phaseRecord(round, "select", "end", picked.length, querySize);
   return picked;
 }
 
-function pick(run: RunState, round: number, pool: readonly PoolItem[] | undefined): { seedId: string; score: number | null; rank: number | null }[] {
+function pick(
+  run: RunState,
+  round: number,
+  pool: readonly PoolItem[] | undefined,
+): { seedId: string; score: number | null; rank: number | null }[] {
   const seeds = run.splits.pool;
-  const scores = run.strategy.input.kind === "none" ? undefined : seeds.map((seed, i) => {
-    const score = pool?.[i]?.score;
-    invariant(score !== undefined, `seed ${seed.id} has no score`);
-    return score;
-  });
-  return selectQueries(run.strategy, scores, seeds.length, run.config.querySize, phaseRng(run, round, "select")).map(({ index, score, rank }) => {
-    const seed = seeds[index];
-    invariant(seed !== undefined, `pick ${index} lies outside the pool of ${seeds.length}`);
-    return { seedId: seed.id, score: score ?? null, rank: rank ?? null };
-  });
+  const scores =
+    run.strategy.input.kind === "none"
+      ? undefined
+      : seeds.map((seed, i) => {
+          const score = pool?.[i]?.score;
+          invariant(score !== undefined, `seed ${seed.id} has no score`);
+          return score;
+        });
+  return selectQueries(run.strategy, scores, seeds.length, run.config.querySize, phaseRng(run, round, "select")).map(
+    ({ index, score, rank }) => {
+      const seed = seeds[index];
+      invariant(seed !== undefined, `pick ${index} lies outside the pool of ${seeds.length}`);
+      return { seedId: seed.id, score: score ?? null, rank: rank ?? null };
+    },
+  );
 }

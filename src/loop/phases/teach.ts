@@ -36,9 +36,19 @@ interface Item {
 }
 
 /** One item per picked seed and repetition, in that order whatever the order of the replies. */
-export async function* teach(run: RunState, round: number, picks: readonly PickedSeed[]): AsyncGenerator<LoopRecord, readonly TaughtItem[], void> {
-  const items = picks.flatMap((picked) => Array.from({ length: run.config.perSeed }, (_, k) => planItem(run, round, picked, k)));
-  const stored = new Map((run.stored?.replies ?? []).filter((reply) => reply.round === round).map((reply) => [keyOf(reply.id, reply.call), reply]));
+export async function* teach(
+  run: RunState,
+  round: number,
+  picks: readonly PickedSeed[],
+): AsyncGenerator<LoopRecord, readonly TaughtItem[], void> {
+  const items = picks.flatMap((picked) =>
+    Array.from({ length: run.config.perSeed }, (_, k) => planItem(run, round, picked, k)),
+  );
+  const stored = new Map(
+    (run.stored?.replies ?? [])
+      .filter((reply) => reply.round === round)
+      .map((reply) => [keyOf(reply.id, reply.call), reply]),
+  );
   // Leaving the phase early aborts what is in flight instead of waiting for it.
   const leave = new AbortController();
   const signal = run.signal === undefined ? leave.signal : AbortSignal.any([run.signal, leave.signal]);
@@ -61,7 +71,11 @@ export async function* teach(run: RunState, round: number, picks: readonly Picke
   }
   const failed = taught.filter((item) => item.failure !== undefined);
   if (failed.length > 0) {
-    yield { type: "warning", code: "teacher-failed", message: `round ${round}: ${failed.length} of ${taught.length} teacher items failed and are left out; the first: ${failed[0]?.failure ?? ""}` };
+    yield {
+      type: "warning",
+      code: "teacher-failed",
+      message: `round ${round}: ${failed.length} of ${taught.length} teacher items failed and are left out; the first: ${failed[0]?.failure ?? ""}`,
+    };
   }
   yield phaseRecord(round, "teach", "end", taught.length, items.length);
   return taught;
@@ -74,14 +88,28 @@ function planItem(run: RunState, round: number, picked: PickedSeed, repetition: 
 }
 
 /** Propose, then answer; the second call only after a good first. */
-async function teachItem(run: RunState, round: number, item: Item, stored: ReadonlyMap<string, StoredReply>, signal: AbortSignal): Promise<TaughtItem> {
+async function teachItem(
+  run: RunState,
+  round: number,
+  item: Item,
+  stored: ReadonlyMap<string, StoredReply>,
+  signal: AbortSignal,
+): Promise<TaughtItem> {
   const { seed } = item.picked;
   const proposed = await askOnce(run, round, item, "propose", stored, signal, async (call) => {
     const { value, usage } = await run.teacher.propose(seed, item.operation, call);
     return { value: { text: value.question, ...(value.level === undefined ? {} : { level: value.level }) }, usage };
   });
   const taught = { id: item.id, picked: item.picked, operation: item.operation };
-  if (!proposed.outcome.ok) return { ...taught, question: "", answer: "", level: undefined, usage: proposed.usage, failure: proposed.outcome.message };
+  if (!proposed.outcome.ok)
+    return {
+      ...taught,
+      question: "",
+      answer: "",
+      level: undefined,
+      usage: proposed.usage,
+      failure: proposed.outcome.message,
+    };
   const { text: question, level } = proposed.outcome;
   const answered = await askOnce(run, round, item, "answer", stored, signal, async (call) => {
     const { value, usage } = await run.teacher.answer(question, call);
@@ -101,7 +129,10 @@ async function askOnce(
   call: TeacherCallName,
   stored: ReadonlyMap<string, StoredReply>,
   signal: AbortSignal,
-  ask: (call: { readonly rng: Rng; readonly signal: AbortSignal }) => Promise<TeacherReply<{ readonly text: string; readonly level?: string }>>,
+  ask: (call: {
+    readonly rng: Rng;
+    readonly signal: AbortSignal;
+  }) => Promise<TeacherReply<{ readonly text: string; readonly level?: string }>>,
 ): Promise<StoredReply> {
   const known = stored.get(keyOf(item.id, call));
   if (known !== undefined) return known;
@@ -114,7 +145,13 @@ async function askOnce(
   } catch (error) {
     throwIfAborted(signal, "closed loop");
     const usage = { ...NO_USAGE, requests: 1, durationMs: run.now() - startedMs };
-    reply = { round, id: item.id, call, outcome: { ok: false, message: `teacher "${run.teacher.name}", ${call}: ${messageOf(error)}` }, usage };
+    reply = {
+      round,
+      id: item.id,
+      call,
+      outcome: { ok: false, message: `teacher "${run.teacher.name}", ${call}: ${messageOf(error)}` },
+      usage,
+    };
   }
   await run.store.append({ type: "reply", reply });
   return reply;

@@ -16,7 +16,10 @@ export async function* train(run: RunState, round: number): AsyncGenerator<LoopR
   const rows = trainingRows(run, round);
   const { training } = config;
   // As transformers' Trainer counts: the last micro-batches of an epoch make a step of their own.
-  const totalSteps = rows.length === 0 ? 0 : Math.ceil(training.epochs * Math.ceil(Math.ceil(rows.length / training.batchSize) / training.gradAccum));
+  const totalSteps =
+    rows.length === 0
+      ? 0
+      : Math.ceil(training.epochs * Math.ceil(Math.ceil(rows.length / training.batchSize) / training.gradAccum));
   yield phaseRecord(round, "train", "start", 0, totalSteps);
 
   const steps: StepRecord[] = [];
@@ -34,7 +37,13 @@ export async function* train(run: RunState, round: number): AsyncGenerator<LoopR
       }
     }
     const exampleIds = rows.map((row) => row.id ?? "");
-    await run.store.saveCheckpoint({ schemaVersion: RUN_SCHEMA_VERSION, round, exampleIds, steps, parameters: await student.snapshot() });
+    await run.store.saveCheckpoint({
+      schemaVersion: RUN_SCHEMA_VERSION,
+      round,
+      exampleIds,
+      steps,
+      parameters: await student.snapshot(),
+    });
   }
   yield phaseRecord(round, "train", "end", steps.length, totalSteps);
   return steps;

@@ -10,10 +10,18 @@ import type { RunState } from "../runState.ts";
 import type { TaughtItem } from "./teach.ts";
 
 /** Judges the round's items in order and adds them to `run.examples`; each is stored before it is yielded. */
-export async function* verify(run: RunState, round: number, taught: readonly TaughtItem[]): AsyncGenerator<LoopRecord, readonly SyntheticExample[], void> {
+export async function* verify(
+  run: RunState,
+  round: number,
+  taught: readonly TaughtItem[],
+): AsyncGenerator<LoopRecord, readonly SyntheticExample[], void> {
   yield phaseRecord(round, "verify", "start", 0, taught.length);
-  const stored = new Map((run.stored?.examples ?? []).filter((example) => example.round === round).map((example) => [example.id, example]));
-  const seen = new Set(run.examples.filter((example) => example.accepted).map((example) => run.task.canonical(example.question)));
+  const stored = new Map(
+    (run.stored?.examples ?? []).filter((example) => example.round === round).map((example) => [example.id, example]),
+  );
+  const seen = new Set(
+    run.examples.filter((example) => example.accepted).map((example) => run.task.canonical(example.question)),
+  );
   const examples: SyntheticExample[] = [];
   for (const item of taught) {
     const known = stored.get(item.id);
@@ -26,7 +34,11 @@ export async function* verify(run: RunState, round: number, taught: readonly Tau
   }
   run.examples.push(...examples);
   if (taught.length > 0 && !examples.some((example) => example.accepted)) {
-    yield { type: "warning", code: "nothing-accepted", message: `round ${round}: none of ${taught.length} synthetic pairs was accepted; the first was rejected because: ${examples[0]?.reason ?? ""}` };
+    yield {
+      type: "warning",
+      code: "nothing-accepted",
+      message: `round ${round}: none of ${taught.length} synthetic pairs was accepted; the first was rejected because: ${examples[0]?.reason ?? ""}`,
+    };
   }
   yield phaseRecord(round, "verify", "end", examples.length, taught.length);
   return examples;
@@ -48,11 +60,21 @@ function describe(round: number, item: TaughtItem): Omit<SyntheticExample, "acce
   };
 }
 
-function judge(run: RunState, item: TaughtItem, seen: ReadonlySet<string>): Pick<SyntheticExample, "accepted" | "verification" | "reason"> {
+function judge(
+  run: RunState,
+  item: TaughtItem,
+  seen: ReadonlySet<string>,
+): Pick<SyntheticExample, "accepted" | "verification" | "reason"> {
   if (item.failure !== undefined) return { accepted: false, verification: "failed", reason: item.failure };
   const canonical = run.task.canonical(item.question);
-  if (run.reserved.has(canonical)) return { accepted: false, verification: "duplicate", reason: "the question is one of the pool, validation or test questions" };
-  if (seen.has(canonical)) return { accepted: false, verification: "duplicate", reason: "the question is one of an earlier accepted pair" };
+  if (run.reserved.has(canonical))
+    return {
+      accepted: false,
+      verification: "duplicate",
+      reason: "the question is one of the pool, validation or test questions",
+    };
+  if (seen.has(canonical))
+    return { accepted: false, verification: "duplicate", reason: "the question is one of an earlier accepted pair" };
   const tooLong = encodingProblem(run, item);
   if (tooLong !== undefined) return { accepted: false, verification: "failed", reason: tooLong };
   if (run.config.verification === "off") return { accepted: true, verification: "off", reason: "not checked" };

@@ -14,7 +14,16 @@ import type { Checkpoint, RunEntry, RunManifest, RunStore, StoredRun } from "../
 import { parseCheckpointHeader, parseEntry, parseManifest } from "../parseStored.ts";
 import type { CheckpointHeader } from "../parseStored.ts";
 import { storedRunOf } from "../storedRun.ts";
-import { LineFile, fileOperation, parseJson, readJsonLines, readTextIfAny, syncDirectory, writeSynced, writeWhole } from "./files.ts";
+import {
+  LineFile,
+  fileOperation,
+  parseJson,
+  readJsonLines,
+  readTextIfAny,
+  syncDirectory,
+  writeSynced,
+  writeWhole,
+} from "./files.ts";
 import { LOCK_FILE, lockFolder } from "./lockFolder.ts";
 
 const MANIFEST = "manifest.json";
@@ -29,7 +38,10 @@ type LineFileName = (typeof LINE_FILES)[number];
  * must be that of the run found.
  * @throws bad-input when the folder holds something else, another run, or is in use.
  */
-export async function openRunFolder(directory: string, options: { readonly runId: string } | Record<string, never> = {}): Promise<RunStore> {
+export async function openRunFolder(
+  directory: string,
+  options: { readonly runId: string } | Record<string, never> = {},
+): Promise<RunStore> {
   return fileOperation(directory, async () => {
     await mkdir(directory, { recursive: true });
     const unlock = await lockFolder(directory);
@@ -37,7 +49,13 @@ export async function openRunFolder(directory: string, options: { readonly runId
       const manifest = await readManifest(directory);
       if (manifest === undefined) {
         const foreign = (await readdir(directory)).filter((name) => name !== LOCK_FILE && !name.endsWith(".tmp"));
-        if (foreign.length > 0) badInput(directory, "an empty folder or one with a run", `a folder with ${foreign.slice(0, 3).join(", ")} and no ${MANIFEST}`, "Choose another folder");
+        if (foreign.length > 0)
+          badInput(
+            directory,
+            "an empty folder or one with a run",
+            `a folder with ${foreign.slice(0, 3).join(", ")} and no ${MANIFEST}`,
+            "Choose another folder",
+          );
       } else if (options.runId !== undefined && manifest.runId !== options.runId) {
         badInput(directory, `run ${options.runId}`, `run ${manifest.runId}`, "Choose another folder");
       }
@@ -72,11 +90,16 @@ class FolderStore implements RunStore {
     this.runId = runId;
     this.#unlock = unlock;
     const file = (name: LineFileName): LineFile => new LineFile(join(directory, name));
-    this.#files = { "rounds.jsonl": file("rounds.jsonl"), "examples.jsonl": file("examples.jsonl"), "journal.jsonl": file("journal.jsonl") };
+    this.#files = {
+      "rounds.jsonl": file("rounds.jsonl"),
+      "examples.jsonl": file("examples.jsonl"),
+      "journal.jsonl": file("journal.jsonl"),
+    };
   }
 
   async create(manifest: RunManifest): Promise<void> {
-    if ((await readManifest(this.#directory)) !== undefined) badInput(this.#directory, "a folder without a run", "one with a run", "Resume it, or choose another folder");
+    if ((await readManifest(this.#directory)) !== undefined)
+      badInput(this.#directory, "a folder without a run", "one with a run", "Resume it, or choose another folder");
     await writeWhole(join(this.#directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   }
 
@@ -102,7 +125,9 @@ class FolderStore implements RunStore {
     await fileOperation(root, async () => {
       await mkdir(root, { recursive: true });
       const { parameters, ...rest } = checkpoint;
-      const bytes = Buffer.concat([...parameters.values()].map((values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
+      const bytes = Buffer.concat(
+        [...parameters.values()].map((values) => new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+      );
       const sha256 = createHash("sha256").update(bytes).digest("hex");
       const tensors = [...parameters].map(([name, values]) => ({ name, length: values.length }));
       const header: CheckpointHeader = { ...rest, sha256, tensors };
@@ -163,8 +188,10 @@ async function readCheckpoint(directory: string): Promise<Checkpoint | undefined
   const pointerText = await readTextIfAny(pointerPath);
   if (pointerText === undefined) return undefined;
   const pointer = parseJson(pointerPath, pointerText);
-  const name = typeof pointer === "object" && pointer !== null && "checkpoint" in pointer ? pointer.checkpoint : undefined;
-  if (typeof name !== "string" || !/^round-\d+-[0-9a-f]+$/.test(name)) badInput(pointerPath, "the name of a checkpoint", JSON.stringify(name));
+  const name =
+    typeof pointer === "object" && pointer !== null && "checkpoint" in pointer ? pointer.checkpoint : undefined;
+  if (typeof name !== "string" || !/^round-\d+-[0-9a-f]+$/.test(name))
+    badInput(pointerPath, "the name of a checkpoint", JSON.stringify(name));
 
   const headerPath = join(root, name, "checkpoint.json");
   const headerText = await readTextIfAny(headerPath);
@@ -175,7 +202,12 @@ async function readCheckpoint(directory: string): Promise<Checkpoint | undefined
   const digest = createHash("sha256").update(bytes).digest("hex");
   const elements = tensors.reduce((sum, tensor) => sum + tensor.length, 0);
   if (digest !== sha256 || bytes.byteLength !== elements * 4) {
-    badInput(binPath, `${elements * 4} bytes with SHA-256 ${sha256.slice(0, 12)}…`, `${bytes.byteLength} bytes with ${digest.slice(0, 12)}…`, "The checkpoint is damaged");
+    badInput(
+      binPath,
+      `${elements * 4} bytes with SHA-256 ${sha256.slice(0, 12)}…`,
+      `${bytes.byteLength} bytes with ${digest.slice(0, 12)}…`,
+      "The checkpoint is damaged",
+    );
   }
   // A copy of its own: a Node buffer may start anywhere in a shared one.
   const values = new Float32Array(new Uint8Array(bytes).buffer);

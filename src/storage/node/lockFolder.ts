@@ -22,7 +22,13 @@ export async function lockFolder(directory: string): Promise<() => Promise<void>
     } catch (error) {
       if (errnoOf(error) !== "EEXIST" || attempt > 0) throw error;
       const holder = await readFile(path, "utf8").catch(() => "");
-      if (isAlive(holder, path)) badInput(directory, "a run folder nobody works in", `one that process ${holder.trim()} works in`, `Stop it first; if it is gone, delete ${path}`);
+      if (isAlive(holder, path))
+        badInput(
+          directory,
+          "a run folder nobody works in",
+          `one that process ${holder.trim()} works in`,
+          `Stop it first; if it is gone, delete ${path}`,
+        );
       await unlink(path).catch(() => undefined);
     }
   }
