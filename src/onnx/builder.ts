@@ -65,7 +65,7 @@ export class GraphBuilder {
     };
   }
 
-  /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it. */
+  /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it; `outer` when `graph` is a body. */
   static from(graph: Graph, outer?: GraphBuilder): GraphBuilder {
     const builder = new GraphBuilder(graph.name, {
       opset: graph.opsets[""] ?? ONNX_OPSET,
