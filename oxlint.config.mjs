@@ -39,7 +39,7 @@ export default {
     "import/no-self-import": "error",
     "typescript/no-explicit-any": "error",
     "typescript/no-non-null-assertion": "error",
-    "typescript/consistent-type-imports": "error",
+    "typescript/consistent-type-imports": ["error", { disallowTypeAnnotations: false }],
     "typescript/no-floating-promises": "error",
     "typescript/no-misused-promises": "error",
     "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
@@ -55,13 +55,16 @@ export default {
     // Off: reading a list at an index known to be inside needs an assertion under noUncheckedIndexedAccess.
     "typescript/no-unsafe-type-assertion": "off",
     // Off, taste: sorting or reversing one's own copy in place, `new Array(n)`, small local helpers, `onmessage`,
-    // a local named as something outside, `fc.assert`, imports for their effect.
+    // a local named as something outside, foreign names with `_`, `() => void f()`, `=== true`, `fc.assert`, imports for their effect.
     "unicorn/no-array-sort": "off",
     "unicorn/no-array-reverse": "off",
     "unicorn/no-new-array": "off",
     "unicorn/consistent-function-scoping": "off",
     "unicorn/prefer-add-event-listener": "off",
     "no-shadow": "off",
+    "no-underscore-dangle": "off",
+    "typescript/no-meaningless-void-operator": "off",
+    "typescript/no-unnecessary-boolean-literal-compare": "off",
     "import/no-named-as-default-member": "off",
     "import/no-unassigned-import": "off",
   },
@@ -73,11 +76,12 @@ export default {
       rules: {
         "vitest/no-conditional-expect": "off",
         "vitest/valid-title": "off",
+        "vitest/valid-describe-callback": "off",
         "vitest/no-focused-tests": "error",
         "vitest/no-disabled-tests": "error",
         "vitest/no-identical-title": "error",
         "vitest/valid-expect": ["error", { maxArgs: 2 }],
-        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect*", "assert*", "fc.assert"] }],
+        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect*", "assert*", "check*", "compare*", "fc.assert"] }],
       },
     },
     // `any` is what the platform declares there.

@@ -34,6 +34,7 @@ export const OWNED_PACKAGES = {
   "onnxruntime-node": ["runtime"],
   "onnxruntime-web": ["runtime"],
   webgpu: ["runtime"],
+  "#platform": ["runtime"],
   idb: ["storage"],
   "@huggingface/tokenizers": ["tokenizer"],
   "@bufbuild/protobuf": ["onnx"],
