@@ -7,7 +7,10 @@ import type { DataType, Tensor } from "../onnx/types.ts";
 
 export type ExecutionProvider = "cpu" | "wasm" | "webgpu";
 
-/** A tensor owned by an engine: a GPU buffer on webgpu, host memory elsewhere. Dispose it once; use after that throws. */
+/**
+ * A tensor in an engine's memory: a GPU buffer on webgpu, ONNX Runtime's heap on wasm,
+ * an array on cpu. Whoever got it disposes it (a second time does nothing); use after that throws `disposed`.
+ */
 export interface DeviceTensor extends Disposable {
   readonly type: DataType;
   readonly shape: readonly number[];
@@ -31,6 +34,14 @@ export interface EngineInfo {
   readonly fallbackReason?: string;
   /** What the start-up self-test measured, one sentence for people; absent where none was run. */
   readonly selfTest?: string;
+}
+
+/** Bytes that an engine holds, as far as the platform tells. */
+export interface EngineMemory {
+  /** Size of ONNX Runtime's WebAssembly memory, shared by all engines of this kind in the thread. It never shrinks. */
+  readonly wasmHeapBytes?: number;
+  /** GPU buffers made here for tensors, padding included; ONNX Runtime's own scratch buffers are not counted. */
+  readonly gpuBytes?: number;
 }
 
 /** Where an output goes: read back, left on the device in a new tensor, or written into a given one. */
@@ -79,5 +90,6 @@ export interface Engine extends AsyncDisposable {
   read(tensor: DeviceTensor): Promise<Tensor>;
   /** Tensors uploaded or allocated and not yet disposed: the leak test's figure. */
   readonly live: { readonly tensors: number; readonly bytes: number; readonly sessions: number };
+  readonly memory: EngineMemory;
   dispose(): Promise<void>;
 }

@@ -1,0 +1,285 @@
+/**
+ * @file `Engine` over any backend: one call at a time in order, checks before ONNX
+ * Runtime sees anything, ownership and counts of tensors, typed errors. What a provider
+ * does itself is in its backend.
+ */
+import { TutelageError, badInput, invariant, messageOf } from "../core/errors.ts";
+import { elementCount } from "../onnx/shapes.ts";
+import type { DataType, Tensor } from "../onnx/types.ts";
+import type { Backend, BackendFeed, BackendSession, BackendTarget } from "./backend.ts";
+import { checkFeeds, checkHostTensor, checkOwned, checkShape, checkTargets } from "./checkRun.ts";
+import { elementBytes } from "./dataTypes.ts";
+import { OwnedTensor, type TensorOwner } from "./deviceTensor.ts";
+import { deviceLost, runError, sessionError, usedAfterDispose } from "./runtimeErrors.ts";
+import type { DeviceTensor, Engine, EngineInfo, EngineMemory, ExecutionProvider, OutputTarget, RunResult, Session, SessionOptions } from "./types.ts";
+
+type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
+type Targets = Readonly<Record<string, OutputTarget>>;
+
+export class EngineCore<S> implements Engine, TensorOwner<S> {
+  readonly info: EngineInfo;
+  readonly lost: AbortSignal;
+  readonly #backend: Backend<S>;
+  readonly #lost = new AbortController();
+  readonly #tensors = new Set<OwnedTensor<S>>();
+  readonly #sessions = new Set<EngineSession<S>>();
+  #bytes = 0;
+  #disposed: Promise<void> | undefined;
+
+  constructor(backend: Backend<S>, info: EngineInfo = backend.info) {
+    this.#backend = backend;
+    this.info = info;
+    this.lost = this.#lost.signal;
+    const onLost = (): void => {
+      // Losing the device to our own dispose is no loss.
+      if (this.#disposed === undefined) this.#lost.abort(deviceLost(`engine ${this.ep}`, backend.lost.reason));
+    };
+    if (backend.lost.aborted) onLost();
+    else backend.lost.addEventListener("abort", onLost, { once: true });
+  }
+
+  get ep(): ExecutionProvider {
+    return this.info.ep;
+  }
+
+  get live(): { readonly tensors: number; readonly bytes: number; readonly sessions: number } {
+    return { tensors: this.#tensors.size, bytes: this.#bytes, sessions: this.#sessions.size };
+  }
+
+  get memory(): EngineMemory {
+    return this.#backend.memory;
+  }
+
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const where = `session '${options.name}'`;
+    if (model.byteLength === 0) badInput(where, "a model", "0 bytes");
+    return this.enqueue(async () => {
+      let inner: BackendSession<S>;
+      try {
+        inner = await this.#backend.createSession(model, options);
+      } catch (error) {
+        throw sessionError(where, error);
+      }
+      const session = new EngineSession(this, options.name, inner, () => this.#sessions.delete(session));
+      this.#sessions.add(session);
+      return session;
+    });
+  }
+
+  upload(tensor: Tensor): OwnedTensor<S> {
+    this.assertUsable();
+    checkHostTensor(`upload to ${this.ep}`, tensor);
+    return this.#adopt(tensor.type, tensor.shape, this.#backend.allocate(tensor.type, tensor.shape, tensor.data));
+  }
+
+  zeros(type: DataType, shape: readonly number[]): OwnedTensor<S> {
+    this.assertUsable();
+    checkShape(`zeros on ${this.ep}`, shape);
+    return this.make(type, shape);
+  }
+
+  /** As `zeros`, also for a call that was queued before the engine was disposed. */
+  make(type: DataType, shape: readonly number[]): OwnedTensor<S> {
+    return this.#adopt(type, shape, this.#backend.allocate(type, shape));
+  }
+
+  async read(tensor: DeviceTensor): Promise<Tensor> {
+    const owned = this.owned(`read from ${this.ep}`, tensor);
+    owned.pin();
+    try {
+      return await this.enqueue(async () => {
+        const data = await this.#backend.read(owned);
+        return { type: owned.type, shape: owned.shape, data };
+      });
+    } finally {
+      owned.unpin();
+    }
+  }
+
+  /** `tensor` as one of ours. @throws BadInputError for another engine's; TutelageError disposed. */
+  owned(where: string, tensor: DeviceTensor): OwnedTensor<S> {
+    checkOwned(where, tensor, this);
+    return tensor as OwnedTensor<S>;
+  }
+
+  released(tensor: OwnedTensor<S>): void {
+    if (this.#tensors.delete(tensor)) this.#bytes -= tensor.byteLength;
+  }
+
+  free(storage: S): void {
+    this.#backend.free(storage);
+  }
+
+  /** Runs `task` in its turn, unless the engine is disposed or its device lost; losing the device meanwhile rejects at once. */
+  async enqueue<T>(task: () => Promise<T>): Promise<T> {
+    this.assertUsable();
+    return this.#backend.queue.add(() => this.#guarded(task));
+  }
+
+  /** @throws TutelageError disposed or device-lost. */
+  assertUsable(): void {
+    if (this.#disposed !== undefined) throw usedAfterDispose(`engine ${this.ep}`);
+    this.lost.throwIfAborted();
+  }
+
+  async #guarded<T>(task: () => Promise<T>): Promise<T> {
+    this.lost.throwIfAborted();
+    let stop = (): void => {};
+    const loss = new Promise<never>((_resolve, reject) => {
+      const onAbort = (): void => reject(this.lost.reason as TutelageError);
+      this.lost.addEventListener("abort", onAbort, { once: true });
+      stop = () => this.lost.removeEventListener("abort", onAbort);
+    });
+    try {
+      return await Promise.race([task(), loss]);
+    } catch (error) {
+      // A call that fails because the device went away may notice before the device says so.
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.lost.throwIfAborted();
+      throw runError(`engine ${this.ep}`, error);
+    } finally {
+      stop();
+    }
+  }
+
+  #adopt(type: DataType, shape: readonly number[], storage: S): OwnedTensor<S> {
+    const tensor = new OwnedTensor<S>(this, type, shape, storage);
+    this.#tensors.add(tensor);
+    this.#bytes += elementCount(shape) * elementBytes(type);
+    return tensor;
+  }
+
+  dispose(): Promise<void> {
+    this.#disposed ??= this.#release();
+    return this.#disposed;
+  }
+
+  async #release(): Promise<void> {
+    // After the calls that were queued before; they are still answered.
+    await this.#backend.queue.add(async () => {
+      for (const session of this.#sessions) await session.release();
+      for (const tensor of this.#tensors) tensor.dispose();
+      await this.#backend.dispose();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+class EngineSession<S> implements Session {
+  readonly name: string;
+  readonly inputNames: readonly string[];
+  readonly outputNames: readonly string[];
+  readonly #engine: EngineCore<S>;
+  readonly #inner: BackendSession<S>;
+  readonly #onRelease: () => void;
+  #disposed: Promise<void> | undefined;
+  #released = false;
+
+  constructor(engine: EngineCore<S>, name: string, inner: BackendSession<S>, onRelease: () => void) {
+    this.#engine = engine;
+    this.name = name;
+    this.#inner = inner;
+    this.#onRelease = onRelease;
+    this.inputNames = inner.inputs.map((input) => input.name);
+    this.outputNames = inner.outputs.map((output) => output.name);
+  }
+
+  async run(feeds: Feeds, outputs: Targets): Promise<RunResult> {
+    if (this.#disposed !== undefined || this.#released) throw usedAfterDispose(`session '${this.name}'`);
+    this.#engine.assertUsable();
+    const bindings = checkFeeds(this.name, this.#inner.inputs, feeds, this.#engine);
+    const kept = checkTargets(this.name, this.#inner.outputs, outputs, feeds, bindings, this.#engine);
+
+    const pinned: OwnedTensor<S>[] = [];
+    const pin = (tensor: DeviceTensor): OwnedTensor<S> => {
+      const owned = this.#engine.owned(`session '${this.name}'`, tensor);
+      owned.pin();
+      pinned.push(owned);
+      return owned;
+    };
+    const made: OwnedTensor<S>[] = [];
+    try {
+      const backendFeeds = Object.entries(feeds).map(([name, feed]): BackendFeed<S> => ("data" in feed ? { name, tensor: feed } : { name, stored: pin(feed) }));
+      const given = new Map<string, OwnedTensor<S>>();
+      for (const [name, target] of Object.entries(outputs)) if (typeof target !== "string") given.set(name, pin(target));
+      return await this.#engine.enqueue(async () => {
+        const device = new Map<string, OwnedTensor<S>>();
+        const targets = Object.keys(outputs).map((name): BackendTarget<S> => {
+          const spec = kept.get(name);
+          if (spec === undefined) return { name };
+          const stored = given.get(name) ?? this.#engine.make(spec.type, spec.shape);
+          if (!given.has(name)) made.push(stored);
+          device.set(name, stored);
+          return { name, stored };
+        });
+        try {
+          return new Result(this.name, await this.#inner.run(backendFeeds, targets), device);
+        } catch (error) {
+          throw runError(`session '${this.name}'`, error);
+        }
+      });
+    } catch (error) {
+      for (const tensor of made) tensor.dispose();
+      throw error;
+    } finally {
+      for (const tensor of pinned) tensor.unpin();
+    }
+  }
+
+  dispose(): Promise<void> {
+    if (this.#released) return Promise.resolve();
+    this.#disposed ??= this.#engine.enqueue(() => this.release()).catch((error: unknown) => {
+      // A lost or disposed engine has taken its sessions with it.
+      if (!(error instanceof TutelageError && (error.code === "device-lost" || error.code === "disposed"))) throw error;
+      this.#forget();
+    });
+    return this.#disposed;
+  }
+
+  /** Releases at once; the engine calls it from inside the queue. */
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#forget();
+    try {
+      await this.#inner.dispose();
+    } catch (error) {
+      throw new TutelageError("internal", `session '${this.name}': could not be released: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  #forget(): void {
+    this.#released = true;
+    this.#onRelease();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+class Result implements RunResult {
+  readonly #session: string;
+  readonly #host: ReadonlyMap<string, Tensor>;
+  readonly #device: ReadonlyMap<string, DeviceTensor>;
+
+  constructor(session: string, host: ReadonlyMap<string, Tensor>, device: ReadonlyMap<string, DeviceTensor>) {
+    this.#session = session;
+    this.#host = host;
+    this.#device = device;
+  }
+
+  host(name: string): Tensor {
+    const tensor = this.#host.get(name);
+    invariant(tensor !== undefined, `session '${this.#session}': output '${name}' was not asked for as "host"`);
+    return tensor;
+  }
+
+  device(name: string): DeviceTensor {
+    const tensor = this.#device.get(name);
+    invariant(tensor !== undefined, `session '${this.#session}': output '${name}' was not asked for on the device`);
+    return tensor;
+  }
+}
