@@ -9,6 +9,9 @@ import type { EngineInfo } from "../../src/runtime/types.ts";
 import { LinearStudent } from "./linearStudent.ts";
 import { sumsTask, sumsTeacher } from "./sums.ts";
 
+/** Terms below this: enough sums that a teacher rarely repeats one. */
+const SIZE = 60;
+
 const ENGINE: EngineInfo = { ep: "wasm", version: "linear 1", threads: 1, fallbackReason: "This test has no GPU." };
 
 export interface LinearRaceOptions {
@@ -23,9 +26,12 @@ export function linearRace(library: RunLibrary, { onWork, errorRate = 0.1 }: Lin
     library,
     providers: async () => [],
     openEngine: async () => ({ info: ENGINE, dispose: async () => undefined }),
-    openStudent: async () => ({ student: new LinearStudent(onWork === undefined ? {} : { onWork }), name: "linear" }),
-    createTask: () => sumsTask(),
-    createTeacher: () => sumsTeacher({ errorRate }),
+    openStudent: async () => ({
+      student: new LinearStudent({ size: SIZE, ...(onWork === undefined ? {} : { onWork }) }),
+      name: "linear",
+    }),
+    createTask: () => sumsTask(SIZE),
+    createTeacher: () => sumsTeacher({ errorRate, size: SIZE }),
   });
   const createRace = service.createRace.bind(service);
   // The default learning rate is made for a language model: this student would not move.

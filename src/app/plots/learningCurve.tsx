@@ -37,7 +37,10 @@ export function accuracyDomain(lanes: readonly CurveLane[]): readonly [number, n
   const low = Math.min(...evaluations.map((evaluation) => evaluation.low));
   const high = Math.max(...evaluations.map((evaluation) => evaluation.high));
   const spare = Math.max(0, MIN_SPAN - (high - low)) / 2;
-  const [niceLow, niceHigh] = niceDomain(low - spare, high + spare, 5);
+  // Room that would lie outside 0…1 goes to the other side.
+  const from = Math.max(0, Math.min(low - spare, 1 - MIN_SPAN));
+  const to = Math.min(1, Math.max(high + spare, MIN_SPAN));
+  const [niceLow, niceHigh] = niceDomain(from, to, 5);
   return [Math.max(0, niceLow), Math.min(1, niceHigh)];
 }
 

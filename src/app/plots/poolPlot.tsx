@@ -57,7 +57,12 @@ export function PoolPlot({ label, pool, picks, lossKind, maxLoss, highlighted }:
     return () => document.removeEventListener("keydown", close);
   }, [open]);
 
-  const move = (event: KeyboardEvent): void => {
+  const pin = (id: string | undefined): void =>
+    setOpen((current) =>
+      id === undefined || (current?.pinned === true && current.id === id) ? null : { id, pinned: true },
+    );
+
+  const onKey = (event: KeyboardEvent): void => {
     const last = layout.marks.length - 1;
     const targets: Readonly<Record<string, number>> = {
       ArrowRight: tabStop + 1,
@@ -67,6 +72,12 @@ export function PoolPlot({ label, pool, picks, lossKind, maxLoss, highlighted }:
       Home: 0,
       End: last,
     };
+    if (event.key === "Enter" || event.key === " ") {
+      // An SVG group is no real button: the browser makes no click of these keys.
+      event.preventDefault();
+      pin(seedOf(event.target));
+      return;
+    }
     const target = targets[event.key];
     if (target === undefined) return;
     event.preventDefault();
@@ -85,7 +96,7 @@ export function PoolPlot({ label, pool, picks, lossKind, maxLoss, highlighted }:
           class={`seed${picks.has(mark.item.id) ? " seed-picked" : ""}${highlighted === mark.item.id ? " seed-highlighted" : ""}`}
           style={{ transform: `translate(${mark.x.toFixed(1)}px,${mark.y.toFixed(1)}px)` }}
           role="button"
-          tabIndex={index === Math.min(tabStop, layout.marks.length - 1) ? 0 : -1}
+          tabindex={index === Math.min(tabStop, layout.marks.length - 1) ? 0 : -1}
           aria-label={markLabel(mark, picks.get(mark.item.id))}
           data-seed={mark.item.id}
         >
@@ -127,13 +138,8 @@ export function PoolPlot({ label, pool, picks, lossKind, maxLoss, highlighted }:
           setOpen({ id, pinned: false });
         }}
         onFocusOut={() => setOpen((current) => (current?.pinned === true ? current : null))}
-        onClick={(event) => {
-          const id = seedOf(event.target);
-          setOpen((current) =>
-            id === undefined || (current?.pinned === true && current.id === id) ? null : { id, pinned: true },
-          );
-        }}
-        onKeyDown={move}
+        onClick={(event) => pin(seedOf(event.target))}
+        onKeyDown={onKey}
       >
         <PoolAxis layout={layout} width={width} lossKind={lossKind} />
         <g ref={marksRef}>{marks}</g>

@@ -88,7 +88,7 @@ export function RoundTable({ lanes }: { readonly lanes: readonly LaneRounds[] })
   return (
     <details class="numbers">
       <summary>The numbers as a table</summary>
-      <div class="scroll" tabIndex={0} role="region" aria-label="Table of rounds">
+      <div class="scroll" tabindex={0} role="region" aria-label="Table of rounds">
         <table>
           <thead>
             <tr>

@@ -27,7 +27,7 @@ export function PairList({
 }): VNode {
   if (examples.length === 0) return <p class="empty">The teacher's pairs appear here.</p>;
   return (
-    <ul class="pairs" aria-label={`Latest pairs of ${label}, newest first`} tabIndex={0}>
+    <ul class="pairs" aria-label={`Latest pairs of ${label}, newest first`} tabindex={0}>
       {examples.map((example) => (
         <li key={example.id}>
           <Pair example={example} onSeed={onSeed} />

@@ -1,0 +1,216 @@
+/** @file The page in a real browser, on the real loop over a small student: text stays text, keys and pointers work, the page stays small. */
+import { userEvent } from "vitest/browser";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import "../../src/app/styles/page.css";
+import { mountPage } from "../../src/app/mountPage.tsx";
+import { TutelageError } from "../../src/core/errors.ts";
+import type { LoopEvent } from "../../src/protocol/loopService.ts";
+import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { linearRace } from "../support/linearRace.ts";
+
+let root: HTMLElement;
+let crash: () => Promise<void>;
+
+beforeEach(() => {
+  // The test runner's own parameters stay.
+  const query = new URLSearchParams(location.search);
+  query.delete("seed");
+  query.set("rounds", "2");
+  query.set("query", "10");
+  history.replaceState(null, "", `?${query.toString()}`);
+  localStorage.clear();
+  root = document.createElement("div");
+  root.id = "app";
+  document.body.append(root);
+});
+
+afterEach(() => root.remove());
+
+/** Mounts the page; events pass through `change` on their way. */
+async function open({
+  change = batch,
+  pauseMs = 0,
+}: {
+  readonly change?: (batch: readonly LoopEvent[]) => readonly LoopEvent[];
+  readonly pauseMs?: number;
+} = {}): Promise<void> {
+  const library = new MemoryLibrary();
+  mountPage(root, (onCrash) => {
+    const service = linearRace(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, pauseMs)) });
+    const subscribe = service.subscribe.bind(service);
+    service.subscribe = (listener) => subscribe((events) => listener(change(events)));
+    crash = async () => {
+      await service.stop();
+      onCrash(new TutelageError("worker-crashed", "loop worker: crashed: out of memory"));
+    };
+    return { service, close: () => void service.stop() };
+  });
+  await vi.waitFor(() => expect(button("Start").disabled).toBe(false));
+}
+
+function batch(events: readonly LoopEvent[]): readonly LoopEvent[] {
+  return events;
+}
+
+function button(label: string): HTMLButtonElement {
+  const found = [...root.querySelectorAll("button")].find(({ textContent }) => textContent === label);
+  if (found === undefined)
+    throw new Error(
+      `no button ${label}; there are ${[...root.querySelectorAll("button")].map(({ textContent }) => textContent).join(", ")}`,
+    );
+  return found;
+}
+
+const status = (): string => root.querySelector(".status")?.textContent ?? "";
+const finished = (): Promise<void> => vi.waitFor(() => expect(status()).toBe("Finished."), { timeout: 30_000 });
+
+test("Start runs the race and shows curves, pool, pairs and engine", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
+  expect(root.querySelectorAll(".lane-0 .seed")).toHaveLength(120);
+  expect(root.querySelectorAll(".lane-1 .seed-picked")).toHaveLength(10);
+  expect(root.querySelectorAll(".lane-1 .pair")).toHaveLength(40);
+  expect(root.querySelector(".engine")?.textContent).toContain("WASM");
+  expect(root.querySelector(".engine-fallback")?.textContent).toContain("This test has no GPU.");
+  expect(root.querySelector(".gap")?.textContent).toMatch(/After round 2, .* 95.% interval/);
+  expect(root.querySelectorAll(".numbers tbody tr")).toHaveLength(6);
+});
+
+test("text from questions, answers, reasons, warnings and errors is never markup", async () => {
+  const evil = `<img src=x onerror="globalThis.hacked = true"><script>globalThis.hacked = true</script>`;
+  await open({
+    change: (events) =>
+      events.flatMap((event): LoopEvent[] => {
+        if (event.type !== "record") return [event];
+        const { record, lane } = event;
+        if (record.type === "pool")
+          return [
+            {
+              ...event,
+              record: {
+                ...record,
+                items: record.items.map((item) => ({
+                  ...item,
+                  question: evil,
+                  answer: evil,
+                  ownAnswer: evil,
+                  level: evil,
+                })),
+              },
+            },
+          ];
+        if (record.type === "example")
+          return [
+            {
+              ...event,
+              record: {
+                ...record,
+                example: { ...record.example, question: evil, answer: evil, reason: evil, level: evil },
+              },
+            },
+          ];
+        if (record.type === "done") {
+          return [
+            { type: "record", lane, record: { type: "warning", code: "evil", message: evil } },
+            { type: "lane-failed", lane, error: { name: "Error", message: evil } },
+            event,
+          ];
+        }
+        return [event];
+      }),
+  });
+  button("Start").click();
+  await finished();
+  await vi.waitFor(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
+  root.querySelector(".seed")?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+  await vi.waitFor(() => expect(root.querySelector(".card")?.textContent).toContain(evil));
+  for (const details of root.querySelectorAll("details")) details.open = true;
+  for (const place of [".pair-question", ".pair-source", ".pair dd", ".warnings", ".row-label", ".lane [role=alert]"])
+    expect(root.querySelector(place)?.textContent).toContain(evil);
+  expect(root.querySelector("img, script")).toBeNull();
+  expect(globalThis).not.toHaveProperty("hacked");
+});
+
+test("the pool is one tab stop; arrows move along the loss and the card follows; Escape closes it", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  const marks = [...root.querySelectorAll<SVGElement>(".lane-0 .seed")];
+  const stops = (): SVGElement[] => marks.filter((mark) => mark.getAttribute("tabindex") === "0");
+  expect(stops()).toEqual([marks[0]]);
+  marks[0]?.focus();
+  await vi.waitFor(() => expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[0]?.dataset.seed));
+  await userEvent.keyboard("{ArrowRight}{ArrowRight}");
+  expect(document.activeElement).toBe(marks[2]);
+  await vi.waitFor(() => expect(stops()).toEqual([marks[2]]));
+  expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[2]?.dataset.seed);
+  await userEvent.keyboard("{End}");
+  expect(document.activeElement).toBe(marks.at(-1));
+  await userEvent.keyboard("{ArrowRight}");
+  expect(document.activeElement).toBe(marks.at(-1));
+  await userEvent.keyboard("{Home}{Escape}");
+  await vi.waitFor(() => expect(root.querySelector(".lane-0 .card")).toBeNull());
+  const losses = marks.map((mark) => Number(/loss ([\d.]+)/.exec(mark.getAttribute("aria-label") ?? "")?.[1]));
+  expect(losses).toEqual(losses.toSorted((a, b) => a - b));
+});
+
+test("Enter pins a card, so that it stays when the focus leaves", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  root.querySelector<SVGElement>(".lane-0 .seed")?.focus();
+  await userEvent.keyboard("{Enter}");
+  await vi.waitFor(() => expect(root.querySelector(".card-pinned")).not.toBeNull());
+  button("New run").focus();
+  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+  expect(root.querySelector(".card-pinned")).not.toBeNull();
+});
+
+test("settings are checked as they are typed, told beside the field, and kept in the address", async () => {
+  await open();
+  const details = root.querySelector<HTMLDetailsElement>(".settings");
+  if (details === null) throw new Error("no settings");
+  details.open = true;
+  const seed = root.querySelector<HTMLInputElement>("#setting-seed");
+  if (seed === null) throw new Error("no seed");
+  await userEvent.fill(seed, "12x");
+  await vi.waitFor(() => expect(button("Start").disabled).toBe(true));
+  expect(seed.getAttribute("aria-invalid")).toBe("true");
+  const about = document.getElementById(seed.getAttribute("aria-describedby") ?? "");
+  expect(about?.textContent).toBe("A whole number from 0 to 2147483647, please.");
+  await userEvent.fill(seed, "12");
+  await vi.waitFor(() => expect(button("Start").disabled).toBe(false));
+  expect(details.open).toBe(true);
+  expect(new URLSearchParams(location.search).get("seed")).toBe("12");
+});
+
+test("a crash is told in a banner with Restart, which goes on", async () => {
+  await open({ pauseMs: 2 });
+  button("Start").click();
+  await vi.waitFor(() => expect(root.querySelectorAll(".curve-point").length).toBeGreaterThanOrEqual(4), {
+    timeout: 30_000,
+  });
+  await crash();
+  await vi.waitFor(() =>
+    expect(root.querySelector("[role=alert]")?.textContent).toContain("loop worker: crashed: out of memory"),
+  );
+  button("Restart").click();
+  await finished();
+  expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
+  expect(root.querySelector("[role=alert]")).toBeNull();
+});
+
+test("the live region follows the phases, not every step of progress", async () => {
+  await open();
+  const region = root.querySelector("[aria-live=polite].hidden");
+  let changes = 0;
+  const observer = new MutationObserver(() => changes++);
+  if (region !== null) observer.observe(region, { characterData: true, childList: true, subtree: true });
+  button("Start").click();
+  await finished();
+  await vi.waitFor(() => expect(region?.textContent).toBe("Finished."), { timeout: 10_000 });
+  observer.disconnect();
+  expect(changes).toBeLessThanOrEqual(6);
+});
