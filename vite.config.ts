@@ -19,6 +19,9 @@ export const ISOLATION_HEADERS = {
 export const RESOLVE_CONDITIONS = ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions];
 
 
+/** The binaries are large: the bundler's remark that reading them took its time says nothing. */
+const QUIET = { checks: { pluginTimings: false } };
+
 export default defineConfig({
   base: "./",
   resolve: { conditions: RESOLVE_CONDITIONS },
@@ -28,6 +31,12 @@ export default defineConfig({
   },
   server: { headers: ISOLATION_HEADERS },
   preview: { headers: ISOLATION_HEADERS },
-  worker: { format: "es" },
-  build: { target: "es2022", sourcemap: true, assetsInlineLimit: 0, chunkSizeWarningLimit: 1000 },
+  worker: { format: "es", rolldownOptions: QUIET },
+  build: {
+    target: "es2022",
+    sourcemap: true,
+    assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 1000,
+    rolldownOptions: QUIET,
+  },
 });

@@ -31,7 +31,10 @@ export async function buildCli() {
       target: "node20",
       minify: false,
       sourcemap: true,
-      rolldownOptions: { output: { entryFileNames: "main.js", chunkFileNames: "chunks/[name]-[hash].js" } },
+      rolldownOptions: {
+        checks: { pluginTimings: false },
+        output: { entryFileNames: "main.js", chunkFileNames: "chunks/[name]-[hash].js" },
+      },
     },
   });
 }
