@@ -47,6 +47,16 @@ export function addGradients(builder: GraphBuilder, loss: Value, wrt: readonly V
     throw new TutelageError("unsupported", `addGradients: expected operator set ${MIN_OPSET} or later, got ${builder.opset}. gradient() raises older graphs by itself`);
   }
   const target = check(builder, loss, wrt, options);
+  // Rules may emit what later turns out not to be needed, and ONNX Runtime runs
+  // every node: a draft is written first and only what the results need is kept.
+  const draft = GraphBuilder.from(builder.build(), builder.outer);
+  const results = emitGradients(draft, target, wrt, options);
+  appendNeeded(builder, draft, results);
+  return results.map((value) => builder.value(value.name));
+}
+
+/** Emits the gradients into `builder`, spare nodes included. */
+function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value[], options: GradientOptions): Value[] {
   const rules = options.rules ?? GRADIENT_RULES;
   const math = new GradientMath(builder, wrt.map((value) => value.name));
   const nodes = [...builder.nodes];
@@ -81,7 +91,7 @@ export function addGradients(builder: GraphBuilder, loss: Value, wrt: readonly V
     const gradient = gradients.get(value.name);
     if (gradient !== undefined) return math.full(gradient, value.shape);
     if (options.allowUnused) return math.zeros(value.type, staticShape(value.shape, `gradient of '${value.name}'`));
-    return badInput("gradient", `a loss that depends on '${value.name}'`, `'${loss.name}', which does not`, "Leave the value out, or set allowUnused for a gradient of zeros");
+    return badInput("gradient", `a loss that depends on '${value.name}'`, `'${target.name}', which does not`, "Leave the value out, or set allowUnused for a gradient of zeros");
   });
 }
 
@@ -98,6 +108,21 @@ export function gradient(graph: Graph, loss: string, wrt: readonly string[], opt
   const gradients = addGradients(builder, named(loss), wrt.map(named), { ...rest, ...(constants === undefined ? {} : { constants: constants.map(named) }) });
   gradients.forEach((value, i) => builder.output(value, `${wrt[i] ?? ""}_grad`));
   return builder.build();
+}
+
+/** Appends to `builder` the nodes and constants of `draft`, a continuation of it, that `results` depend on. */
+function appendNeeded(builder: GraphBuilder, draft: GraphBuilder, results: readonly Value[]): void {
+  const needed = new Set(results.map((value) => value.name));
+  const added: Node[] = [];
+  for (const node of draft.nodes.slice(builder.nodes.length).reverse()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    for (const name of node.inputs) needed.add(name);
+    added.push(node);
+  }
+  for (const [name, tensor] of draft.build().initializers) {
+    if (needed.has(name) && builder.find(name) === undefined) builder.initializer(tensor, name);
+  }
+  for (const node of added.reverse()) builder.addNode(node);
 }
 
 /** The loss as known by the builder, after checking what the caller gave. */

@@ -31,7 +31,7 @@ export function raiseOpset(graph: Graph, opset: number): Graph {
   const builder = GraphBuilder.from({ ...graph, nodes: [], outputs: [], values: inputsAndInitializers(graph), opsets: { ...graph.opsets, "": opset } });
   for (const node of graph.nodes) {
     if (own < 13 && node.domain === "" && raiseNode(builder, node)) continue;
-    builder.addNode(node);
+    builder.addNode(node, (name) => graph.values.get(name));
   }
   for (const output of graph.outputs) builder.output(builder.value(output.name));
   return builder.build();

@@ -190,6 +190,41 @@ describe("what is emitted", () => {
     expect(opTypes(appended(g, () => addGradients(g, y, [x], { seed })))).toEqual(["Mul", "ReduceSum", "Sub", "Mul"]);
   });
 
+  test("attention transposes no probabilities, and undoes transposes instead of adding their inverse", () => {
+    const g = new GraphBuilder("attention");
+    const [rows, keys, heads, size] = [6, 6, 2, 3];
+    const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "float32", [1, rows, heads, size])) as [Value, Value, Value];
+    const byHead = (x: Value): Value => g.transpose(x, [0, 2, 1, 3]);
+    const p = g.softmax(g.matmul(byHead(q), g.transpose(byHead(k), [0, 1, 3, 2])));
+    const y = byHead(g.matmul(p, byHead(v)));
+    const seed = g.input("seed", "float32", [1, rows, heads, size]);
+    const nodes = appended(g, () => addGradients(g, y, [q, k, v], { seed }));
+    const moved = nodes.filter((node) => node.opType === "Transpose").map((node) => g.value(node.inputs[0]!).shape);
+    expect(moved).not.toContainEqual([1, heads, rows, keys]);
+    expect(nodes.filter((node) => node.opType === "MatMul")).toHaveLength(4);
+    // In: the gradient itself, q, v, the gradient again for p·v; out: dq, dk, dv.
+    expect(moved.length).toBeLessThanOrEqual(7);
+  });
+
+  test("nothing that the gradients do not need, and no constant twice", () => {
+    const g = new GraphBuilder("spare");
+    const x = g.input("x", "float32", [2, 3, 4]);
+    const w = g.input("w", "float32", [4, 4]);
+    const heads = g.transpose(g.reshape(g.matmul(x, w), [2, 3, 2, 2]), [0, 2, 1, 3]);
+    const y = g.matmul(g.softmax(g.matmul(heads, g.transpose(heads, [0, 1, 3, 2]))), heads);
+    const loss = total(g, g.node("Gelu", [y], { domain: "com.microsoft" })[0]!);
+    const before = g.build();
+    const [dx, dw] = addGradients(g, loss, [x, w]);
+    const after = g.build();
+    expect(after.outputs).toEqual(before.outputs);
+    const used = new Set([dx!.name, dw!.name, ...after.nodes.flatMap((node) => node.inputs)]);
+    const added = after.nodes.slice(before.nodes.length);
+    expect(added.filter((node) => !node.outputs.some((name) => used.has(name)))).toEqual([]);
+    expect([...after.initializers.keys()].filter((name) => !before.initializers.has(name) && !used.has(name))).toEqual([]);
+    const keys = added.map((node) => JSON.stringify([node.opType, node.inputs, node.attributes]));
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
   test("no ScatterND, no Transpose around a linear layer, no operator without a WebGPU kernel", () => {
     const g = new GraphBuilder("operators");
     const table = g.input("table", "float32", [7, 4]);

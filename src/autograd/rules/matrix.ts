@@ -65,13 +65,29 @@ function productGradients(op: RuleContext, transA: boolean, transB: boolean, alp
       () => math.reshape(transB ? math.gemm(g(), left(), true, transA, alpha) : math.gemm(left(), g(), !transA, false, alpha), b.shape),
     ];
   }
-  const flipped = (value: Value, transposed: boolean): Value => (transposed ? value : math.transposeLast(value));
-  const plain = (value: Value, transposed: boolean): Value => (transposed ? math.transposeLast(value) : value);
   const finish = (product: Value, to: Value): Value => math.scale(math.reduceTo(product, product.shape, to.shape), alpha);
+  const t = (value: Value): Value => math.transposeLast(value);
+  const [left, right] = [(): Value => (transA ? t(a) : a), (): Value => (transB ? t(b) : b)];
   return [
-    () => finish(transA ? math.matmul(plain(b, transB), math.transposeLast(op.fullGradient())) : math.matmul(op.fullGradient(), flipped(b, transB)), a),
-    () => finish(transB ? math.matmul(math.transposeLast(op.fullGradient()), plain(a, transA)) : math.matmul(flipped(a, transA), op.fullGradient()), b),
+    () => finish(transA ? math.matmul(right(), t(op.fullGradient())) : timesTransposed(op, op.fullGradient(), right()), a),
+    () => finish(transB ? math.matmul(t(op.fullGradient()), left()) : transposedTimes(op, left(), op.fullGradient()), b),
   ];
+}
+
+/** `a · bᵀ`, transposing whichever moves fewer elements: b, or a and the product. */
+function timesTransposed(op: RuleContext, a: Value, b: Value): Value {
+  const { math } = op;
+  const product = math.matmul(b, math.transposeLast(a));
+  if (math.transposeCost(b) > math.transposeCost(a) + math.transposeCost(product)) return math.transposeLast(product);
+  return math.matmul(a, math.transposeLast(b));
+}
+
+/** `aᵀ · b`, likewise. Attention's probabilities are larger than its values: they stay as they are. */
+function transposedTimes(op: RuleContext, a: Value, b: Value): Value {
+  const { math } = op;
+  const product = math.matmul(math.transposeLast(b), a);
+  if (math.transposeCost(a) > math.transposeCost(b) + math.transposeCost(product)) return math.transposeLast(product);
+  return math.matmul(math.transposeLast(a), b);
 }
 
 /** NumPy matrix product: `da = g·bᵀ`, `db = aᵀ·g`. */
