@@ -49,22 +49,24 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
         </p>
       </header>
       <Announcer text={announcement(state, [labelA, labelB])} />
-      <div class="bar">
-        <Controls state={state} actions={actions} valid={checked.ok} />
-      </div>
-      <Banners state={state} actions={actions} />
-      <SettingsPanel
-        draft={draft}
-        checked={checked}
-        later={hasRun(state)}
-        onChange={(name, value) => actions.changeSetting(name, value)}
-      />
-      <EngineLine
-        engine={race?.engine ?? run?.engine ?? null}
-        isolated={state.isolated}
-        tokensPerSecond={speeds.length === 0 ? null : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length}
-        student={run?.student ?? race?.lanes[0]?.student ?? null}
-      />
+      <section class="console" aria-label="Controls">
+        <div class="bar">
+          <Controls state={state} actions={actions} valid={checked.ok} />
+        </div>
+        <Banners state={state} actions={actions} />
+        <SettingsPanel
+          draft={draft}
+          checked={checked}
+          later={hasRun(state)}
+          onChange={(name, value) => actions.changeSetting(name, value)}
+        />
+        <EngineLine
+          engine={race?.engine ?? run?.engine ?? null}
+          isolated={state.isolated}
+          tokensPerSecond={speeds.length === 0 ? null : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length}
+          student={run?.student ?? race?.lanes[0]?.student ?? null}
+        />
+      </section>
       <main>
         <div class="overview">
           <section class="curve" aria-labelledby="curve-title">

@@ -14,30 +14,32 @@ export function SeedCard({ item, pick }: { readonly item: PoolItem; readonly pic
         ? "the student is right"
         : "the student is wrong";
   return (
-    <dl class="seed-card">
-      <div class="seed-head">
+    <>
+      <p class="seed-head">
         <Glyph>
           <SeedMark correct={item.correct} size={12} />
         </Glyph>
         <strong>{item.id}</strong> · {item.level} · {verdict}
-      </div>
-      <dt>Question</dt>
-      <dd>{item.question}</dd>
-      <dt>Worked answer</dt>
-      <dd class="worked">{item.answer}</dd>
-      {item.ownAnswer !== undefined && (
-        <>
-          <dt>The student's own answer</dt>
-          <dd class="worked">{item.ownAnswer === "" ? <em>(nothing)</em> : item.ownAnswer}</dd>
-        </>
-      )}
-      <dt>Loss, nats per token</dt>
-      <dd>
-        own answer {formatNats(item.ownLoss)} · worked answer {formatNats(item.trueLoss)}
-      </dd>
-      <dt>Picked</dt>
-      <dd>{pickText(pick)}</dd>
-    </dl>
+      </p>
+      <dl class="seed-card">
+        <dt>Question</dt>
+        <dd>{item.question}</dd>
+        <dt>Worked answer</dt>
+        <dd class="worked">{item.answer}</dd>
+        {item.ownAnswer !== undefined && (
+          <>
+            <dt>The student's own answer</dt>
+            <dd class="worked">{item.ownAnswer === "" ? <em>(nothing)</em> : item.ownAnswer}</dd>
+          </>
+        )}
+        <dt>Loss, nats per token</dt>
+        <dd>
+          own answer {formatNats(item.ownLoss)} · worked answer {formatNats(item.trueLoss)}
+        </dd>
+        <dt>Picked</dt>
+        <dd>{pickText(pick)}</dd>
+      </dl>
+    </>
   );
 }
 
