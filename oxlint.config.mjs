@@ -23,7 +23,8 @@ function layerRules(layer, allowed) {
       message: `only src/${owners.join(", src/")} imports ${name}`,
     }));
   // Types cost nothing at run time; test/unit/layers.test.ts holds them to the contract files.
-  if (below.length > 0) patterns.push({ group: below, message, ...(layer === "core" ? {} : { allowTypeImports: true }) });
+  if (below.length > 0)
+    patterns.push({ group: below, message, ...(layer === "core" ? {} : { allowTypeImports: true }) });
   return {
     files: [`src/${layer}/**`],
     rules: { "no-restricted-imports": ["error", { patterns }] },
@@ -45,7 +46,10 @@ export default {
     "typescript/switch-exhaustiveness-check": ["error", { considerDefaultExhaustiveForUnions: true }],
     "typescript/only-throw-error": "error",
     "typescript/prefer-promise-reject-errors": "error",
-    "no-restricted-properties": ["error", { object: "Math", property: "random", message: "randomness comes from Rng (src/core/rng.ts)" }],
+    "no-restricted-properties": [
+      "error",
+      { object: "Math", property: "random", message: "randomness comes from Rng (src/core/rng.ts)" },
+    ],
     eqeqeq: "error",
     "no-var": "error",
     "prefer-const": "error",
@@ -81,11 +85,17 @@ export default {
         "vitest/no-disabled-tests": "error",
         "vitest/no-identical-title": "error",
         "vitest/valid-expect": ["error", { maxArgs: 2 }],
-        "vitest/expect-expect": ["error", { assertFunctionNames: ["expect*", "assert*", "check*", "compare*", "fc.assert"] }],
+        "vitest/expect-expect": [
+          "error",
+          { assertFunctionNames: ["expect*", "assert*", "check*", "compare*", "fc.assert"] },
+        ],
       },
     },
     // `any` is what the platform declares there.
     { files: ["src/core/host.d.ts"], rules: { "typescript/no-explicit-any": "off" } },
-    { files: ["test/**", "bench/**"], rules: { "typescript/no-explicit-any": "off", "typescript/no-non-null-assertion": "off" } },
+    {
+      files: ["test/**", "bench/**"],
+      rules: { "typescript/no-explicit-any": "off", "typescript/no-non-null-assertion": "off" },
+    },
   ],
 };

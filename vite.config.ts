@@ -18,7 +18,6 @@ export const ISOLATION_HEADERS = {
  */
 export const RESOLVE_CONDITIONS = ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions];
 
-
 /** The binaries are large: the bundler's remark that reading them took its time says nothing. */
 const QUIET = { checks: { pluginTimings: false } };
 

@@ -13,14 +13,23 @@ const STEPS = [
   {
     name: "lint, layers, cycles",
     program: "oxlint/bin/oxlint",
-    args: ["-c", "oxlint.config.mjs", "--type-aware", "--deny-warnings", "--report-unused-disable-directives-severity=error"],
+    args: [
+      "-c",
+      "oxlint.config.mjs",
+      "--type-aware",
+      "--deny-warnings",
+      "--report-unused-disable-directives-severity=error",
+    ],
   },
   { name: "format", program: "oxfmt/bin/oxfmt", args: ["--check"] },
 ];
 
 const failed = STEPS.filter(({ name, program, args }) => {
   const startedMs = performance.now();
-  const result = spawnSync(process.execPath, [join(ROOT, "node_modules", program), ...args], { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] });
+  const result = spawnSync(process.execPath, [join(ROOT, "node_modules", program), ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   const passed = result.status === 0;
   note(`${name}: ${passed ? "ok" : "FAILED"} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
   return !passed;

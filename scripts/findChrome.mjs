@@ -51,8 +51,14 @@ function usualPlaces(env, platform) {
     );
   }
   if (platform === "win32") {
-    const programs = ["Google\\Chrome\\Application\\chrome.exe", "Chromium\\Application\\chrome.exe", "Microsoft\\Edge\\Application\\msedge.exe"];
-    const folders = [env.PROGRAMFILES, env["PROGRAMFILES(X86)"], env.LOCALAPPDATA].filter((folder) => folder !== undefined);
+    const programs = [
+      "Google\\Chrome\\Application\\chrome.exe",
+      "Chromium\\Application\\chrome.exe",
+      "Microsoft\\Edge\\Application\\msedge.exe",
+    ];
+    const folders = [env.PROGRAMFILES, env["PROGRAMFILES(X86)"], env.LOCALAPPDATA].filter(
+      (folder) => folder !== undefined,
+    );
     return folders.flatMap((folder) => programs.map((program) => join(folder, program)));
   }
   return [
@@ -99,7 +105,9 @@ export function findOrInstallChrome(note) {
 
 /** What to do where no browser was found. */
 export const CHROME_HELP = `browser tests need Chrome, Chromium or Edge, and ${
-  process.env.CHROME_PATH ? `CHROME_PATH (${process.env.CHROME_PATH}) is not a program that can be run` : "none was found"
+  process.env.CHROME_PATH
+    ? `CHROME_PATH (${process.env.CHROME_PATH}) is not a program that can be run`
+    : "none was found"
 }. Install one:
   Debian, Ubuntu   sudo apt-get install chromium
   Fedora           sudo dnf install chromium

@@ -22,7 +22,22 @@ export const LAYERS = {
   loop: ["core", "protocol", "student", "tasks", "selection", "teacher"],
   storage: ["core"],
   app: ["core", "protocol", "storage"],
-  cli: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "tasks", "selection", "runtime", "teacher", "student", "loop", "storage"],
+  cli: [
+    "core",
+    "onnx",
+    "autograd",
+    "nn",
+    "optim",
+    "formats",
+    "tokenizer",
+    "tasks",
+    "selection",
+    "runtime",
+    "teacher",
+    "student",
+    "loop",
+    "storage",
+  ],
 };
 
 /** Files that hold types and constants that layers agree on: any layer but `core` may import their types. */

@@ -72,7 +72,9 @@ export function setUp(root = ROOT) {
   if (npm(["ci"], root) !== 0) {
     note("npm ci failed; trying npm install");
     if (npm(["install"], root) !== 0) {
-      stop(`dependencies could not be installed (see npm's messages above). Run "npm ci" in ${root} with a network connection and start again`);
+      stop(
+        `dependencies could not be installed (see npm's messages above). Run "npm ci" in ${root} with a network connection and start again`,
+      );
     }
   }
 }

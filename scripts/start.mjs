@@ -16,7 +16,11 @@ const options = readOptions();
 setUp();
 
 const { createServer } = await import("vite");
-const server = await createServer({ root: ROOT, configFile: `${ROOT}/vite.config.ts`, server: { ...options.server, open: false } });
+const server = await createServer({
+  root: ROOT,
+  configFile: `${ROOT}/vite.config.ts`,
+  server: { ...options.server, open: false },
+});
 await server.listen();
 const url = server.resolvedUrls?.local[0] ?? server.resolvedUrls?.network[0] ?? "";
 console.log(`Tutelage is at ${url}`);
@@ -56,6 +60,7 @@ function readOptions() {
  * @param {string} address
  */
 function openBrowser(address) {
+  /** @type {[string, string[]]} */
   const [program, args] =
     process.platform === "darwin"
       ? ["open", [address]]
@@ -64,7 +69,7 @@ function openBrowser(address) {
         : ["xdg-open", [address]];
   const failed = () => note(`no browser could be opened; open ${address} yourself`);
   try {
-    const child = spawn(/** @type {string} */ (program), /** @type {string[]} */ (args), { stdio: "ignore", detached: true });
+    const child = spawn(program, args, { stdio: "ignore", detached: true });
     child.once("error", failed);
     child.once("exit", (status) => status !== 0 && failed());
     child.unref();

@@ -52,7 +52,12 @@ test("a host without headers and without the service worker's file: the page sti
 });
 
 test("npm run preview serves the build isolated", async () => {
-  const server = await preview({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), preview: { port: 0 }, logLevel: "error" });
+  const server = await preview({
+    root: ROOT,
+    configFile: join(ROOT, "vite.config.ts"),
+    preview: { port: 0 },
+    logLevel: "error",
+  });
   try {
     const response = await fetch(server.resolvedUrls!.local[0]!);
     for (const [name, value] of Object.entries(ISOLATION_HEADERS)) expect(response.headers.get(name)).toBe(value);

@@ -24,7 +24,11 @@ let installed: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "tutelage-package-"));
   const npm = process.platform === "win32" ? "npm.cmd" : "npm";
-  const packed = execFileSync(npm, ["pack", "--json", "--pack-destination", folder], { cwd: ROOT, encoding: "utf8", shell: process.platform === "win32" });
+  const packed = execFileSync(npm, ["pack", "--json", "--pack-destination", folder], {
+    cwd: ROOT,
+    encoding: "utf8",
+    shell: process.platform === "win32",
+  });
   const { filename } = (JSON.parse(packed) as { filename: string }[])[0]!;
   execFileSync("tar", ["-xzf", join(folder, filename), "-C", folder]);
   const modules = join(folder, "node_modules");
@@ -49,7 +53,8 @@ test("the package holds the built command line, not the sources", () => {
   expect(names).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist", "package.json", "public", "scripts"]));
   expect(names).not.toContain("src");
   expect(readdirSync(join(installed, "dist"))).toEqual(["cli"]);
-  for (const path of [...Object.values(manifest.bin), ...Object.values(manifest.exports)]) expect(existsSync(join(installed, path)), path).toBe(true);
+  for (const path of [...Object.values(manifest.bin), ...Object.values(manifest.exports)])
+    expect(existsSync(join(installed, path)), path).toBe(true);
 });
 
 test("what it imports is declared in its dependencies", () => {
@@ -57,10 +62,23 @@ test("what it imports is declared in its dependencies", () => {
   const files = readdirSync(cli, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
   const imported = files.flatMap((file) => {
     const text = readFileSync(join(cli, file), "utf8");
-    return [...text.matchAll(/(?:^|[\s;}])(?:import|export)\s[^"'()]*?from\s*["']([^"'.][^"']*)["']|\bimport\(\s*["']([^"'.][^"']*)["']/gm)].map((match) => (match[1] ?? match[2])!);
+    return [
+      ...text.matchAll(
+        /(?:^|[\s;}])(?:import|export)\s[^"'()]*?from\s*["']([^"'.][^"']*)["']|\bimport\(\s*["']([^"'.][^"']*)["']/gm,
+      ),
+    ].map((match) => (match[1] ?? match[2])!);
   });
   expect(imported.length).toBeGreaterThan(0);
-  const packages = new Set(imported.filter((name) => !name.startsWith("node:") && !builtinModules.includes(name)).map((name) => name.split("/").slice(0, name.startsWith("@") ? 2 : 1).join("/")));
+  const packages = new Set(
+    imported
+      .filter((name) => !name.startsWith("node:") && !builtinModules.includes(name))
+      .map((name) =>
+        name
+          .split("/")
+          .slice(0, name.startsWith("@") ? 2 : 1)
+          .join("/"),
+      ),
+  );
   expect([...packages].filter((name) => !allowed.has(name))).toEqual([]);
 });
 

@@ -18,7 +18,12 @@ interface Outcome {
 }
 
 /** Runs the script until `until` is in its output (then presses Ctrl+C) or it ends by itself. */
-async function runStart(args: readonly string[], env: NodeJS.ProcessEnv, until: string, whileRunning?: () => Promise<void>): Promise<Outcome> {
+async function runStart(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  until: string,
+  whileRunning?: () => Promise<void>,
+): Promise<Outcome> {
   const child = spawn(process.execPath, [START, ...args], { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let running: Promise<void> | undefined;
@@ -47,11 +52,16 @@ async function freePort(): Promise<number> {
 test("--no-open --port N serves the page with the isolation headers and prints its address", async () => {
   const port = await freePort();
   let html = "";
-  const { status, output } = await runStart(["--no-open", "--port", String(port)], process.env, "Press Ctrl+C", async () => {
-    const response = await fetch(`http://localhost:${port}/`);
-    html = await response.text();
-    for (const [name, value] of Object.entries(ISOLATION_HEADERS)) expect(response.headers.get(name)).toBe(value);
-  });
+  const { status, output } = await runStart(
+    ["--no-open", "--port", String(port)],
+    process.env,
+    "Press Ctrl+C",
+    async () => {
+      const response = await fetch(`http://localhost:${port}/`);
+      html = await response.text();
+      for (const [name, value] of Object.entries(ISOLATION_HEADERS)) expect(response.headers.get(name)).toBe(value);
+    },
+  );
   expect(output).toContain(`Tutelage is at http://localhost:${port}/`);
   expect(html).toContain('<div id="app">');
   expect(status).toBe(0);
@@ -77,9 +87,14 @@ test("no browser on the machine: a line says so and the server goes on", async (
   const empty = mkdtempSync(join(tmpdir(), "tutelage-path-"));
   try {
     const port = await freePort();
-    const { status, output } = await runStart(["--port", String(port)], { ...process.env, PATH: empty }, "no browser could be opened", async () => {
-      expect((await fetch(`http://localhost:${port}/`)).status).toBe(200);
-    });
+    const { status, output } = await runStart(
+      ["--port", String(port)],
+      { ...process.env, PATH: empty },
+      "no browser could be opened",
+      async () => {
+        expect((await fetch(`http://localhost:${port}/`)).status).toBe(200);
+      },
+    );
     expect(output).toContain(`open http://localhost:${port}/ yourself`);
     expect(status).toBe(0);
   } finally {

@@ -34,7 +34,10 @@ export interface ServeOptions {
 }
 
 /** Serves `folder` on a free port of localhost until disposed. */
-export async function serveStatic(folder: string, { headers = {}, prefix = "/", absent = [] }: ServeOptions = {}): Promise<StaticServer> {
+export async function serveStatic(
+  folder: string,
+  { headers = {}, prefix = "/", absent = [] }: ServeOptions = {},
+): Promise<StaticServer> {
   const requests: string[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
