@@ -10,7 +10,7 @@ export interface OptionSpec {
   readonly value?: string;
   readonly description: string;
   readonly default?: string;
-  /** May be given several times. */
+  /** Must be given. */
   readonly required?: boolean;
 }
 
@@ -46,7 +46,7 @@ export class Options {
     try {
       // Numbers may be negative (`--lr -1` is a wrong value, not an unknown option): join such pairs first.
       const joined = joinNegativeNumbers(args);
-      const { values, positionals } = parseArgs({ args: joined, options: config, allowPositionals: true, allowNegative: true, strict: true });
+      const { values, positionals } = parseArgs({ args: joined, options: config, allowPositionals: true, strict: true });
       if (positionals.length > maxPositionals) badInput(`tutelage ${command}`, `at most ${maxPositionals} file arguments`, positionals.join(" "));
       const options = new Options(values as Record<string, string | boolean | undefined>, positionals, specs);
       if (options.flag("help")) return options;

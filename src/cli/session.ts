@@ -22,7 +22,7 @@ export async function openEngine(options: Options, output: Output): Promise<Engi
 /** Runs `body` with the student that `--student` and `--adapter` name; everything is released afterwards. */
 export async function withStudent<T>(options: Options, output: Output, method: TrainMethod | undefined, body: (student: LanguageModel, engine: Engine) => Promise<T>): Promise<T> {
   const source = directorySource(options.requiredText("student"));
-  const adapterPath = options.text("adapter");
+  const adapterPath = options.given("adapter") ? options.requiredText("adapter") : undefined;
   const engine = await openEngine(options, output);
   try {
     const student = await openStudent(engine, {

@@ -61,18 +61,20 @@ function chunkScores(context: ModelContext, logits: Value, targets: Value, score
 /**
  * Token scores [M, 1] of hidden states [M, D] against `targets` int32 [M, 1]
  * (any valid id where the position is ignored). `fixed` lists values that
- * differentiation may treat as constants.
+ * differentiation may treat as constants. The logits tensor of a chunk has at most
+ * `maxLogitsBytes` bytes, or one row.
  */
 export function tokenScores(
   context: ModelContext,
   hidden: Value,
   targets: Value,
   scores: readonly TokenScore[],
+  maxLogitsBytes = MAX_LOGITS_BYTES,
 ): { readonly values: readonly Value[]; readonly fixed: readonly Value[] } {
   const g = context.builder;
   const [rows, width] = hidden.shape;
   invariant(typeof rows === "number" && typeof width === "number", "hidden states have a static shape");
-  const perChunk = Math.max(1, Math.floor(MAX_LOGITS_BYTES / (4 * context.decoder.vocabSize)));
+  const perChunk = Math.max(1, Math.floor(maxLogitsBytes / (4 * context.decoder.vocabSize)));
   const fixed: Value[] = [];
   const chunks: Value[][] = [];
   for (let start = 0; start < rows; start += perChunk) {

@@ -4,6 +4,12 @@
  */
 import { badInput } from "../core/errors.ts";
 
+/** Indices are int32 in every graph. */
+const MAX_SIZE = 2 ** 31 - 1;
+
+/** More layers than any model has: a damaged config must not make us list the parameters of millions. */
+export const MAX_LAYERS = 1024;
+
 function describe(value: unknown): string {
   return value === undefined ? "nothing" : JSON.stringify(value);
 }
@@ -24,10 +30,11 @@ export class RawConfig {
     return this.#values[key] !== undefined && this.#values[key] !== null;
   }
 
-  /** Positive integer. */
-  size(key: string, fallback?: number): number {
+  /** Positive integer, at most `max`. */
+  size(key: string, fallback?: number, max = MAX_SIZE): number {
     const value = this.#values[key] ?? fallback;
     if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) badInput(`${this.#where} '${key}'`, "a positive integer", describe(value));
+    if (value > max) badInput(`${this.#where} '${key}'`, `at most ${max}`, describe(value));
     return value;
   }
 

@@ -28,11 +28,16 @@ export function bucketLength(length: number, maxPositions: number): number {
   return Math.min(maxPositions, Math.ceil(Math.max(1, length) / step) * step);
 }
 
+/** The smallest power of two ≥ `count`, at most `most`. */
+export function powerOfTwo(count: number, most: number): number {
+  let size = 1;
+  while (size < count) size *= 2;
+  return Math.min(most, size);
+}
+
 /** Rows a graph is built for: `full`, or for a smaller rest the next power of two. */
 export function bucketRows(rows: number, full: number): number {
-  let size = 1;
-  while (size < rows) size *= 2;
-  return Math.min(full, size);
+  return powerOfTwo(rows, full);
 }
 
 /** Packs rows into one micro-batch; missing rows and padding carry no weight. */

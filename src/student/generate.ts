@@ -6,12 +6,12 @@
  * `whole`, one run per batch with the loop inside the graph (host providers, where
  * every run copies its inputs and outputs). Both choose the same tokens.
  */
-import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
+import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { Tensor } from "../onnx/types.ts";
 import { MASKED } from "../nn/modules.ts";
 import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
-import { batchesByLength, bucketLength, bucketRows } from "./batches.ts";
+import { batchesByLength, bucketLength, bucketRows, powerOfTwo } from "./batches.ts";
 import type { ParameterStore } from "./parameterStore.ts";
 import { checkSampling, sampleToken } from "./sampling.ts";
 import type { SessionCache } from "./sessionCache.ts";
@@ -50,6 +50,10 @@ interface Row {
 }
 
 const DEFAULT_BATCH_SIZE = 32;
+/** The largest float32 below 1: nearer draws would round to 1, which no cumulative weight exceeds. */
+const LARGEST_UNIFORM = 1 - 2 ** -24;
+/** Finite in float32: infinity times the distance 0 of the best token would be NaN. */
+const MAX_INVERSE_TEMPERATURE = 1e38;
 
 /** Position feeds in both integer types; a session takes the one it declares. */
 function positionFeeds(session: Session, shape: readonly number[], positions: Int32Array): Record<string, Tensor> {
@@ -99,10 +103,14 @@ export async function generateTokens(parts: Parts, prompts: readonly Int32Array[
   }));
 }
 
-/** Prompts of one batch, padded on the left to T. */
+/** Prompts of one batch, padded on the left to T; where the graph takes more rows than there are, the last one fills them. */
 interface PromptBatch {
   readonly batch: number;
+  /** The prompt in each row of the graph: those of the batch in order, then the last one again. */
+  readonly slots: readonly Row[];
   readonly length: number;
+  /** Positions of prompts and new tokens are below this power of two, or the student's whole context: tables of a long context are not built for short texts. */
+  readonly positionLimit: number;
   readonly ids: Tensor;
   readonly positions: Int32Array;
   /** Additive mask over `keys` ≥ T keys, [B, 1, 1, keys]: padding is masked, later keys are not. */
@@ -113,39 +121,50 @@ function layOut(rows: readonly Row[], batch: number, maxPositions: number): Prom
   const length = bucketLength(Math.max(...rows.map((row) => row.prompt.length)), maxPositions);
   const ids = new Int32Array(batch * length);
   const positions = new Int32Array(batch * length);
-  const padding = rows.map((row) => length - row.prompt.length);
-  rows.forEach((row, b) => {
-    const pad = padding[b] ?? 0;
+  const slots = Array.from({ length: batch }, (_, b): Row => {
+    const row = rows[Math.min(b, rows.length - 1)];
+    invariant(row !== undefined, "a batch has rows");
+    return row;
+  });
+  slots.forEach((row, b) => {
+    const pad = length - row.prompt.length;
     ids.set(row.prompt, b * length + pad);
     for (let t = pad; t < length; t++) positions[b * length + t] = t - pad;
   });
   return {
     batch,
+    slots,
     length,
+    positionLimit: powerOfTwo(Math.max(length, ...rows.map((row) => row.prompt.length + row.limit)), maxPositions),
     ids: { type: "int32", shape: [batch, length], data: ids },
     positions,
     keyMask: (keys) => {
       const data = new Float32Array(batch * keys);
-      rows.forEach((_, b) => data.fill(MASKED, b * keys, b * keys + (padding[b] ?? 0)));
+      slots.forEach((row, b) => data.fill(MASKED, b * keys, b * keys + length - row.prompt.length));
       return { type: "float32", shape: [batch, 1, 1, keys], data };
     },
   };
 }
 
+/** @throws TutelageError non-finite naming the prompt: `token` is negative where its logit was NaN or infinite. */
 function append(row: Row, token: number, eosTokenIds: readonly number[]): void {
   if (row.finished !== undefined) return;
+  if (token < 0) {
+    throw new TutelageError("non-finite", `prompt ${row.index + 1}: expected finite logits, got NaN or infinity. The student's weights hold NaN or values too large for float32`, { details: { prompt: row.index + 1 } });
+  }
   row.generated.push(token);
   if (eosTokenIds.includes(token)) row.finished = "stop";
   else if (row.generated.length >= row.limit) row.finished = "length";
 }
 
+/** Padding rows repeat a real one, so that the loop in the graph ends when the real rows have. */
 async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling): Promise<void> {
-  const { batch, length } = prompt;
+  const { batch, length, positionLimit, slots } = prompt;
   const choice = sampling.temperature === 0 ? "greedy" : sampling.topP < 1 ? "nucleus" : "sample";
-  const session = await parts.sessions.generation(batch, length, parts.maxPositions, choice, parts.eosTokenIds);
+  const session = await parts.sessions.generation(batch, length, positionLimit, choice, parts.eosTokenIds);
   const draws = Math.max(...rows.map((row) => row.limit));
   const start = new BigInt64Array(batch);
-  rows.forEach((row, b) => (start[b] = BigInt(row.prompt.length)));
+  slots.forEach((row, b) => (start[b] = BigInt(row.prompt.length)));
   const feeds: Record<string, Tensor | DeviceTensor> = {
     ...parts.store.feeds(session),
     ids: prompt.ids,
@@ -156,11 +175,10 @@ async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptB
   };
   if (choice !== "greedy") {
     const uniforms = new Float32Array(draws * batch);
-    rows.forEach((row, b) => {
-      for (let step = 0; step < draws; step++) uniforms[step * batch + b] = row.rng.uniform();
-    });
+    const own = rows.map((row) => Array.from({ length: draws }, () => Math.min(row.rng.uniform(), LARGEST_UNIFORM)));
+    for (let i = 0; i < uniforms.length; i++) uniforms[i] = own[Math.min(i % batch, rows.length - 1)]?.[Math.floor(i / batch)] ?? 0;
     feeds["uniforms"] = { type: "float32", shape: [draws, batch], data: uniforms };
-    feeds["inverseTemperature"] = { type: "float32", shape: [1], data: Float32Array.of(1 / sampling.temperature) };
+    feeds["inverseTemperature"] = { type: "float32", shape: [1], data: Float32Array.of(Math.min(1 / sampling.temperature, MAX_INVERSE_TEMPERATURE)) };
   }
   if (choice === "nucleus") feeds["topP"] = { type: "float32", shape: [1], data: Float32Array.of(sampling.topP) };
   const result = await session.run(feeds, { first: "host", rest: "host" });
@@ -171,12 +189,12 @@ async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptB
 }
 
 async function generateStepwise(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling, signal: AbortSignal | undefined): Promise<void> {
-  const { batch, length, keyMask } = prompt;
+  const { batch, length, positionLimit, keyMask } = prompt;
   const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
   const outputs: Record<string, "host" | "device"> = { logits: "host" };
   for (const name of cacheNames) outputs[name] = "device";
 
-  const prefill = await parts.sessions.prefill(batch, length, parts.maxPositions);
+  const prefill = await parts.sessions.prefill(batch, length, positionLimit);
   let result = await prefill.run(
     {
       ...parts.store.feeds(prefill),
@@ -193,13 +211,13 @@ async function generateStepwise(parts: Parts, rows: readonly Row[], prompt: Prom
       takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
       if (rows.every((row) => row.finished !== undefined)) return;
       throwIfAborted(signal, "generation");
-      const step = await parts.sessions.decode(batch, parts.maxPositions);
+      const step = await parts.sessions.decode(batch, positionLimit);
       const nextIds = new Int32Array(batch);
       const nextPositions = new Int32Array(batch);
       rows.forEach((row, b) => {
         nextIds[b] = row.generated.at(-1) ?? 0;
         // A finished row is carried along; its position must stay inside the tables.
-        nextPositions[b] = Math.min(parts.maxPositions - 1, row.prompt.length + row.generated.length - 1);
+        nextPositions[b] = Math.min(positionLimit - 1, row.prompt.length + row.generated.length - 1);
       });
       const feeds: Record<string, Tensor | DeviceTensor> = {
         ...parts.store.feeds(step),
@@ -229,6 +247,7 @@ function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling
   rows.forEach((row, b) => {
     if (row.finished !== undefined) return;
     const own = data.subarray(b * parts.vocabSize, (b + 1) * parts.vocabSize);
-    append(row, sampleToken(own, sampling, row.rng), parts.eosTokenIds);
+    const token = sampleToken(own, sampling, row.rng);
+    append(row, Number.isFinite(own[token]) ? token : -1, parts.eosTokenIds);
   });
 }

@@ -96,14 +96,22 @@ function one(values: readonly Value[]): Value {
 
 /**
  * The next token int32 [B, 1] from logits [B, V]; the same choice as `sampleToken` for
- * the same uniform number in [0, 1), `uniform` [B, 1].
+ * the same uniform number in [0, 1), `uniform` [B, 1]. −1 where the token's logit is
+ * NaN or infinite.
  */
 function chooseToken(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: Value | undefined, inverseTemperature: Value | undefined, topP: Value | undefined): Value {
+  const token = tokenOf(g, logits, choice, uniform, inverseTemperature, topP);
+  const zero = g.mul(g.gatherElements(logits, token, 1), g.float(0, [1]));
+  return g.where(g.equal(zero, g.float(0, [1])), token, g.int32([-1]));
+}
+
+function tokenOf(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: Value | undefined, inverseTemperature: Value | undefined, topP: Value | undefined): Value {
   const vocabulary = logits.shape[1];
   invariant(typeof vocabulary === "number", "the vocabulary size is static");
   if (choice === "greedy") return g.cast(g.argmax(logits, 1), "int32");
   invariant(uniform !== undefined && inverseTemperature !== undefined, "sampling has its inputs");
-  let weights = g.softmax(g.mul(logits, inverseTemperature));
+  // Below the maximum first: at low temperatures the products would overflow.
+  let weights = g.softmax(g.mul(g.sub(logits, g.reduceMax(logits, [1])), inverseTemperature));
   const cumSum = (x: Value, exclusive: boolean): Value => one(g.node("CumSum", [x, g.int32([1])], exclusive ? { attributes: { exclusive: attr.int(1) } } : {}));
   let order: Value | undefined;
   if (choice === "nucleus") {
@@ -113,9 +121,11 @@ function chooseToken(g: GraphBuilder, logits: Value, choice: TokenChoice, unifor
     weights = g.mul(sorted, g.cast(g.less(cumSum(sorted, true), topP), "float32"));
     order = indices;
   }
-  const mass = g.reduceSum(weights, [1]);
+  const cumulative = cumSum(weights, false);
+  // The last sum, not another one of the same numbers: a draw below 1 then always stays below it.
+  const mass = g.slice(cumulative, [vocabulary - 1], [vocabulary], [1]);
   // The index of the first token whose cumulative weight exceeds the drawn mass is the number of those that do not.
-  const passed = g.cast(g.not(g.greater(cumSum(weights, false), g.mul(mass, uniform))), "float32");
+  const passed = g.cast(g.not(g.greater(cumulative, g.mul(mass, uniform))), "float32");
   const last = g.float(vocabulary - 1, [1]);
   const count = g.reduceSum(passed, [1]);
   const index = g.cast(g.where(g.less(count, last), count, last), "int64");

@@ -79,10 +79,13 @@ export class ParameterStore {
     return out;
   }
 
-  /** Replaces the trainable parameters. */
+  /** Replaces the trainable parameters: all of them or, when something is wrong, none. @throws BadInputError for a missing, unknown or wrongly sized value. */
   write(values: HostParameters): void {
-    for (const group of this.layout.groups) {
-      const next = this.#engine.upload(flatten(group, values));
+    const flat = this.layout.groups.map((group) => ({ group, tensor: flatten(group, values) }));
+    const known = new Set(this.layout.groups.flatMap((group) => group.entries.map((entry) => entry.spec.name)));
+    for (const name of values.keys()) if (!known.has(name)) badInput("parameters", "values of this student's trainable parameters", `one for '${name}'`);
+    for (const { group, tensor } of flat) {
+      const next = this.#engine.upload(tensor);
       this.#groups.get(group.name)?.dispose();
       this.#groups.set(group.name, next);
     }

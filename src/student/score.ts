@@ -1,5 +1,5 @@
 /** @file Scoring tokenized rows: batches by length, one graph run each, token sums made into per-row scores. */
-import { invariant, throwIfAborted } from "../core/errors.ts";
+import { invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { batchesByLength, makeMicroBatch } from "./batches.ts";
 import type { ParameterStore } from "./parameterStore.ts";
@@ -15,7 +15,10 @@ export interface ScoreOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
-/** Scores of every row, in the order of the rows: means over its loss-carrying tokens, `lossSum` their sum, in nats. */
+/**
+ * Scores of every row, in the order of the rows: means over its loss-carrying tokens, `lossSum` their sum, in nats.
+ * @throws TutelageError non-finite naming the row, aborted.
+ */
 export async function scoreRows(
   parts: { readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number },
   rows: readonly EncodedRow[],
@@ -42,6 +45,10 @@ export async function scoreRows(
     batch.rows.forEach((row, b) => {
       const sumOf = (score: TokenScore): number => Number(result.host(score).data[b]);
       const values = scores.map((score) => [score, score === "lossSum" ? sumOf("loss") : sumOf(score) / row.completionTokens] as const);
+      for (const [score, value] of values) {
+        if (Number.isFinite(value)) continue;
+        throw new TutelageError("non-finite", `row ${JSON.stringify(row.id)}: expected a finite ${score}, got ${value}. The student's weights hold NaN or values too large for float32`, { details: { row: row.id, score, value } });
+      }
       out[indices[b] ?? 0] = { id: row.id, tokens: row.completionTokens, ...Object.fromEntries(values) };
     });
     done += indices.length;

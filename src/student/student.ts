@@ -63,6 +63,9 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   if (tokenizer.vocabSize > decoder.vocabSize) {
     badInput(source.name, `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`, `${tokenizer.vocabSize} tokens`, "Tokenizer and weights belong to different models");
   }
+  for (const [role, id] of [["beginning", tokenizer.bosTokenId], ["end", tokenizer.eosTokenId]] as const) {
+    if (id !== undefined && id >= decoder.vocabSize) badInput(source.name, `a ${role}-of-sequence token below vocab_size (${decoder.vocabSize})`, String(id), "Correct the token ids in config.json or tokenizer_config.json");
+  }
   let weights = matchWeights(decoder, await loadWeights(source), source.name, warn);
   const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
   for (const warning of adapter?.warnings ?? []) warn(warning);
@@ -208,8 +211,8 @@ export class LanguageModel implements Student {
 
   async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {
     if (this.#training) throw new TutelageError("internal", "student: expected one training at a time, got a second one");
-    this.#training = true;
     const trainer = this.trainer(this.encodeAll(rows, options.truncate), options);
+    this.#training = true;
     try {
       while (trainer.step < trainer.totalSteps) yield await trainer.next();
     } finally {

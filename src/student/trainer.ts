@@ -6,7 +6,7 @@
  */
 import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import type { Tensor } from "../onnx/types.ts";
-import { ADAM_BETA1, ADAM_BETA2 } from "../optim/adamw.ts";
+import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine } from "../runtime/types.ts";
 import { makeMicroBatch, type MicroBatch } from "./batches.ts";
@@ -45,6 +45,17 @@ function only(tensor: Tensor): number {
   return value;
 }
 
+/** Before anything is changed: the state fits these groups and this number of steps. */
+function checkState(state: TrainerState, groups: readonly ParameterGroup[], totalSteps: number): void {
+  if (!Number.isInteger(state.step) || state.step < 0 || state.step > totalSteps) badInput("training state", `a step from 0 to ${totalSteps}`, String(state.step), "The state belongs to a longer training");
+  for (const moments of [state.expAvg, state.expAvgSq]) {
+    for (const { name, size } of groups) {
+      const length = moments.get(name)?.length;
+      if (length !== size) badInput(`training state '${name}'`, `${size} values`, length === undefined ? "none" : String(length), "The state belongs to another student or adapter");
+    }
+  }
+}
+
 /** Owns gradients, moments and spare buffers of one finetuning; `dispose` releases them. */
 export class Trainer {
   readonly totalSteps: number;
@@ -74,13 +85,14 @@ export class Trainer {
     this.#rows = rows;
     this.#options = options;
     this.#step = resume?.step ?? 0;
-    if (resume) this.#store.write(resume.parameters);
+    if (resume) {
+      checkState(resume, this.#store.layout.groups, this.totalSteps);
+      this.#store.write(resume.parameters);
+    }
     const zeros = (size: number): DeviceTensor => this.#engine.zeros("float32", [size]);
     const restored = (values: HostParameters | undefined, name: string, size: number): DeviceTensor => {
-      if (values === undefined) return zeros(size);
-      const data = values.get(name);
-      if (data?.length !== size) badInput(`training state '${name}'`, `${size} values`, data === undefined ? "none" : String(data.length), "The state belongs to another student or adapter");
-      return this.#engine.upload({ type: "float32", shape: [size], data });
+      const data = values?.get(name);
+      return data === undefined ? zeros(size) : this.#engine.upload({ type: "float32", shape: [size], data });
     };
     this.#groups = this.#store.layout.groups.map(({ name, size }) => ({
       name,

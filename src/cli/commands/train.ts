@@ -1,11 +1,16 @@
-/** @file `tutelage train`: full or LoRA finetuning of a student directory. */
+/** @file `tutelage train`: full or LoRA finetuning of a student directory, to be interrupted and resumed. */
+import { resolve } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
-import { directorySink } from "../../formats/node/directorySource.ts";
+import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
+import { DataOrder } from "../../student/dataOrder.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
-import type { TrainMethod, TrainOptions } from "../../student/types.ts";
+import type { LanguageModel } from "../../student/student.ts";
+import { identifyTraining, loadTrainingState, saveTrainingState, TRAINING_STATE_FILES } from "../../student/trainingState.ts";
+import type { EncodedRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import type { Command } from "../command.ts";
+import { withInterrupt } from "../interrupt.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { readDataFile, withStudent } from "../session.ts";
@@ -28,6 +33,10 @@ const OPTIONS: OptionSpecs = {
   "warmup-steps": { value: "N", description: "linear warm-up from 0", default: "0" },
   "weight-decay": { value: "X", description: "decoupled decay of weights (not of norms and biases)", default: "0" },
   "max-grad-norm": { value: "X", description: "clip to this global norm; 0: no clipping", default: "1" },
+  "save-state": { value: "DIR", description: "keep the state of the training here: when it ends, is interrupted, or as --save-every says" },
+  "save-every": { value: "N", description: "optimizer steps between savings of the state; 0: only at the end", default: "0" },
+  "stop-after": { value: "N", description: "stop after optimizer step N of the whole training, to go on later; needs --save-state" },
+  "resume-state": { value: "DIR", description: "go on with a saved state: same student, data and options" },
   "no-shuffle": { description: "keep the rows in file order" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
 };
@@ -49,8 +58,8 @@ function parseMethod(options: Options): TrainMethod | undefined {
   const targets = options.requiredText("lora-targets");
   return {
     method,
-    r: options.integer("lora-r", { min: 1 }),
-    loraAlpha: options.number("lora-alpha"),
+    r: options.integer("lora-r", { min: 1, max: 65536 }),
+    loraAlpha: options.number("lora-alpha", { min: 0 }),
     targetModules: targets === "all-linear" ? targets : targets.split(",").map((name) => name.trim()),
   };
 }
@@ -72,6 +81,67 @@ function parseTrainOptions(options: Options): TrainOptions {
   };
 }
 
+/** Where the state of the training comes from and goes to. */
+interface StatePlan {
+  readonly resume: string | undefined;
+  readonly save: string | undefined;
+  /** 0: only at the end. */
+  readonly saveEvery: number;
+  readonly stopAfter: number;
+}
+
+async function parseStatePlan(options: Options): Promise<StatePlan> {
+  const directory = (name: string): string | undefined => (options.given(name) ? options.requiredText(name) : undefined);
+  const save = directory("save-state");
+  for (const name of ["save-every", "stop-after"]) if (options.given(name) && save === undefined) badInput(`--${name}`, "--save-state DIR beside it", "none");
+  if (save !== undefined && resolve(save) === resolve(options.requiredText("out"))) badInput("--save-state", "another directory than --out", save);
+  // Now, not after hours: the directory can be written to.
+  if (save !== undefined) await (await directorySink(save, TRAINING_STATE_FILES)).abort();
+  return {
+    resume: directory("resume-state"),
+    save,
+    saveEvery: options.integer("save-every", { min: 0 }),
+    stopAfter: options.given("stop-after") ? options.integer("stop-after", { min: 1 }) : Infinity,
+  };
+}
+
+/** Trains to the end (true), or to where `plan` stops (false). On an interrupt the last whole step is kept. */
+async function trainSteps(student: LanguageModel, rows: readonly EncodedRow[], options: TrainOptions, plan: StatePlan, output: Output): Promise<boolean> {
+  const { totalSteps } = new DataOrder(rows.length, options);
+  const identity = plan.resume === undefined && plan.save === undefined ? undefined : await identifyTraining(student, rows, options, totalSteps);
+  const resume = plan.resume === undefined || identity === undefined ? undefined : await loadTrainingState(directorySource(plan.resume), identity);
+  if (resume !== undefined && resume.step >= totalSteps) badInput(`--resume-state ${plan.resume}`, `a state with steps left to ${totalSteps}`, `one after step ${resume.step}`, "That training is done; a constant schedule can go on with more --steps");
+  if (resume !== undefined && resume.step >= plan.stopAfter) badInput("--stop-after", `a step after ${resume.step}, where --resume-state goes on`, String(plan.stopAfter));
+  const trainer = student.trainer(rows, options, resume);
+  const save = async (): Promise<void> => {
+    if (plan.save === undefined || identity === undefined) return;
+    const sink = await directorySink(plan.save, TRAINING_STATE_FILES);
+    try {
+      await saveTrainingState(sink, await trainer.state(), identity);
+      await sink.commit();
+    } finally {
+      await sink.abort();
+    }
+  };
+  try {
+    while (trainer.step < Math.min(totalSteps, plan.stopAfter)) {
+      const record = await trainer.next();
+      output.record(record, `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`);
+      if (plan.saveEvery > 0 && trainer.step % plan.saveEvery === 0) await save();
+    }
+    await save();
+    return trainer.step === totalSteps;
+  } catch (error) {
+    if (options.signal?.aborted && plan.save !== undefined) {
+      await save();
+      output.note(`interrupted after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}`);
+    }
+    throw error;
+  } finally {
+    trainer.dispose();
+  }
+}
+
 export const trainCommand: Command = {
   name: "train",
   summary: "Finetune a student on rows, in full or by LoRA, and write it as a Hugging Face or PEFT directory.",
@@ -80,7 +150,7 @@ export const trainCommand: Command = {
       "tutelage train --student DIR --data FILE.jsonl --out DIR [options]",
       'Prints one line an optimizer step: {"step","loss","gradNorm","lr","tokens","tokensPerSecond"}. loss is the mean over the step\'s completion tokens in nats, gradNorm the norm before clipping, tokens the number of completion tokens, tokensPerSecond counts all input tokens.',
       OPTIONS,
-      "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer.",
+      "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer. A training that is stopped and resumed takes the same steps as one that is not, bit for bit on the cpu provider.",
     ),
   async run(args, streams) {
     const options = Options.parse("train", args, OPTIONS);
@@ -88,21 +158,24 @@ export const trainCommand: Command = {
     const output = new Output(streams, options.flag("json"));
     const method = parseMethod(options);
     const trainOptions = parseTrainOptions(options);
+    const plan = await parseStatePlan(options);
     const { text, path } = await readDataFile(options, "data");
     const rows = parseExamples(text, path);
+    const out = options.requiredText("out");
     const lora = options.text("method") === "lora";
-    const sink = await directorySink(options.requiredText("out"), lora ? ADAPTER_FILES : STUDENT_FILES);
+    const sink = await directorySink(out, lora ? ADAPTER_FILES : STUDENT_FILES);
     try {
-      await withStudent(options, output, method, async (student) => {
-        const { total, trainable } = student.parameters;
-        output.note(`training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`);
-        for await (const record of student.train(rows, trainOptions)) {
-          output.record(record, `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`);
-        }
-        await (lora ? saveLora(student, sink) : saveStudent(student, sink));
-      });
-      await sink.commit();
-      output.note(`wrote ${options.requiredText("out")}`);
+      const finished = await withInterrupt((signal) =>
+        withStudent(options, output, method, async (student) => {
+          const { total, trainable } = student.parameters;
+          output.note(`training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`);
+          const done = await trainSteps(student, student.encodeAll(rows, trainOptions.truncate), { ...trainOptions, signal }, plan, output);
+          if (done) await (lora ? saveLora(student, sink) : saveStudent(student, sink));
+          return done;
+        }),
+      );
+      if (finished) await sink.commit();
+      output.note(finished ? `wrote ${out}` : `stopped after step ${plan.stopAfter}, ${out} not written; go on with --resume-state ${plan.save}`);
     } finally {
       await sink.abort();
     }

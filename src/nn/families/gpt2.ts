@@ -8,12 +8,12 @@ import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
 import { activation, attention, type Sequence } from "../modules.ts";
-import type { RawConfig } from "../rawConfig.ts";
+import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 
 function parseGpt2(config: RawConfig): Decoder {
   const hiddenSize = config.size("n_embd", config.has("hidden_size") ? config.size("hidden_size") : 768);
   const heads = config.size("n_head", config.has("num_attention_heads") ? config.size("num_attention_heads") : 12);
-  const layers = config.size("n_layer", config.has("num_hidden_layers") ? config.size("num_hidden_layers") : 12);
+  const layers = config.size("n_layer", config.has("num_hidden_layers") ? config.size("num_hidden_layers") : 12, MAX_LAYERS);
   const positions = config.size("n_positions", config.has("n_ctx") ? config.size("n_ctx") : 1024);
   const vocabSize = config.size("vocab_size", 50257);
   const intermediateSize = config.size("n_inner", 4 * hiddenSize);

@@ -9,7 +9,7 @@ import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
 import { activation, attention, rmsNorm, rotary, type Sequence } from "../modules.ts";
-import type { RawConfig } from "../rawConfig.ts";
+import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 import { parseRope, ropeTables } from "../rope.ts";
 
 interface Biases {
@@ -24,7 +24,7 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
   const kvHeads = config.size("num_key_value_heads", heads);
   const headDim = config.size("head_dim", Math.max(1, Math.floor(hiddenSize / heads)));
   const intermediateSize = config.size("intermediate_size");
-  const layers = config.size("num_hidden_layers");
+  const layers = config.size("num_hidden_layers", undefined, MAX_LAYERS);
   const vocabSize = config.size("vocab_size");
   const epsilon = config.number("rms_norm_eps", 1e-6);
   const hiddenAct = config.text("hidden_act", "silu");
