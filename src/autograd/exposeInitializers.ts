@@ -19,10 +19,12 @@ export interface ExposedGraph {
  * @throws BadInputError for a name that is not an initializer.
  */
 export function exposeInitializers(graph: Graph, names: readonly string[] = floatInitializers(graph)): ExposedGraph {
-  const initial = new Map(names.map((name) => [
-    name,
-    graph.initializers.get(name) ?? badInput(`graph '${graph.name}'`, "the name of an initializer", `'${name}'`),
-  ]));
+  const initial = new Map(
+    names.map((name) => [
+      name,
+      graph.initializers.get(name) ?? badInput(`graph '${graph.name}'`, "the name of an initializer", `'${name}'`),
+    ]),
+  );
   const inputs = [...initial].map(([name, tensor]): Value => ({ name, type: tensor.type, shape: tensor.shape }));
   const rest = new Map([...graph.initializers].filter(([name]) => !initial.has(name)));
   return { graph: { ...graph, inputs: [...graph.inputs, ...inputs], initializers: rest }, initial };

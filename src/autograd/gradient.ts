@@ -8,7 +8,8 @@ import { badInput, TutelageError } from "../core/errors.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import { formatShape, sameShape, staticShape } from "../onnx/shapes.ts";
 import type { Graph, Node, Value } from "../onnx/types.ts";
-import { GradientMath, isDifferentiable } from "./gradientMath.ts";
+import { GradientMath } from "./gradientMath.ts";
+import { isDifferentiable } from "./nodeEmitter.ts";
 import { raiseOpset } from "./raiseOpset.ts";
 import type { GatherGradient, GradientRule } from "./rule.ts";
 import { operatorName, RuleContext } from "./rule.ts";
@@ -42,9 +43,17 @@ export interface GradientOptions {
  *   no rule; BadInputError when `loss` is not scalar, does not depend on a `wrt`, or a
  *   rule needs a static shape that is not known.
  */
-export function addGradients(builder: GraphBuilder, loss: Value, wrt: readonly Value[], options: GradientOptions = {}): Value[] {
+export function addGradients(
+  builder: GraphBuilder,
+  loss: Value,
+  wrt: readonly Value[],
+  options: GradientOptions = {},
+): Value[] {
   if (builder.opset < MIN_OPSET) {
-    throw new TutelageError("unsupported", `addGradients: expected operator set ${MIN_OPSET} or later, got ${builder.opset}. gradient() raises older graphs by itself`);
+    throw new TutelageError(
+      "unsupported",
+      `addGradients: expected operator set ${MIN_OPSET} or later, got ${builder.opset}. gradient() raises older graphs by itself`,
+    );
   }
   const target = check(builder, loss, wrt, options);
   // Rules may emit what later turns out not to be needed, and ONNX Runtime runs
@@ -58,7 +67,10 @@ export function addGradients(builder: GraphBuilder, loss: Value, wrt: readonly V
 /** Emits the gradients into `builder`, spare nodes included. */
 function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value[], options: GradientOptions): Value[] {
   const rules = options.rules ?? GRADIENT_RULES;
-  const math = new GradientMath(builder, wrt.map((value) => value.name));
+  const math = new GradientMath(
+    builder,
+    wrt.map((value) => value.name),
+  );
   const nodes = [...builder.nodes];
   const active = activeValues(builder, nodes, wrt, options.constants ?? []);
   const gradients = new Map<string, Value>();
@@ -72,7 +84,8 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
     const reached = node.outputs.some((name) => name !== "" && gradients.has(name) && active.has(name));
     if (!reached || !usedNames(node).some((name) => active.has(name))) continue;
     const rule = rules.get(ruleKey(node)) ?? noRule(node);
-    const lookup = (names: readonly string[]): (Value | undefined)[] => names.map((name) => (name === "" ? undefined : builder.value(name)));
+    const lookup = (names: readonly string[]): (Value | undefined)[] =>
+      names.map((name) => (name === "" ? undefined : builder.value(name)));
     const op = new RuleContext(node, math, {
       inputs: lookup(node.inputs),
       outputs: lookup(node.outputs),
@@ -82,7 +95,8 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
     const inputGradients = rule(op);
     node.inputs.forEach((name, i) => {
       if (name === "" || !active.has(name)) return;
-      const gradient = inputGradients[i] ?? (() => op.unsupported(`no gradient with respect to input #${i} ('${name}')`));
+      const gradient =
+        inputGradients[i] ?? (() => op.unsupported(`no gradient with respect to input #${i} ('${name}')`));
       accumulate(name, builder.scope(node.name === "" ? node.opType : node.name, gradient));
     });
   }
@@ -91,7 +105,12 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
     const gradient = gradients.get(value.name);
     if (gradient !== undefined) return math.full(gradient, value.shape);
     if (options.allowUnused) return math.zeros(value.type, staticShape(value.shape, `gradient of '${value.name}'`));
-    return badInput("gradient", `a loss that depends on '${value.name}'`, `'${target.name}', which does not`, "Leave the value out, or set allowUnused for a gradient of zeros");
+    return badInput(
+      "gradient",
+      `a loss that depends on '${value.name}'`,
+      `'${target.name}', which does not`,
+      "Leave the value out, or set allowUnused for a gradient of zeros",
+    );
   });
 }
 
@@ -101,11 +120,20 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
  * operator set is raised to one that has the operators the gradients need.
  * @throws as `addGradients`; BadInputError for a name that the graph does not have.
  */
-export function gradient(graph: Graph, loss: string, wrt: readonly string[], options: Omit<GradientOptions, "seed" | "constants"> & { readonly constants?: readonly string[] } = {}): Graph {
+export function gradient(
+  graph: Graph,
+  loss: string,
+  wrt: readonly string[],
+  options: Omit<GradientOptions, "seed" | "constants"> & { readonly constants?: readonly string[] } = {},
+): Graph {
   const builder = GraphBuilder.from(raiseOpset(graph, MIN_OPSET + 1));
-  const named = (name: string): Value => builder.find(name) ?? badInput(`gradient of graph '${graph.name}'`, "the name of one of its values", `'${name}'`);
+  const named = (name: string): Value =>
+    builder.find(name) ?? badInput(`gradient of graph '${graph.name}'`, "the name of one of its values", `'${name}'`);
   const { constants, ...rest } = options;
-  const gradients = addGradients(builder, named(loss), wrt.map(named), { ...rest, ...(constants === undefined ? {} : { constants: constants.map(named) }) });
+  const gradients = addGradients(builder, named(loss), wrt.map(named), {
+    ...rest,
+    ...(constants === undefined ? {} : { constants: constants.map(named) }),
+  });
   gradients.forEach((value, i) => builder.output(value, `${wrt[i] ?? ""}_grad`));
   return builder.build();
 }
@@ -133,9 +161,19 @@ function check(builder: GraphBuilder, loss: Value, wrt: readonly Value[], option
   }
   const { seed } = options;
   if (seed === undefined) {
-    if (target.shape.some((dim) => dim !== 1)) badInput(`gradient: loss '${target.name}'`, "one element", formatShape(target.shape), "Sum or average it first, or give a seed");
+    if (target.shape.some((dim) => dim !== 1))
+      badInput(
+        `gradient: loss '${target.name}'`,
+        "one element",
+        formatShape(target.shape),
+        "Sum or average it first, or give a seed",
+      );
   } else if (seed.type !== target.type || !sameShape(seed.shape, target.shape)) {
-    badInput("gradient: seed", `${target.type}${formatShape(target.shape)} like the loss`, `${seed.type}${formatShape(seed.shape)}`);
+    badInput(
+      "gradient: seed",
+      `${target.type}${formatShape(target.shape)} like the loss`,
+      `${seed.type}${formatShape(seed.shape)}`,
+    );
   }
   for (const value of wrt) builder.value(value.name);
   return target;
@@ -147,7 +185,11 @@ function usedNames(node: Node): string[] {
   for (const attribute of Object.values(node.attributes)) {
     if (attribute.kind !== "graph") continue;
     const body = attribute.value;
-    const own = new Set([...body.inputs.map((value) => value.name), ...body.initializers.keys(), ...body.nodes.flatMap((inner) => inner.outputs)]);
+    const own = new Set([
+      ...body.inputs.map((value) => value.name),
+      ...body.initializers.keys(),
+      ...body.nodes.flatMap((inner) => inner.outputs),
+    ]);
     const read = [...body.nodes.flatMap(usedNames), ...body.outputs.map((value) => value.name)];
     used.push(...read.filter((name) => !own.has(name)));
   }
@@ -155,7 +197,12 @@ function usedNames(node: Node): string[] {
 }
 
 /** Names of the float values that depend on `wrt` through float values, `wrt` included. */
-function activeValues(builder: GraphBuilder, nodes: readonly Node[], wrt: readonly Value[], constants: readonly Value[]): Set<string> {
+function activeValues(
+  builder: GraphBuilder,
+  nodes: readonly Node[],
+  wrt: readonly Value[],
+  constants: readonly Value[],
+): Set<string> {
   const fixed = new Set(constants.map((value) => value.name));
   const active = new Set(wrt.map((value) => value.name).filter((name) => !fixed.has(name)));
   for (const node of nodes) {
@@ -168,7 +215,11 @@ function activeValues(builder: GraphBuilder, nodes: readonly Node[], wrt: readon
 }
 
 function noRule(node: Node): never {
-  throw new TutelageError("unsupported", `gradient of ${node.opType} '${node.name}': operator ${operatorName(node)} has no gradient rule. Add one to src/autograd/rules.ts, rewrite that part with other operators, or leave out the values whose gradient passes through it`, {
-    details: { node: node.name, opType: node.opType, domain: node.domain },
-  });
+  throw new TutelageError(
+    "unsupported",
+    `gradient of ${node.opType} '${node.name}': operator ${operatorName(node)} has no gradient rule. Add one to src/autograd/rules.ts, rewrite that part with other operators, or leave out the values whose gradient passes through it`,
+    {
+      details: { node: node.name, opType: node.opType, domain: node.domain },
+    },
+  );
 }

@@ -1,107 +1,18 @@
 /**
- * @file The arithmetic that gradient rules are written in: thin methods over
- * `GraphBuilder` that emit each distinct expression once, fold constant scalars
- * (so the seed 1 of the loss costs nothing), and carry gradients *narrow*: a
+ * @file The arithmetic that gradient rules are written in. It folds constant scalars
+ * (so the seed 1 of the loss costs nothing) and carries gradients *narrow*: a
  * gradient may have any shape that broadcasts to the shape of its value, so
- * nothing is expanded until a rule needs every element. Transposes of transposes
- * and reshapes of reshapes become one, or none. Only operators with kernels on ONNX
- * Runtime's CPU, WASM and WebGPU providers are emitted.
+ * nothing is expanded until a rule needs every element. Only operators with kernels
+ * on ONNX Runtime's CPU, WASM and WebGPU providers are emitted.
  */
-import { badInput, invariant } from "../core/errors.ts";
-import { attr, intsAttribute } from "../onnx/attributes.ts";
-import type { GraphBuilder } from "../onnx/builder.ts";
+import { attr } from "../onnx/attributes.ts";
 import { elementCount, formatShape, sameShape, staticShape } from "../onnx/shapes.ts";
-import type { Attributes, DataType, Dim, Node, Shape, Tensor, Value } from "../onnx/types.ts";
-
-/** All elements as numbers; int64 beyond 2⁵³ rounds (only "to the end" sentinels are that large). */
-export function numbersOf(tensor: Tensor): number[] {
-  return Array.from(tensor.data as ArrayLike<number | bigint>, Number);
-}
-
-const isFloatType = (type: DataType): boolean => type === "float32" || type === "float64" || type === "float16";
-
-/** Operators whose output has the elements of their first input, in order. */
-const RESHAPES: ReadonlySet<string> = new Set(["Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
-
-const isIdentity = (perm: readonly number[]): boolean => perm.every((axis, i) => axis === i);
-
-const swapLast = (rank: number): number[] => Array.from({ length: rank }, (_, i) => (i === rank - 1 ? rank - 2 : i === rank - 2 ? rank - 1 : i));
-
-/** True when values of this type can carry a gradient. */
-export function isDifferentiable(value: Value): boolean {
-  return isFloatType(value.type);
-}
+import type { DataType, Dim, Shape, Value } from "../onnx/types.ts";
+import { NodeEmitter, numbersOf } from "./nodeEmitter.ts";
 
 /** Emits gradient arithmetic into one builder. */
-export class GradientMath {
-  readonly builder: GraphBuilder;
-  readonly #emitted = new Map<string, readonly Value[]>();
-  readonly #variables: ReadonlySet<string>;
-  readonly #producers = new Map<string, Node>();
-  readonly #emittedHere = new Set<string>();
-
-  /** @param variables names that are not to be folded even where they are initializers: what is differentiated changes. */
-  constructor(builder: GraphBuilder, variables: Iterable<string> = []) {
-    this.builder = builder;
-    this.#variables = new Set(variables);
-    for (const node of builder.nodes) this.#remember(node);
-  }
-
-  #remember(node: Node): void {
-    for (const name of node.outputs) this.#producers.set(name, node);
-  }
-
-  // ---- emission ------------------------------------------------------------------
-
-  /** Outputs of an operator; the same operator on the same inputs is emitted once. */
-  emitAll(opType: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, domain = "", outputCount = 1): readonly Value[] {
-    const key = JSON.stringify([domain, opType, outputCount, inputs.map((input) => input?.name ?? ""), attributes]);
-    const known = this.#emitted.get(key);
-    if (known !== undefined) return known;
-    const outputs = this.builder.node(opType, inputs, { attributes, domain, outputCount });
-    const node = this.builder.nodes.at(-1);
-    if (node !== undefined) this.#remember(node);
-    for (const output of outputs) this.#emittedHere.add(output.name);
-    this.#emitted.set(key, outputs);
-    return outputs;
-  }
-
-  /** The one output of an operator. */
-  emit(opType: string, inputs: readonly (Value | undefined)[], attributes: Attributes = {}, domain = ""): Value {
-    const out = this.emitAll(opType, inputs, attributes, domain)[0];
-    invariant(out !== undefined, `${opType} has an output`);
-    return out;
-  }
-
-  // ---- constants -----------------------------------------------------------------
-
-  /** The tensor behind a value that is known while the graph is built. */
-  constantOf(value: Value): Tensor | undefined {
-    return this.#variables.has(value.name) ? undefined : this.builder.constantOf(value.name);
-  }
-
-  /** The number that a one-element float constant holds. */
-  scalarOf(value: Value): number | undefined {
-    if (!isFloatType(value.type) || value.type === "float16" || value.shape.some((dim) => dim !== 1)) return undefined;
-    const tensor = this.constantOf(value);
-    return tensor === undefined ? undefined : Number(tensor.data[0]);
-  }
-
-  /** A float scalar of the given type. */
-  scalar(number: number, type: DataType): Value {
-    return this.builder.float(number, [], type);
-  }
-
-  ints(values: readonly number[]): Value {
-    return this.builder.ints(values);
-  }
-
-  /** Integer constant of the index type of `like` (int32, or int64 when the graph uses it). */
-  indices(values: readonly number[], shape: readonly number[], like: DataType = "int32"): Value {
-    return like === "int64"
-      ? this.builder.initializer({ type: "int64", shape, data: BigInt64Array.from(values, BigInt) })
-      : this.builder.int32(values, shape);
-  }
+export class GradientMath extends NodeEmitter {
+  readonly #ranges = new Map<string, Value>();
 
   // ---- elementwise ---------------------------------------------------------------
 
@@ -149,7 +60,10 @@ export class GradientMath {
     return this.sub(this.scalar(1, a.type), a);
   }
 
-  unary(opType: "Exp" | "Log" | "Sqrt" | "Sigmoid" | "Tanh" | "Erf" | "Sin" | "Cos" | "Reciprocal" | "Not", a: Value): Value {
+  unary(
+    opType: "Exp" | "Log" | "Sqrt" | "Sigmoid" | "Tanh" | "Erf" | "Sin" | "Cos" | "Reciprocal" | "Not",
+    a: Value,
+  ): Value {
     return this.emit(opType, [a]);
   }
 
@@ -172,58 +86,13 @@ export class GradientMath {
 
   // ---- shape ---------------------------------------------------------------------
 
-  /** Same elements in another shape, of which at most one dimension is symbolic. */
-  reshape(a: Value, shape: Shape): Value {
-    const source = this.#beforeReshapes(a);
-    if (sameShape(source.shape, shape)) return source;
-    const symbols = shape.filter((dim) => typeof dim !== "number").length;
-    if (symbols > 1) badInput(`gradient of '${a.name}'`, "at most one symbolic dimension", formatShape(shape), "Bind the symbolic dimensions to numbers first");
-    return this.emit("Reshape", [source, this.ints(shape.map((dim) => (typeof dim === "number" ? dim : -1)))]);
-  }
-
-  /** The value that a chain of reshapes started from. */
-  #beforeReshapes(a: Value): Value {
-    const producer = this.#producers.get(a.name);
-    const source = producer?.inputs[0];
-    if (producer === undefined || source === undefined || producer.domain !== "" || !RESHAPES.has(producer.opType)) return a;
-    return this.#beforeReshapes(this.builder.value(source));
-  }
-
-  transpose(a: Value, perm: readonly number[]): Value {
-    const inner = this.#transposed(a);
-    if (inner !== undefined) {
-      const whole = perm.map((axis) => inner.perm[axis] ?? axis);
-      // A transpose of the forward graph is there anyway, and a swap of the last two axes
-      // behind it is free where ONNX Runtime fuses it into a product: it is only undone.
-      if (isIdentity(whole) || this.#emittedHere.has(a.name)) return this.transpose(inner.source, whole);
-    }
-    return isIdentity(perm) ? a : this.emit("Transpose", [a], { perm: attr.ints(perm) });
-  }
-
-  /** The value that `a` is a transpose of, and how. */
-  #transposed(a: Value): { readonly source: Value; readonly perm: readonly number[] } | undefined {
-    const producer = this.#producers.get(a.name);
-    const source = producer?.inputs[0];
-    if (producer === undefined || source === undefined || producer.domain !== "" || producer.opType !== "Transpose") return undefined;
-    return { source: this.builder.value(source), perm: intsAttribute(producer, "perm") ?? a.shape.map((_, i) => a.shape.length - 1 - i) };
-  }
-
-  /** `a` with its last two axes swapped. */
-  transposeLast(a: Value): Value {
-    return this.transpose(a, swapLast(a.shape.length));
-  }
-
-  /** Elements that `transposeLast` moves: none where it undoes a transpose, or where the size is not known. */
-  transposeCost(a: Value): number {
-    const perm = this.#transposed(a)?.perm;
-    if (perm !== undefined && perm.every((axis, i) => axis === swapLast(perm.length)[i])) return 0;
-    return a.shape.reduce<number>((product, dim) => (typeof dim === "number" ? product * dim : 0), 1);
-  }
-
   /** A narrow gradient in the full shape of its value. */
   full(gradient: Value, shape: Shape): Value {
     if (sameShape(gradient.shape, shape)) return gradient;
-    return this.emit("Expand", [gradient, this.ints(staticShape(shape, `gradient of shape ${formatShape(gradient.shape)}`))]);
+    return this.emit("Expand", [
+      gradient,
+      this.ints(staticShape(shape, `gradient of shape ${formatShape(gradient.shape)}`)),
+    ]);
   }
 
   zeros(type: DataType, shape: readonly number[]): Value {
@@ -253,7 +122,9 @@ export class GradientMath {
   }
 
   split(a: Value, sizes: readonly number[], axis: number): readonly Value[] {
-    return sizes.length === 1 ? [a] : this.emitAll("Split", [a, this.ints(sizes)], { axis: attr.int(axis) }, "", sizes.length);
+    return sizes.length === 1
+      ? [a]
+      : this.emitAll("Split", [a, this.ints(sizes)], { axis: attr.int(axis) }, "", sizes.length);
   }
 
   concat(parts: readonly Value[], axis: number): Value {
@@ -271,7 +142,9 @@ export class GradientMath {
   /** Mean or sum of squares, keeping dimensions: axes as an attribute below operator set 18. */
   reduce(opType: "ReduceMean" | "ReduceMax" | "ReduceSumSquare", a: Value, axes: readonly number[]): Value {
     const keepdims = attr.int(1);
-    return this.builder.opset >= 18 ? this.emit(opType, [a, this.ints(axes)], { keepdims }) : this.emit(opType, [a], { axes: attr.ints(axes), keepdims });
+    return this.builder.opset >= 18
+      ? this.emit(opType, [a, this.ints(axes)], { keepdims })
+      : this.emit(opType, [a], { axes: attr.ints(axes), keepdims });
   }
 
   /**
@@ -290,12 +163,20 @@ export class GradientMath {
       const own = axis < narrow ? undefined : gradient.shape[axis - narrow];
       if (inner === undefined && own !== undefined) leading++;
       if (inner !== undefined && !(inner === 1 && outer !== 1)) return;
-      if (own === undefined || own === 1) copies *= staticShape([outer], `gradient through a broadcast of ${formatShape(to)} to ${formatShape(from)}`)[0] ?? 1;
+      if (own === undefined || own === 1)
+        copies *=
+          staticShape([outer], `gradient through a broadcast of ${formatShape(to)} to ${formatShape(from)}`)[0] ?? 1;
       else summed.push(axis - narrow);
     });
     // A sum over leading axes alone can drop them in the same node.
     const onlyLeading = leading > 0 && summed.length > 0 && summed.every((axis) => axis < leading);
-    const total = onlyLeading ? this.sum(gradient, gradient.shape.slice(0, leading).map((_, i) => i), false) : this.sum(gradient, summed);
+    const total = onlyLeading
+      ? this.sum(
+          gradient,
+          gradient.shape.slice(0, leading).map((_, i) => i),
+          false,
+        )
+      : this.sum(gradient, summed);
     const dropped = onlyLeading || leading === 0 ? total : this.#dropLeading(total, leading);
     return copies === 1 ? dropped : this.scale(dropped, copies);
   }
@@ -336,7 +217,10 @@ export class GradientMath {
     // Not ScatterND with `add`: ONNX Runtime's CPU kernel (1.30) loses additions to
     // repeated indices when it runs on more than one thread.
     const data = this.zeros(updates.type, shape);
-    return this.emit("ScatterElements", [data, indices, updates], { axis: attr.int(axis), reduction: attr.string("add") });
+    return this.emit("ScatterElements", [data, indices, updates], {
+      axis: attr.int(axis),
+      reduction: attr.string("add"),
+    });
   }
 
   /** Indices with negative ones counted from the end of a dimension of `size`; constants that need it not stay as they are. */
@@ -345,20 +229,32 @@ export class GradientMath {
     if (constant !== undefined) {
       const values = numbersOf(constant);
       if (values.every((value) => value >= 0)) return indices;
-      return this.indices(values.map((value) => (value < 0 ? value + size : value)), constant.shape, indices.type);
+      return this.indices(
+        values.map((value) => (value < 0 ? value + size : value)),
+        constant.shape,
+        indices.type,
+      );
     }
     const zero = this.indices([0], [], indices.type);
-    return this.where(this.compare("Less", indices, zero), this.add(indices, this.indices([size], [], indices.type)), indices);
+    return this.where(
+      this.compare("Less", indices, zero),
+      this.add(indices, this.indices([size], [], indices.type)),
+      indices,
+    );
   }
 
   /** 0, 1, … size − 1 along `axis` of a tensor of `rank`. */
   range(size: number, axis: number, rank: number, like: DataType): Value {
     const key = `range ${size} ${axis} ${rank} ${like}`;
-    const known = this.#emitted.get(key)?.[0];
+    const known = this.#ranges.get(key);
     if (known !== undefined) return known;
     const shape = Array.from({ length: rank }, (_, i) => (i === axis ? size : 1));
-    const range = this.indices(Array.from({ length: size }, (_, i) => i), shape, like);
-    this.#emitted.set(key, [range]);
+    const range = this.indices(
+      Array.from({ length: size }, (_, i) => i),
+      shape,
+      like,
+    );
+    this.#ranges.set(key, range);
     return range;
   }
 

@@ -15,7 +15,12 @@ import { staticShape } from "../onnx/shapes.ts";
 const OLDEST = 11;
 
 /** Operators whose integer-list attribute became an input in operator set 13. */
-const LIST_ATTRIBUTES: Readonly<Record<string, string>> = { Squeeze: "axes", Unsqueeze: "axes", ReduceSum: "axes", Split: "split" };
+const LIST_ATTRIBUTES: Readonly<Record<string, string>> = {
+  Squeeze: "axes",
+  Unsqueeze: "axes",
+  ReduceSum: "axes",
+  Split: "split",
+};
 
 /**
  * The same computation at operator set `opset`, or `graph` itself when it is that
@@ -26,9 +31,18 @@ export function raiseOpset(graph: Graph, opset: number): Graph {
   const own = graph.opsets[""] ?? opset;
   if (own >= opset) return graph;
   if (own < OLDEST) {
-    throw new TutelageError("unsupported", `graph '${graph.name}': expected operator set ${OLDEST} or later, got ${own}. Convert the model first (onnx.version_converter)`);
+    throw new TutelageError(
+      "unsupported",
+      `graph '${graph.name}': expected operator set ${OLDEST} or later, got ${own}. Convert the model first (onnx.version_converter)`,
+    );
   }
-  const builder = GraphBuilder.from({ ...graph, nodes: [], outputs: [], values: inputsAndInitializers(graph), opsets: { ...graph.opsets, "": opset } });
+  const builder = GraphBuilder.from({
+    ...graph,
+    nodes: [],
+    outputs: [],
+    values: inputsAndInitializers(graph),
+    opsets: { ...graph.opsets, "": opset },
+  });
   for (const node of graph.nodes) {
     if (own < 13 && node.domain === "" && raiseNode(builder, node)) continue;
     builder.addNode(node, (name) => graph.values.get(name));
@@ -46,7 +60,10 @@ function inputsAndInitializers(graph: Graph): Map<string, Value> {
 /** Adds the later form of a node below operator set 13; false when it has not changed. */
 function raiseNode(builder: GraphBuilder, node: Node): boolean {
   if (Object.values(node.attributes).some((attribute) => attribute.kind === "graph")) {
-    throw new TutelageError("unsupported", `${node.opType} '${node.name}': control flow below operator set 13 is not converted. Convert the model first (onnx.version_converter)`);
+    throw new TutelageError(
+      "unsupported",
+      `${node.opType} '${node.name}': control flow below operator set 13 is not converted. Convert the model first (onnx.version_converter)`,
+    );
   }
   if (node.opType === "Dropout") {
     // The ratio, an attribute before operator set 12, has no effect in inference.

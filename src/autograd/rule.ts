@@ -8,7 +8,7 @@ import { floatAttribute, intAttribute, intsAttribute } from "../onnx/attributes.
 import { normalizeAxes, staticShape } from "../onnx/shapes.ts";
 import type { Node, Tensor, Value } from "../onnx/types.ts";
 import type { GradientMath } from "./gradientMath.ts";
-import { numbersOf } from "./gradientMath.ts";
+import { numbersOf } from "./nodeEmitter.ts";
 
 /**
  * Emits the gradient of one input: any shape that broadcasts to the input's.
@@ -36,13 +36,17 @@ export class RuleContext {
   readonly #outputs: readonly (Value | undefined)[];
   readonly #gradients: readonly (Value | undefined)[];
 
-  constructor(node: Node, math: GradientMath, parts: {
-    readonly inputs: readonly (Value | undefined)[];
-    readonly outputs: readonly (Value | undefined)[];
-    /** Gradient of each output, undefined where the loss does not depend on it. */
-    readonly gradients: readonly (Value | undefined)[];
-    readonly gatherGradient: GatherGradient;
-  }) {
+  constructor(
+    node: Node,
+    math: GradientMath,
+    parts: {
+      readonly inputs: readonly (Value | undefined)[];
+      readonly outputs: readonly (Value | undefined)[];
+      /** Gradient of each output, undefined where the loss does not depend on it. */
+      readonly gradients: readonly (Value | undefined)[];
+      readonly gatherGradient: GatherGradient;
+    },
+  ) {
     this.node = node;
     this.math = math;
     this.gatherGradient = parts.gatherGradient;
@@ -115,7 +119,15 @@ export class RuleContext {
   /** Tensor of an input that must be known while the graph is built. */
   constant(i: number, role: string): Tensor {
     const value = this.input(i);
-    return this.math.constantOf(value) ?? badInput(this.where, `constant ${role}`, `'${value.name}', computed when the graph runs`, "Make it an initializer");
+    return (
+      this.math.constantOf(value) ??
+      badInput(
+        this.where,
+        `constant ${role}`,
+        `'${value.name}', computed when the graph runs`,
+        "Make it an initializer",
+      )
+    );
   }
 
   /** Integers of a constant input, or undefined when the input is omitted. */
@@ -139,7 +151,10 @@ export class RuleContext {
   }
 
   /** Throws the error of something this rule does not cover. */
-  unsupported(what: string, hint = "Rewrite that part of the graph with other operators, or leave it out of what is differentiated"): never {
+  unsupported(
+    what: string,
+    hint = "Rewrite that part of the graph with other operators, or leave it out of what is differentiated",
+  ): never {
     throw new TutelageError("unsupported", `${this.where} (${operatorName(this.node)}): ${what}. ${hint}`, {
       details: { node: this.node.name, opType: this.node.opType, domain: this.node.domain },
     });

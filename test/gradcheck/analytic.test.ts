@@ -37,9 +37,20 @@ describe("the check rejects a wrong rule", () => {
   const wrong: readonly (readonly [string, string, GradientRule])[] = [
     ["Tanh with 1 − y", ":Tanh", (op) => [() => op.math.mul(op.gradient(), op.math.oneMinus(op.output()))]],
     ["Add that forgets to sum over broadcast axes", ":Add", (op) => [() => op.gradient(), () => op.gradient()]],
-    ["Mul with its gradients swapped", ":Mul", (op) => [() => op.reduce(0, op.math.mul(op.gradient(), op.input(0))), () => op.reduce(1, op.math.mul(op.gradient(), op.input(1)))]],
+    [
+      "Mul with its gradients swapped",
+      ":Mul",
+      (op) => [
+        () => op.reduce(0, op.math.mul(op.gradient(), op.input(0))),
+        () => op.reduce(1, op.math.mul(op.gradient(), op.input(1))),
+      ],
+    ],
     ["Softmax without its mean", ":Softmax", (op) => [() => op.math.mul(op.gradient(), op.output())]],
-    ["an Exp off by one part in 10⁵", ":Exp", (op) => [() => op.math.scale(op.math.mul(op.gradient(), op.output()), 1.00001)]],
+    [
+      "an Exp off by one part in 10⁵",
+      ":Exp",
+      (op) => [() => op.math.scale(op.math.mul(op.gradient(), op.output()), 1.00001)],
+    ],
   ];
   test.each(wrong)("%s", (_name, operator, rule) => {
     const family = FAMILIES.find((candidate) => candidate.operator === operator)!;

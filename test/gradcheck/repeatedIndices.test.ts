@@ -33,7 +33,10 @@ function embeddingGradient(gatherGradient: "scatter" | "onehot"): Graph {
   const g = new GraphBuilder("embedding");
   const table = g.input("table", "float32", [ROWS, WIDTH]);
   const seed = g.input("slopes", "float32", [TOKENS, WIDTH]);
-  const [gradient] = addGradients(g, g.gather(table, g.input("ids", "int32", [TOKENS])), [table], { seed, gatherGradient });
+  const [gradient] = addGradients(g, g.gather(table, g.input("ids", "int32", [TOKENS])), [table], {
+    seed,
+    gatherGradient,
+  });
   g.output(gradient!, "gradient");
   return g.build();
 }
@@ -57,11 +60,14 @@ async function runs(provider: "cpu" | "wasm", graph: Graph): Promise<NdArray[]> 
 }
 
 describe.each(["cpu", "wasm"] as const)("repeated indices on %s with two threads", (provider) => {
-  test.each(["scatter", "onehot"] as const)("%s: equal to float64, bit-equal from run to run", async (gatherGradient) => {
-    const results = await runs(provider, embeddingGradient(gatherGradient));
-    for (const result of results) {
-      expect(relativeError(result)).toBeLessThan(1e-6);
-      expect(result.data).toEqual(results[0]!.data);
-    }
-  });
+  test.each(["scatter", "onehot"] as const)(
+    "%s: equal to float64, bit-equal from run to run",
+    async (gatherGradient) => {
+      const results = await runs(provider, embeddingGradient(gatherGradient));
+      for (const result of results) {
+        expect(relativeError(result)).toBeLessThan(1e-6);
+        expect(result.data).toEqual(results[0]!.data);
+      }
+    },
+  );
 });

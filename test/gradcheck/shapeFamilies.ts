@@ -3,7 +3,12 @@ import { attr } from "../../src/onnx/attributes.ts";
 import type { CaseBody, CaseBuilder, GradcheckFamily } from "../support/gradcheckCase.ts";
 import { sizeOf } from "../support/ndarray.ts";
 
-const family = (operator: string, body: CaseBody, extra: Partial<GradcheckFamily> = {}): GradcheckFamily => ({ operator, name: operator.replace(":", "_"), body, ...extra });
+const family = (operator: string, body: CaseBody, extra: Partial<GradcheckFamily> = {}): GradcheckFamily => ({
+  operator,
+  name: operator.replace(":", "_"),
+  body,
+  ...extra,
+});
 
 /** A reshape target with a -1 or a 0 now and then. */
 const reshape: CaseBody = (c) => {
@@ -23,13 +28,21 @@ const squeeze: CaseBody = (c) => {
 
 const unsqueeze: CaseBody = (c) => {
   const rank = c.rng.integer(0, 2);
-  const axes = c.rng.pick([[0], [-1], [rank, 0], [-2, 0]].filter((list) => list.every((axis) => axis < rank + list.length && axis >= -(rank + list.length))));
+  const axes = c.rng.pick(
+    [[0], [-1], [rank, 0], [-2, 0]].filter((list) =>
+      list.every((axis) => axis < rank + list.length && axis >= -(rank + list.length)),
+    ),
+  );
   const normalized = axes.map((axis) => (axis < 0 ? axis + rank + axes.length : axis));
   return c.op("Unsqueeze", [c.x(c.shape(rank)), c.graph.ints(new Set(normalized).size === axes.length ? axes : [0])]);
 };
 
 /** Starts and ends of every kind: from the front, from the end, out of range. */
-function randomSlice(c: CaseBuilder, dim: number, steps: readonly number[]): { start: number; end: number; step: number } {
+function randomSlice(
+  c: CaseBuilder,
+  dim: number,
+  steps: readonly number[],
+): { start: number; end: number; step: number } {
   const step = c.rng.pick(steps);
   const far = 9_007_199_254_740_991;
   if (step > 0) {
@@ -42,13 +55,17 @@ function randomSlice(c: CaseBuilder, dim: number, steps: readonly number[]): { s
   return { start: start === dim - 1 && c.flip() ? far : start, end: end < 0 ? -far : end, step };
 }
 
-const slice = (steps: readonly number[]): CaseBody => (c) => {
-  const shape = c.shape(c.rng.integer(1, 3), 6);
-  const axes = c.axes(shape.length);
-  const parts = axes.map((axis) => randomSlice(c, shape.at(axis)!, steps));
-  const inputs = [parts.map((p) => p.start), parts.map((p) => p.end), axes, parts.map((p) => p.step)].map((list) => c.constantIds([list.length], list));
-  return c.op("Slice", [c.x(shape), ...inputs]);
-};
+const slice =
+  (steps: readonly number[]): CaseBody =>
+  (c) => {
+    const shape = c.shape(c.rng.integer(1, 3), 6);
+    const axes = c.axes(shape.length);
+    const parts = axes.map((axis) => randomSlice(c, shape.at(axis)!, steps));
+    const inputs = [parts.map((p) => p.start), parts.map((p) => p.end), axes, parts.map((p) => p.step)].map((list) =>
+      c.constantIds([list.length], list),
+    );
+    return c.op("Slice", [c.x(shape), ...inputs]);
+  };
 
 const pad: CaseBody = (c) => {
   const shape = c.shape(c.rng.integer(1, 3)).map((dim) => dim + 1);
@@ -59,16 +76,20 @@ const pad: CaseBody = (c) => {
 };
 
 /** Margins that repeat the input. */
-const padMode = (mode: string): CaseBody => (c) => {
-  const shape = c.shape(c.rng.integer(1, 3)).map((dim) => dim + 1);
-  const pads = [...shape, ...shape].map((dim) => c.rng.integer(0, dim - 1));
-  return c.op("Pad", [c.x(shape), c.graph.ints(pads)], { mode: attr.string(mode) });
-};
+const padMode =
+  (mode: string): CaseBody =>
+  (c) => {
+    const shape = c.shape(c.rng.integer(1, 3)).map((dim) => dim + 1);
+    const pads = [...shape, ...shape].map((dim) => c.rng.integer(0, dim - 1));
+    return c.op("Pad", [c.x(shape), c.graph.ints(pads)], { mode: attr.string(mode) });
+  };
 
 const concat: CaseBody = (c) => {
   const shape = c.shape(c.rng.integer(1, 3));
   const axis = c.axis(shape.length);
-  const parts = Array.from({ length: c.rng.integer(1, 3) }, () => c.x(shape.map((dim, i) => (i === (axis + shape.length) % shape.length ? c.rng.integer(1, 3) : dim))));
+  const parts = Array.from({ length: c.rng.integer(1, 3) }, () =>
+    c.x(shape.map((dim, i) => (i === (axis + shape.length) % shape.length ? c.rng.integer(1, 3) : dim))),
+  );
   return c.op("Concat", c.flip() ? parts : [...parts, parts[0]!], { axis: attr.int(axis) });
 };
 
@@ -78,7 +99,10 @@ const split: CaseBody = (c) => {
   const shape = c.shape(c.rng.integer(1, 3));
   const axis = c.axis(shape.length);
   shape[(axis + shape.length) % shape.length] = sizes.reduce((a, b) => a + b, 0);
-  const parts = c.graph.node("Split", [c.x(shape), c.graph.ints(sizes)], { attributes: { axis: attr.int(axis) }, outputCount: sizes.length });
+  const parts = c.graph.node("Split", [c.x(shape), c.graph.ints(sizes)], {
+    attributes: { axis: attr.int(axis) },
+    outputCount: sizes.length,
+  });
   return parts.filter((_, i) => i === 0 || c.flip());
 };
 

@@ -4,9 +4,9 @@
  * forward and backward of every operator that has a WebGPU kernel run on it. One
  * session for all of them: a software device compiles slowly.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { buildBatch, distance } from "../support/gradcheckCase.ts";
-import { runOnProvider } from "../support/ortProviders.ts";
+import { closeProviders, runOnProvider } from "../support/ortProviders.ts";
 import { FAMILIES } from "./families.ts";
 
 /** Shader arithmetic: sin and cos of a software device are good to ~2e-4. */
@@ -25,7 +25,11 @@ const NOT_PLACED: ReadonlyMap<string, string> = new Map([
 /** Outputs that ONNX Runtime 1.30 computes wrongly on WebGPU: a Slice with a negative step starts at the wrong element. */
 const WRONG_FORWARD = /^_Slice_reversed\.\d+\.out/;
 
-async function disagreements(names: (name: string) => boolean, opset: number, disableCpuFallback: boolean): Promise<string[]> {
+async function disagreements(
+  names: (name: string) => boolean,
+  opset: number,
+  disableCpuFallback: boolean,
+): Promise<string[]> {
   const families = FAMILIES.filter((family) => (family.opset ?? 17) === opset && names(family.name));
   const { graph, feeds, expected } = buildBatch(families, SEEDS, opset);
   const got = await runOnProvider("webgpu", graph, feeds, { disableCpuFallback });
@@ -35,10 +39,15 @@ async function disagreements(names: (name: string) => boolean, opset: number, di
   });
 }
 
+afterAll(closeProviders);
+
 describe("gradient rules on webgpu", () => {
-  test.each([...new Set(FAMILIES.map((family) => family.opset ?? 17))])("all nodes of operator set %i are placed and agree with float64", async (opset) => {
-    expect(await disagreements((name) => !NOT_PLACED.has(name), opset, true)).toEqual([]);
-  });
+  test.each([...new Set(FAMILIES.map((family) => family.opset ?? 17))])(
+    "all nodes of operator set %i are placed and agree with float64",
+    async (opset) => {
+      expect(await disagreements((name) => !NOT_PLACED.has(name), opset, true)).toEqual([]);
+    },
+  );
 
   test("operators without a WebGPU kernel agree with float64 when the CPU may help", async () => {
     expect(await disagreements((name) => NOT_PLACED.has(name), 17, false)).toEqual([]);

@@ -28,7 +28,11 @@ function needed(graph: Graph, targets: readonly string[]): Node[] {
 }
 
 /** Values of `targets` (default: the graph's outputs) for the given inputs. Computes only what the targets need. */
-export function evaluate(graph: Graph, feeds: Readonly<Record<string, NdArray>>, targets: readonly string[] = graph.outputs.map((o) => o.name)): Map<string, NdArray> {
+export function evaluate(
+  graph: Graph,
+  feeds: Readonly<Record<string, NdArray>>,
+  targets: readonly string[] = graph.outputs.map((o) => o.name),
+): Map<string, NdArray> {
   const values = new Map<string, NdArray>();
   for (const [name, tensor] of graph.initializers) values.set(name, fromTensor(tensor));
   for (const [name, value] of Object.entries(feeds)) values.set(name, value);
@@ -42,7 +46,12 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, NdArray>>,
       if (value === undefined) throw new Error(`float64 evaluator: ${node.opType} '${node.name}' needs '${name}'`);
       return value;
     });
-    const outputs = operator({ node, inputs, opset: graph.opsets[""] ?? 17, outputTypes: node.outputs.map((name) => graph.values.get(name)?.type) });
+    const outputs = operator({
+      node,
+      inputs,
+      opset: graph.opsets[""] ?? 17,
+      outputTypes: node.outputs.map((name) => graph.values.get(name)?.type),
+    });
     node.outputs.forEach((name, i) => {
       const out = outputs[i];
       if (name === "") return;
@@ -54,18 +63,26 @@ export function evaluate(graph: Graph, feeds: Readonly<Record<string, NdArray>>,
       values.set(name, out);
     });
   }
-  return new Map(targets.map((name) => {
-    const value = values.get(name);
-    if (value === undefined) throw new Error(`float64 evaluator: no value '${name}'`);
-    return [name, value];
-  }));
+  return new Map(
+    targets.map((name) => {
+      const value = values.get(name);
+      if (value === undefined) throw new Error(`float64 evaluator: no value '${name}'`);
+      return [name, value];
+    }),
+  );
 }
 
 /**
  * Central differences of the scalar `loss` with respect to each element of the
  * input `name`: `(f(x + h) − f(x − h)) / 2h`, extrapolated once (Richardson), error O(h⁴).
  */
-export function numericGradient(graph: Graph, feeds: Readonly<Record<string, NdArray>>, loss: string, name: string, step = 1e-3): NdArray {
+export function numericGradient(
+  graph: Graph,
+  feeds: Readonly<Record<string, NdArray>>,
+  loss: string,
+  name: string,
+  step = 1e-3,
+): NdArray {
   const base = feeds[name];
   if (base === undefined) throw new Error(`numericGradient: no feed '${name}'`);
   const lossAt = (i: number, delta: number): number => {
@@ -74,5 +91,8 @@ export function numericGradient(graph: Graph, feeds: Readonly<Record<string, NdA
     return evaluate(graph, { ...feeds, [name]: { shape: base.shape, data } }, [loss]).get(loss)!.data[0]!;
   };
   const difference = (i: number, h: number): number => (lossAt(i, h) - lossAt(i, -h)) / (2 * h);
-  return array(base.shape, Float64Array.from(base.data, (_, i) => (4 * difference(i, step / 2) - difference(i, step)) / 3));
+  return array(
+    base.shape,
+    Float64Array.from(base.data, (_, i) => (4 * difference(i, step / 2) - difference(i, step)) / 3),
+  );
 }

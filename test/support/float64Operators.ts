@@ -31,9 +31,15 @@ const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.e
 const geluExact = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
 const geluTanh = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
 
-const unary = (f: (x: number) => number): Operator => (call) => [map(f, input(call, 0))];
-const binary = (f: (a: number, b: number) => number): Operator => (call) => [map(f, input(call, 0), input(call, 1))];
-const variadic = (f: (values: number[]) => number): Operator => (call) => [map((...v) => f(v), ...call.inputs.map((_, i) => input(call, i)))];
+const unary =
+  (f: (x: number) => number): Operator =>
+  (call) => [map(f, input(call, 0))];
+const binary =
+  (f: (a: number, b: number) => number): Operator =>
+  (call) => [map(f, input(call, 0), input(call, 1))];
+const variadic =
+  (f: (values: number[]) => number): Operator =>
+  (call) => [map((...v) => f(v), ...call.inputs.map((_, i) => input(call, i)))];
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
 const logSumExp = (values: readonly number[]): number => {
@@ -47,7 +53,10 @@ function reduction(f: (values: number[]) => number): Operator {
     const x = input(call, 0);
     const given = intsOf(call, "axes") ?? (call.inputs[1] === undefined ? undefined : listOf(call, 1));
     if ((given === undefined || given.length === 0) && intOf(call, "noop_with_empty_axes", 0) === 1) return [x];
-    const axes = given === undefined || given.length === 0 ? x.shape.map((_, i) => i) : given.map((a) => axisOf(a, x.shape.length));
+    const axes =
+      given === undefined || given.length === 0
+        ? x.shape.map((_, i) => i)
+        : given.map((a) => axisOf(a, x.shape.length));
     return [reduce(x, axes, intOf(call, "keepdims", 1) === 1, f)];
   };
 }
@@ -72,13 +81,16 @@ function softmaxLike(f: (row: Float64Array) => number[]): Operator {
   };
 }
 
-const swapLast = (a: NdArray): NdArray => transpose(a, [...a.shape.keys()].slice(0, -2).concat(a.shape.length - 1, a.shape.length - 2));
+const swapLast = (a: NdArray): NdArray =>
+  transpose(a, [...a.shape.keys()].slice(0, -2).concat(a.shape.length - 1, a.shape.length - 2));
 
 const gemm: Operator = (call) => {
   const a = intOf(call, "transA", 0) ? swapLast(input(call, 0)) : input(call, 0);
   const b = intOf(call, "transB", 0) ? swapLast(input(call, 1)) : input(call, 1);
   const product = map((v) => v * floatOf(call, "alpha", 1), matmul(a, b));
-  return [call.inputs[2] === undefined ? product : map((p, c) => p + c * floatOf(call, "beta", 1), product, input(call, 2))];
+  return [
+    call.inputs[2] === undefined ? product : map((p, c) => p + c * floatOf(call, "beta", 1), product, input(call, 2)),
+  ];
 };
 
 const fusedMatMul: Operator = (call) => {
@@ -88,7 +100,14 @@ const fusedMatMul: Operator = (call) => {
 };
 
 /** `(x − centre·mean) / sqrt(mean((x − centre·mean)²) + ε) · scale + bias`, with the statistics. */
-function normalize(x: NdArray, scale: NdArray, bias: NdArray | undefined, axisAttribute: number, epsilon: number, centre: boolean): { y: NdArray; mean: NdArray; inverse: NdArray } {
+function normalize(
+  x: NdArray,
+  scale: NdArray,
+  bias: NdArray | undefined,
+  axisAttribute: number,
+  epsilon: number,
+  centre: boolean,
+): { y: NdArray; mean: NdArray; inverse: NdArray } {
   const axis = axisOf(axisAttribute, x.shape.length);
   const axes = x.shape.map((_, i) => i).filter((i) => i >= axis);
   const mean = reduce(x, axes, true, (v) => (centre ? sum(v) / v.length : 0));
@@ -100,23 +119,45 @@ function normalize(x: NdArray, scale: NdArray, bias: NdArray | undefined, axisAt
 
 const layerNormalization: Operator = (call) => {
   const bias = call.inputs[2];
-  const { y, mean, inverse } = normalize(input(call, 0), input(call, 1), bias, intOf(call, "axis", -1), floatOf(call, "epsilon", 1e-5), true);
+  const { y, mean, inverse } = normalize(
+    input(call, 0),
+    input(call, 1),
+    bias,
+    intOf(call, "axis", -1),
+    floatOf(call, "epsilon", 1e-5),
+    true,
+  );
   return [y, mean, inverse];
 };
 const rmsNormalization: Operator = (call) => {
-  const { y, inverse } = normalize(input(call, 0), input(call, 1), undefined, intOf(call, "axis", -1), floatOf(call, "epsilon", 1e-5), false);
+  const { y, inverse } = normalize(
+    input(call, 0),
+    input(call, 1),
+    undefined,
+    intOf(call, "axis", -1),
+    floatOf(call, "epsilon", 1e-5),
+    false,
+  );
   return [y, inverse];
 };
-const skipNormalization = (centre: boolean): Operator => (call) => {
-  const [beta, bias] = centre ? [call.inputs[3], call.inputs[4]] : [undefined, call.inputs[3]];
-  let total = map((a, b) => a + b, input(call, 0), input(call, 1));
-  if (bias !== undefined) total = map((a, b) => a + b, total, bias);
-  const { y, mean, inverse } = normalize(total, input(call, 2), beta, -1, floatOf(call, "epsilon", 1e-12), centre);
-  return [y, mean, inverse, total];
-};
+const skipNormalization =
+  (centre: boolean): Operator =>
+  (call) => {
+    const [beta, bias] = centre ? [call.inputs[3], call.inputs[4]] : [undefined, call.inputs[3]];
+    let total = map((a, b) => a + b, input(call, 0), input(call, 1));
+    if (bias !== undefined) total = map((a, b) => a + b, total, bias);
+    const { y, mean, inverse } = normalize(total, input(call, 2), beta, -1, floatOf(call, "epsilon", 1e-12), centre);
+    return [y, mean, inverse, total];
+  };
 
 /** Rotary position embedding, [B, N, T, H] or [B, T, N·H]; the contrib and the ONNX form differ in input order. */
-function rotary(call: OperatorCall, x: NdArray, angle: (batch: number, position: number, pair: number) => { cos: number; sin: number }, headSize: number, rotated: number): NdArray {
+function rotary(
+  call: OperatorCall,
+  x: NdArray,
+  angle: (batch: number, position: number, pair: number) => { cos: number; sin: number },
+  headSize: number,
+  rotated: number,
+): NdArray {
   const interleaved = intOf(call, "interleaved", 0) === 1;
   const half = rotated / 2;
   return generate(x.shape, (index) => {
@@ -166,7 +207,8 @@ const clip: Operator = (call) => {
 
 const cast: Operator = (call) => {
   const type = call.outputTypes[0];
-  const convert = type === "bool" ? (x: number) => (x === 0 ? 0 : 1) : type?.startsWith("float") ? (x: number) => x : Math.trunc;
+  const convert =
+    type === "bool" ? (x: number) => (x === 0 ? 0 : 1) : type?.startsWith("float") ? (x: number) => x : Math.trunc;
   return [map(convert, input(call, 0))];
 };
 
@@ -182,7 +224,13 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ":Add": binary((a, b) => a + b),
   ":Sub": binary((a, b) => a - b),
   ":Mul": binary((a, b) => a * b),
-  ":Div": (call) => [map(call.outputTypes[0]?.startsWith("float") === false ? (a, b) => Math.trunc(a / b) : (a, b) => a / b, input(call, 0), input(call, 1))],
+  ":Div": (call) => [
+    map(
+      call.outputTypes[0]?.startsWith("float") === false ? (a, b) => Math.trunc(a / b) : (a, b) => a / b,
+      input(call, 0),
+      input(call, 1),
+    ),
+  ],
   ":Pow": binary((a, b) => a ** b),
   ":Neg": unary((x) => -x),
   ":Abs": unary(Math.abs),
@@ -203,7 +251,9 @@ export const OPERATORS: Readonly<Record<string, Operator>> = {
   ":Softplus": unary((x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
   ":Gelu": (call) => [map(stringOf(call, "approximate", "none") === "tanh" ? geluTanh : geluExact, input(call, 0))],
   "com.microsoft:Gelu": unary(geluExact),
-  "com.microsoft:FastGelu": (call) => [map((x, b) => geluTanh(x + b), input(call, 0), call.inputs[1] ?? { shape: [], data: Float64Array.of(0) })],
+  "com.microsoft:FastGelu": (call) => [
+    map((x, b) => geluTanh(x + b), input(call, 0), call.inputs[1] ?? { shape: [], data: Float64Array.of(0) }),
+  ],
   "com.microsoft:QuickGelu": (call) => [map((x) => x * sigmoid(floatOf(call, "alpha", 1.702) * x), input(call, 0))],
   ":Clip": clip,
   ":Dropout": (call) => [input(call, 0)],

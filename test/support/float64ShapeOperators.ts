@@ -1,10 +1,22 @@
 /** @file Operators of the float64 reference evaluator that move data: reshapes, slices, gathers, scatters. */
 import type { NdArray } from "./ndarray.ts";
-import { array, at, axisOf, broadcastTo, forEachIndex, generate, reshape, sizeOf, stridesFor, transpose } from "./ndarray.ts";
+import {
+  array,
+  at,
+  axisOf,
+  broadcastTo,
+  forEachIndex,
+  generate,
+  reshape,
+  sizeOf,
+  stridesFor,
+  transpose,
+} from "./ndarray.ts";
 import type { Operator, OperatorCall } from "./float64OperatorCall.ts";
 import { input, intOf, intsOf, listOf, scalarOf, stringOf } from "./float64OperatorCall.ts";
 
-const axesGiven = (call: OperatorCall, from: number): readonly number[] | undefined => intsOf(call, "axes") ?? (call.inputs[from] === undefined ? undefined : listOf(call, from));
+const axesGiven = (call: OperatorCall, from: number): readonly number[] | undefined =>
+  intsOf(call, "axes") ?? (call.inputs[from] === undefined ? undefined : listOf(call, from));
 
 function reshapeTarget(call: OperatorCall, x: NdArray): number[] {
   const asked = listOf(call, 1).map((d, i) => (d === 0 && intOf(call, "allowzero", 0) === 0 ? x.shape[i]! : d));
@@ -14,8 +26,14 @@ function reshapeTarget(call: OperatorCall, x: NdArray): number[] {
 
 const squeeze: Operator = (call) => {
   const x = input(call, 0);
-  const axes = axesGiven(call, 1)?.map((a) => axisOf(a, x.shape.length)) ?? x.shape.flatMap((d, i) => (d === 1 ? [i] : []));
-  return [reshape(x, x.shape.filter((_, i) => !axes.includes(i)))];
+  const axes =
+    axesGiven(call, 1)?.map((a) => axisOf(a, x.shape.length)) ?? x.shape.flatMap((d, i) => (d === 1 ? [i] : []));
+  return [
+    reshape(
+      x,
+      x.shape.filter((_, i) => !axes.includes(i)),
+    ),
+  ];
 };
 
 const unsqueeze: Operator = (call) => {
@@ -24,21 +42,35 @@ const unsqueeze: Operator = (call) => {
   const rank = x.shape.length + given.length;
   const axes = given.map((a) => axisOf(a, rank));
   const rest = [...x.shape];
-  return [reshape(x, Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!)))];
+  return [
+    reshape(
+      x,
+      Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!)),
+    ),
+  ];
 };
 
 const concat: Operator = (call) => {
   const parts = call.inputs.map((_, i) => input(call, i));
   const axis = axisOf(intOf(call, "axis", 0), parts[0]!.shape.length);
   const total = parts.reduce((n, p) => n + p.shape[axis]!, 0);
-  return [generate(parts[0]!.shape.map((d, i) => (i === axis ? total : d)), (index) => {
-    let offset = index[axis]!;
-    for (const part of parts) {
-      if (offset < part.shape[axis]!) return at(part, index.map((p, i) => (i === axis ? offset : p)));
-      offset -= part.shape[axis]!;
-    }
-    throw new Error("concat: out of range");
-  })];
+  return [
+    generate(
+      parts[0]!.shape.map((d, i) => (i === axis ? total : d)),
+      (index) => {
+        let offset = index[axis]!;
+        for (const part of parts) {
+          if (offset < part.shape[axis]!)
+            return at(
+              part,
+              index.map((p, i) => (i === axis ? offset : p)),
+            );
+          offset -= part.shape[axis]!;
+        }
+        throw new Error("concat: out of range");
+      },
+    ),
+  ];
 };
 
 const split: Operator = (call) => {
@@ -46,12 +78,23 @@ const split: Operator = (call) => {
   const axis = axisOf(intOf(call, "axis", 0), x.shape.length);
   const count = call.node.outputs.length;
   const chunk = Math.ceil(x.shape[axis]! / count);
-  const sizes = intsOf(call, "split") ?? (call.inputs[1] === undefined ? Array.from({ length: count }, (_, i) => Math.min(chunk, x.shape[axis]! - i * chunk)) : listOf(call, 1));
+  const sizes =
+    intsOf(call, "split") ??
+    (call.inputs[1] === undefined
+      ? Array.from({ length: count }, (_, i) => Math.min(chunk, x.shape[axis]! - i * chunk))
+      : listOf(call, 1));
   let start = 0;
   return sizes.map((size) => {
     const from = start;
     start += size;
-    return generate(x.shape.map((d, i) => (i === axis ? size : d)), (index) => at(x, index.map((p, i) => (i === axis ? p + from : p))));
+    return generate(
+      x.shape.map((d, i) => (i === axis ? size : d)),
+      (index) =>
+        at(
+          x,
+          index.map((p, i) => (i === axis ? p + from : p)),
+        ),
+    );
   });
 };
 
@@ -71,7 +114,16 @@ const slice: Operator = (call) => {
     else for (let p = bound(starts[i]!, 0, d - 1); p > bound(ends[i]!, -1, d - 1); p += step) out.push(p);
     return out;
   });
-  return [generate(picked.map((p) => p.length), (index) => at(x, index.map((p, axis) => picked[axis]![p]!)))];
+  return [
+    generate(
+      picked.map((p) => p.length),
+      (index) =>
+        at(
+          x,
+          index.map((p, axis) => picked[axis]![p]!),
+        ),
+    ),
+  ];
 };
 
 const pad: Operator = (call) => {
@@ -83,21 +135,26 @@ const pad: Operator = (call) => {
   const mode = stringOf(call, "mode", "constant");
   const before = x.shape.map((_, i) => (axes.includes(i) ? pads[axes.indexOf(i)]! : 0));
   const after = x.shape.map((_, i) => (axes.includes(i) ? pads[axes.indexOf(i) + axes.length]! : 0));
-  return [generate(x.shape.map((d, i) => d + before[i]! + after[i]!), (index) => {
-    let inside = true;
-    const from = index.map((p, i) => {
-      const d = x.shape[i]!;
-      let q = p - before[i]!;
-      if (q < 0 || q >= d) {
-        if (mode === "constant") inside = false;
-        else if (mode === "edge") q = Math.min(Math.max(q, 0), d - 1);
-        else if (mode === "wrap") q = ((q % d) + d) % d;
-        else while (q < 0 || q >= d) q = q < 0 ? -q : 2 * (d - 1) - q;
-      }
-      return q;
-    });
-    return inside ? at(x, from) : value;
-  })];
+  return [
+    generate(
+      x.shape.map((d, i) => d + before[i]! + after[i]!),
+      (index) => {
+        let inside = true;
+        const from = index.map((p, i) => {
+          const d = x.shape[i]!;
+          let q = p - before[i]!;
+          if (q < 0 || q >= d) {
+            if (mode === "constant") inside = false;
+            else if (mode === "edge") q = Math.min(Math.max(q, 0), d - 1);
+            else if (mode === "wrap") q = ((q % d) + d) % d;
+            else while (q < 0 || q >= d) q = q < 0 ? -q : 2 * (d - 1) - q;
+          }
+          return q;
+        });
+        return inside ? at(x, from) : value;
+      },
+    ),
+  ];
 };
 
 const wrapIndex = (i: number, d: number): number => {
@@ -109,20 +166,27 @@ const wrapIndex = (i: number, d: number): number => {
 const gather: Operator = (call) => {
   const [x, ids] = [input(call, 0), input(call, 1)];
   const axis = axisOf(intOf(call, "axis", 0), x.shape.length);
-  return [generate([...x.shape.slice(0, axis), ...ids.shape, ...x.shape.slice(axis + 1)], (index) => {
-    const row = at(ids, index.slice(axis, axis + ids.shape.length));
-    return at(x, [...index.slice(0, axis), wrapIndex(row, x.shape[axis]!), ...index.slice(axis + ids.shape.length)]);
-  })];
+  return [
+    generate([...x.shape.slice(0, axis), ...ids.shape, ...x.shape.slice(axis + 1)], (index) => {
+      const row = at(ids, index.slice(axis, axis + ids.shape.length));
+      return at(x, [...index.slice(0, axis), wrapIndex(row, x.shape[axis]!), ...index.slice(axis + ids.shape.length)]);
+    }),
+  ];
 };
 
 const gatherElements: Operator = (call) => {
   const [x, ids] = [input(call, 0), input(call, 1)];
   const axis = axisOf(intOf(call, "axis", 0), x.shape.length);
   const strides = stridesFor(x.shape);
-  return [generate(ids.shape, (index) => {
-    const flat = index.reduce((sum, p, i) => sum + strides[i]! * (i === axis ? wrapIndex(at(ids, index), x.shape[axis]!) : p), 0);
-    return x.data[flat]!;
-  })];
+  return [
+    generate(ids.shape, (index) => {
+      const flat = index.reduce(
+        (sum, p, i) => sum + strides[i]! * (i === axis ? wrapIndex(at(ids, index), x.shape[axis]!) : p),
+        0,
+      );
+      return x.data[flat]!;
+    }),
+  ];
 };
 
 const gatherND: Operator = (call) => {
@@ -130,11 +194,13 @@ const gatherND: Operator = (call) => {
   const batch = intOf(call, "batch_dims", 0);
   const depth = ids.shape[ids.shape.length - 1]!;
   const lead = ids.shape.slice(0, -1);
-  return [generate([...lead, ...x.shape.slice(batch + depth)], (index) => {
-    const head = index.slice(0, lead.length);
-    const rows = Array.from({ length: depth }, (_, k) => wrapIndex(at(ids, [...head, k]), x.shape[batch + k]!));
-    return at(x, [...head.slice(0, batch), ...rows, ...index.slice(lead.length)]);
-  })];
+  return [
+    generate([...lead, ...x.shape.slice(batch + depth)], (index) => {
+      const head = index.slice(0, lead.length);
+      const rows = Array.from({ length: depth }, (_, k) => wrapIndex(at(ids, [...head, k]), x.shape[batch + k]!));
+      return at(x, [...head.slice(0, batch), ...rows, ...index.slice(lead.length)]);
+    }),
+  ];
 };
 
 const scatterElements: Operator = (call) => {
@@ -145,7 +211,10 @@ const scatterElements: Operator = (call) => {
   const out = array(x.shape, x.data);
   const strides = stridesFor(x.shape);
   forEachIndex(ids.shape, (index, from) => {
-    const flat = index.reduce((sum, p, i) => sum + strides[i]! * (i === axis ? wrapIndex(ids.data[from]!, x.shape[axis]!) : p), 0);
+    const flat = index.reduce(
+      (sum, p, i) => sum + strides[i]! * (i === axis ? wrapIndex(ids.data[from]!, x.shape[axis]!) : p),
+      0,
+    );
     out.data[flat] = updates.data[from]! + (reduction === "add" ? out.data[flat]! : 0);
   });
   return [out];
@@ -155,10 +224,12 @@ const trilu: Operator = (call) => {
   const x = input(call, 0);
   const k = call.inputs[1] === undefined ? 0 : scalarOf(call, 1);
   const upper = intOf(call, "upper", 1) === 1;
-  return [generate(x.shape, (index) => {
-    const [i, j] = index.slice(-2) as [number, number];
-    return (upper ? j - i >= k : j - i <= k) ? at(x, index) : 0;
-  })];
+  return [
+    generate(x.shape, (index) => {
+      const [i, j] = index.slice(-2) as [number, number];
+      return (upper ? j - i >= k : j - i <= k) ? at(x, index) : 0;
+    }),
+  ];
 };
 
 const cumSum: Operator = (call) => {
@@ -166,19 +237,26 @@ const cumSum: Operator = (call) => {
   const axis = axisOf(scalarOf(call, 1), x.shape.length);
   const exclusive = intOf(call, "exclusive", 0) === 1;
   const reverse = intOf(call, "reverse", 0) === 1;
-  return [generate(x.shape, (index) => {
-    let sum = 0;
-    for (let p = 0; p < x.shape[axis]!; p++) {
-      const distance = reverse ? p - index[axis]! : index[axis]! - p;
-      if (distance > 0 || (distance === 0 && !exclusive)) sum += at(x, index.map((q, i) => (i === axis ? p : q)));
-    }
-    return sum;
-  })];
+  return [
+    generate(x.shape, (index) => {
+      let sum = 0;
+      for (let p = 0; p < x.shape[axis]!; p++) {
+        const distance = reverse ? p - index[axis]! : index[axis]! - p;
+        if (distance > 0 || (distance === 0 && !exclusive))
+          sum += at(
+            x,
+            index.map((q, i) => (i === axis ? p : q)),
+          );
+      }
+      return sum;
+    }),
+  ];
 };
 
 const constant: Operator = (call) => {
   const { value, value_int, value_float, value_ints, value_floats } = call.node.attributes;
-  if (value?.kind === "tensor") return [array(value.value.shape, Array.from(value.value.data as ArrayLike<number | bigint>, Number))];
+  if (value?.kind === "tensor")
+    return [array(value.value.shape, Array.from(value.value.data as ArrayLike<number | bigint>, Number))];
   if (value_int?.kind === "int") return [array([], [value_int.value])];
   if (value_float?.kind === "float") return [array([], [value_float.value])];
   const list = value_ints ?? value_floats;
@@ -201,7 +279,9 @@ export const SHAPE_OPERATORS: Readonly<Record<string, Operator>> = {
     const count = Math.max(0, Math.ceil((limit - start) / delta));
     return [generate([count], ([i]) => start + i! * delta)];
   },
-  ":Transpose": (call) => [transpose(input(call, 0), intsOf(call, "perm") ?? [...input(call, 0).shape.keys()].reverse())],
+  ":Transpose": (call) => [
+    transpose(input(call, 0), intsOf(call, "perm") ?? [...input(call, 0).shape.keys()].reverse()),
+  ],
   ":Reshape": (call) => [reshape(input(call, 0), reshapeTarget(call, input(call, 0)))],
   ":Flatten": (call) => {
     const x = input(call, 0);
@@ -218,7 +298,16 @@ export const SHAPE_OPERATORS: Readonly<Record<string, Operator>> = {
   ":Tile": (call) => {
     const x = input(call, 0);
     const repeats = listOf(call, 1);
-    return [generate(x.shape.map((d, i) => d * repeats[i]!), (index) => at(x, index.map((p, i) => p % x.shape[i]!)))];
+    return [
+      generate(
+        x.shape.map((d, i) => d * repeats[i]!),
+        (index) =>
+          at(
+            x,
+            index.map((p, i) => p % x.shape[i]!),
+          ),
+      ),
+    ];
   },
   ":Concat": concat,
   ":Split": split,

@@ -6,7 +6,7 @@
 import { Rng } from "../../src/core/rng.ts";
 import type { GradientOptions } from "../../src/autograd/gradient.ts";
 import { addGradients } from "../../src/autograd/gradient.ts";
-import { isDifferentiable } from "../../src/autograd/gradientMath.ts";
+import { isDifferentiable } from "../../src/autograd/nodeEmitter.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import type { Attributes, DataType, Graph, Shape, Tensor, Value } from "../../src/onnx/types.ts";
 import { evaluate, fromTensor, numericGradient } from "./float64Evaluator.ts";
@@ -163,7 +163,14 @@ export interface BuiltCase {
 }
 
 /** Builds the case drawn with `seed` into `graph`; gradients (and outputs) become graph outputs. */
-export function buildCase(graph: GraphBuilder, family: GradcheckFamily, prefix: string, seed: number, options: GradientOptions = {}, type: "float32" | "float64" = "float32"): BuiltCase {
+export function buildCase(
+  graph: GraphBuilder,
+  family: GradcheckFamily,
+  prefix: string,
+  seed: number,
+  options: GradientOptions = {},
+  type: "float32" | "float64" = "float32",
+): BuiltCase {
   const c = new CaseBuilder(graph, prefix, seed, type);
   const body = family.body(c);
   const outputs = (Array.isArray(body) ? body : [body]) as readonly Value[];
@@ -177,11 +184,24 @@ export function buildCase(graph: GraphBuilder, family: GradcheckFamily, prefix: 
   const gradients = addGradients(graph, loss!, c.wrt, { ...family.options, ...options });
   const named = gradients.map((value, i) => graph.output(value, `${c.wrt[i]!.name}_grad`).name);
   const shown = outputs.map((y, i) => graph.output(y, `${prefix}.out${i}`).name);
-  return { name: prefix, feeds: c.feeds, loss: loss!.name, outputs: shown, wrt: c.wrt.map((v) => v.name), gradients: named };
+  return {
+    name: prefix,
+    feeds: c.feeds,
+    loss: loss!.name,
+    outputs: shown,
+    wrt: c.wrt.map((v) => v.name),
+    gradients: named,
+  };
 }
 
 function total(graph: GraphBuilder, value: Value, shape: Shape): Value {
-  return shape.length === 0 ? value : graph.reduceSum(value, shape.map((_, i) => i), false);
+  return shape.length === 0
+    ? value
+    : graph.reduceSum(
+        value,
+        shape.map((_, i) => i),
+        false,
+      );
 }
 
 export interface Comparison {
@@ -221,7 +241,12 @@ export function float64Feeds(feeds: Readonly<Record<string, Tensor>>): Record<st
 }
 
 /** A graph with one drawn case per family and seed, and what to expect of each output, from the float64 evaluator. */
-export function buildBatch(families: readonly GradcheckFamily[], seeds: readonly number[], opset: number, options: GradientOptions = {}): { graph: Graph; feeds: Record<string, Tensor>; expected: Map<string, NdArray>; types: Map<string, DataType> } {
+export function buildBatch(
+  families: readonly GradcheckFamily[],
+  seeds: readonly number[],
+  opset: number,
+  options: GradientOptions = {},
+): { graph: Graph; feeds: Record<string, Tensor>; expected: Map<string, NdArray>; types: Map<string, DataType> } {
   const builder = new GraphBuilder("gradcheckBatch", { opset });
   const feeds: Record<string, Tensor> = {};
   const names: string[] = [];

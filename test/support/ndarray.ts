@@ -91,7 +91,12 @@ export function axisOf(axis: number, rank: number): number {
 }
 
 /** Folds the given axes: `f` gets all values that share the other indices. */
-export function reduce(a: NdArray, axes: readonly number[], keepDims: boolean, f: (values: number[]) => number): NdArray {
+export function reduce(
+  a: NdArray,
+  axes: readonly number[],
+  keepDims: boolean,
+  f: (values: number[]) => number,
+): NdArray {
   const kept = a.shape.map((d, i) => (axes.includes(i) ? 1 : d));
   const groups = Array.from({ length: sizeOf(kept) }, () => [] as number[]);
   const strides = stridesFor(kept);
@@ -106,13 +111,16 @@ export function reduce(a: NdArray, axes: readonly number[], keepDims: boolean, f
 }
 
 export function transpose(a: NdArray, perm: readonly number[]): NdArray {
-  return generate(perm.map((p) => a.shape[p]!), (index) => {
-    const from = new Array<number>(index.length);
-    perm.forEach((p, i) => {
-      from[p] = index[i]!;
-    });
-    return at(a, from);
-  });
+  return generate(
+    perm.map((p) => a.shape[p]!),
+    (index) => {
+      const from = new Array<number>(index.length);
+      perm.forEach((p, i) => {
+        from[p] = index[i]!;
+      });
+      return at(a, from);
+    },
+  );
 }
 
 export function matmul(a: NdArray, b: NdArray): NdArray {

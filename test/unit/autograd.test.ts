@@ -20,11 +20,19 @@ function appended(builder: GraphBuilder, work: () => void): Node[] {
 const opTypes = (nodes: readonly Node[]): string[] => nodes.map((node) => node.opType);
 
 function total(g: GraphBuilder, x: Value): Value {
-  return g.reduceSum(x, x.shape.map((_, i) => i), false);
+  return g.reduceSum(
+    x,
+    x.shape.map((_, i) => i),
+    false,
+  );
 }
 
 function run(builder: GraphBuilder, feeds: Record<string, NdArray>, ...values: Value[]): NdArray[] {
-  const got = evaluate(builder.build(), feeds, values.map((value) => value.name));
+  const got = evaluate(
+    builder.build(),
+    feeds,
+    values.map((value) => value.name),
+  );
   return values.map((value) => got.get(value.name)!);
 }
 
@@ -193,7 +201,11 @@ describe("what is emitted", () => {
   test("attention transposes no probabilities, and undoes transposes instead of adding their inverse", () => {
     const g = new GraphBuilder("attention");
     const [rows, keys, heads, size] = [8, 8, 2, 3];
-    const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "float32", [1, rows, heads, size])) as [Value, Value, Value];
+    const [q, k, v] = ["q", "k", "v"].map((name) => g.input(name, "float32", [1, rows, heads, size])) as [
+      Value,
+      Value,
+      Value,
+    ];
     const byHead = (x: Value): Value => g.transpose(x, [0, 2, 1, 3]);
     const p = g.softmax(g.matmul(byHead(q), g.transpose(byHead(k), [0, 1, 3, 2])));
     const y = byHead(g.matmul(p, byHead(v)));
@@ -220,7 +232,9 @@ describe("what is emitted", () => {
     const used = new Set([dx!.name, dw!.name, ...after.nodes.flatMap((node) => node.inputs)]);
     const added = after.nodes.slice(before.nodes.length);
     expect(added.filter((node) => !node.outputs.some((name) => used.has(name)))).toEqual([]);
-    expect([...after.initializers.keys()].filter((name) => !before.initializers.has(name) && !used.has(name))).toEqual([]);
+    expect([...after.initializers.keys()].filter((name) => !before.initializers.has(name) && !used.has(name))).toEqual(
+      [],
+    );
     const keys = added.map((node) => JSON.stringify([node.opType, node.inputs, node.attributes]));
     expect(new Set(keys).size).toBe(keys.length);
   });
@@ -233,7 +247,8 @@ describe("what is emitted", () => {
     const hidden = g.abs(g.matmul(g.gather(table, ids), w));
     const loss = total(g, g.node("LogSoftmax", [hidden])[0]!);
     const nodes = appended(g, () => addGradients(g, loss, [table, w]));
-    for (const op of ["ScatterND", "Transpose", "Sign", "Sum", "LogSoftmax", "OneHot", "FusedMatMul"]) expect(opTypes(nodes)).not.toContain(op);
+    for (const op of ["ScatterND", "Transpose", "Sign", "Sum", "LogSoftmax", "OneHot", "FusedMatMul"])
+      expect(opTypes(nodes)).not.toContain(op);
     const scatter = nodes.find((node) => node.opType === "ScatterElements");
     expect(scatter?.attributes["reduction"]).toEqual(attr.string("add"));
   });
@@ -262,7 +277,10 @@ describe("what is refused", () => {
       inner.output(inner.mul(value, inner.float(name === "then" ? 2 : 3)));
       return inner.build();
     };
-    const y = g.node("If", [condition], { name: "the_if", attributes: { then_branch: attr.graph(branch("then")), else_branch: attr.graph(branch("else")) } })[0]!;
+    const y = g.node("If", [condition], {
+      name: "the_if",
+      attributes: { then_branch: attr.graph(branch("then")), else_branch: attr.graph(branch("else")) },
+    })[0]!;
     const error = thrown(() => addGradients(g, total(g, y), [value]));
     expect(error.code).toBe("unsupported");
     expect(error.message).toContain("If 'the_if'");
@@ -271,7 +289,11 @@ describe("what is refused", () => {
   test("the loss depending on an input that a rule does not cover", () => {
     const g = new GraphBuilder("rotary");
     const cos = g.input("cos", "float32", [4, 2]);
-    const y = g.node("RotaryEmbedding", [g.input("q", "float32", [1, 1, 3, 4]), g.input("ids", "int64", [1, 3]), cos, g.input("sin", "float32", [4, 2])], { domain: "com.microsoft", name: "rope" })[0]!;
+    const y = g.node(
+      "RotaryEmbedding",
+      [g.input("q", "float32", [1, 1, 3, 4]), g.input("ids", "int64", [1, 3]), cos, g.input("sin", "float32", [4, 2])],
+      { domain: "com.microsoft", name: "rope" },
+    )[0]!;
     const error = thrown(() => addGradients(g, total(g, y), [cos]));
     expect(error.code).toBe("unsupported");
     expect(error.message).toMatch(/RotaryEmbedding 'rope'.*input #2 \('cos'\)/);
@@ -332,7 +354,11 @@ describe("gradient(graph)", () => {
     const nodes = graph.nodes.length;
     const out = gradient(graph, "loss", ["w", "b"]);
     expect(graph.nodes).toHaveLength(nodes);
-    expect(out.outputs.map((value) => [value.name, value.shape])).toEqual([["loss", []], ["w_grad", [3, 2]], ["b_grad", [2]]]);
+    expect(out.outputs.map((value) => [value.name, value.shape])).toEqual([
+      ["loss", []],
+      ["w_grad", [3, 2]],
+      ["b_grad", [2]],
+    ]);
   });
 
   test("works with a symbolic batch where only matrices and broadcasts are involved", () => {
@@ -350,7 +376,11 @@ describe("gradient(graph)", () => {
     const w = g.initializer({ type: "float32", shape: [1], data: Float32Array.of(3) }, "w");
     g.output(total(g, g.mul(g.mul(w, w), g.input("x", "float32", [2]))), "loss");
     const out = gradient(g.build(), "loss", ["w"]);
-    const moved: Graph = { ...out, inputs: [...out.inputs, { name: "w", type: "float32", shape: [1] }], initializers: new Map([...out.initializers].filter(([name]) => name !== "w")) };
+    const moved: Graph = {
+      ...out,
+      inputs: [...out.inputs, { name: "w", type: "float32", shape: [1] }],
+      initializers: new Map([...out.initializers].filter(([name]) => name !== "w")),
+    };
     const got = evaluate(moved, { w: array([1], [5]), x: array([2], [1, 2]) });
     expect([...got.get("w_grad")!.data]).toEqual([30]);
   });

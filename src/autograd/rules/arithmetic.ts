@@ -1,5 +1,5 @@
 /** @file Gradient rules of elementwise arithmetic with broadcasting, and of type conversion. */
-import { isDifferentiable, numbersOf } from "../gradientMath.ts";
+import { isDifferentiable, numbersOf } from "../nodeEmitter.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 import { nth } from "../rule.ts";
 import type { Value } from "../../onnx/types.ts";
@@ -8,7 +8,10 @@ import type { Value } from "../../onnx/types.ts";
 export const add: GradientRule = (op) => [() => op.reduce(0, op.gradient()), () => op.reduce(1, op.gradient())];
 
 /** `y = a − b`. */
-export const sub: GradientRule = (op) => [() => op.reduce(0, op.gradient()), () => op.math.neg(op.reduce(1, op.gradient()))];
+export const sub: GradientRule = (op) => [
+  () => op.reduce(0, op.gradient()),
+  () => op.math.neg(op.reduce(1, op.gradient())),
+];
 
 /** `y = a · b`: `da = g·b`, `db = g·a`. */
 export const mul: GradientRule = (op) => [
@@ -35,13 +38,20 @@ function powerDerivative(op: RuleContext, exponent: number): Value {
   const { math } = op;
   const [x, y] = [op.input(0), op.output()];
   switch (exponent) {
-    case 0: return math.scalar(0, x.type);
-    case 1: return math.scalar(1, x.type);
-    case 2: return math.scale(x, 2);
-    case 3: return math.scale(math.mul(x, x), 3);
-    case 0.5: return math.div(math.scalar(0.5, x.type), y);
-    case -1: return math.neg(math.mul(y, y));
-    default: return math.scale(math.emit("Pow", [x, math.scalar(exponent - 1, x.type)]), exponent);
+    case 0:
+      return math.scalar(0, x.type);
+    case 1:
+      return math.scalar(1, x.type);
+    case 2:
+      return math.scale(x, 2);
+    case 3:
+      return math.scale(math.mul(x, x), 3);
+    case 0.5:
+      return math.div(math.scalar(0.5, x.type), y);
+    case -1:
+      return math.neg(math.mul(y, y));
+    default:
+      return math.scale(math.emit("Pow", [x, math.scalar(exponent - 1, x.type)]), exponent);
   }
 }
 
@@ -80,13 +90,17 @@ export const dropout: GradientRule = (op) => {
 };
 
 /** Variadic sum; every input gets the output's gradient. */
-export const sum: GradientRule = (op) => Array.from({ length: op.inputCount }, (_, i) => () => op.reduce(i, op.gradient()));
+export const sum: GradientRule = (op) =>
+  Array.from({ length: op.inputCount }, (_, i) => () => op.reduce(i, op.gradient()));
 
 /** Variadic mean. */
-export const mean: GradientRule = (op) => Array.from({ length: op.inputCount }, (_, i) => () => op.reduce(i, op.math.scale(op.gradient(), 1 / op.inputCount)));
+export const mean: GradientRule = (op) =>
+  Array.from({ length: op.inputCount }, (_, i) => () => op.reduce(i, op.math.scale(op.gradient(), 1 / op.inputCount)));
 
 /** The gradient in the input's type; integers carry none. */
-export const cast: GradientRule = (op) => [isDifferentiable(op.input()) ? () => op.math.cast(op.gradient(), op.input().type) : undefined];
+export const cast: GradientRule = (op) => [
+  isDifferentiable(op.input()) ? () => op.math.cast(op.gradient(), op.input().type) : undefined,
+];
 
 /** Largest (or smallest) of several: the gradient goes to the winners, in equal parts where several tie. */
 export const extremum: GradientRule = (op) => {

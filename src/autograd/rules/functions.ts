@@ -7,7 +7,9 @@ import type { Value } from "../../onnx/types.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 
 /** A rule `dx = g · derivative`. */
-const times = (derivative: (op: RuleContext) => Value): GradientRule => (op) => [() => op.math.mul(op.gradient(), derivative(op))];
+const times =
+  (derivative: (op: RuleContext) => Value): GradientRule =>
+  (op) => [() => op.math.mul(op.gradient(), derivative(op))];
 
 /** `√x`: `g / 2y`. */
 export const sqrt: GradientRule = (op) => [() => op.math.div(op.math.scale(op.gradient(), 0.5), op.output())];
@@ -16,9 +18,13 @@ export const exp = times((op) => op.output());
 /** `ln x`: `g / x`. */
 export const log: GradientRule = (op) => [() => op.math.div(op.gradient(), op.input())];
 /** `1/x`: `−g·y²`. */
-export const reciprocal: GradientRule = (op) => [() => op.math.neg(op.math.mul(op.gradient(), op.math.mul(op.output(), op.output())))];
+export const reciprocal: GradientRule = (op) => [
+  () => op.math.neg(op.math.mul(op.gradient(), op.math.mul(op.output(), op.output()))),
+];
 export const sin = times((op) => op.math.unary("Cos", op.input()));
-export const cos: GradientRule = (op) => [() => op.math.neg(op.math.mul(op.gradient(), op.math.unary("Sin", op.input())))];
+export const cos: GradientRule = (op) => [
+  () => op.math.neg(op.math.mul(op.gradient(), op.math.unary("Sin", op.input()))),
+];
 /** `1 − y²`. */
 export const tanh = times((op) => op.math.oneMinus(op.math.mul(op.output(), op.output())));
 /** `y·(1 − y)`. */
@@ -60,10 +66,16 @@ export const abs: GradientRule = (op) => {
   const { math } = op;
   const x = op.input();
   const zero = math.scalar(0, x.type);
-  return [() => {
-    const g = op.gradient();
-    return math.where(math.compare("Greater", x, zero), g, math.where(math.compare("Less", x, zero), math.neg(g), zero));
-  }];
+  return [
+    () => {
+      const g = op.gradient();
+      return math.where(
+        math.compare("Greater", x, zero),
+        g,
+        math.where(math.compare("Less", x, zero), math.neg(g), zero),
+      );
+    },
+  ];
 };
 
 /** Derivative of `x·Φ(x)`: `Φ(x) + x·φ(x)`, with `u = x/√2`: `½ + ½ erf u + u e^(−u²)/√π`. */
@@ -90,7 +102,9 @@ function tanhGeluDerivative(op: RuleContext, x: Value, y: Value): Value {
 export const gelu = times((op) => {
   const form = stringAttribute(op.node, "approximate", "none");
   if (form === "tanh") return tanhGeluDerivative(op, op.input(), op.output());
-  return form === "none" ? geluDerivative(op, op.input()) : op.unsupported(`approximate = "${form}"`, "Use none or tanh");
+  return form === "none"
+    ? geluDerivative(op, op.input())
+    : op.unsupported(`approximate = "${form}"`, "Use none or tanh");
 });
 
 /** FastGelu: the tanh form of `x + bias`. */

@@ -6,12 +6,18 @@
 import { stringAttribute } from "../../onnx/attributes.ts";
 import { elementCount, normalizeAxis, stridesOf } from "../../onnx/shapes.ts";
 import type { Value } from "../../onnx/types.ts";
-import { numbersOf } from "../gradientMath.ts";
+import { numbersOf } from "../nodeEmitter.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 import { nth } from "../rule.ts";
 
 /** Sums the slices of `gradient` that were gathered from each slice of a tensor of `shape` along `axis`. */
-export function gatherGradient(op: RuleContext, shape: readonly number[], indices: Value, gradient: Value, axis: number): Value {
+export function gatherGradient(
+  op: RuleContext,
+  shape: readonly number[],
+  indices: Value,
+  gradient: Value,
+  axis: number,
+): Value {
   const { math } = op;
   const count = elementCount(op.staticShapeOf(indices));
   const [outer, inner] = [shape.slice(0, axis), shape.slice(axis + 1)];
@@ -21,57 +27,80 @@ export function gatherGradient(op: RuleContext, shape: readonly number[], indice
     const row = math.reshape(math.wrapIndices(indices, size), [1, count]);
     const oneHot = math.cast(math.compare("Equal", math.range(size, 0, 2, indices.type), row), gradient.type);
     const [before, after] = [elementCount(outer), elementCount(inner)];
-    const summed = before === 1
-      ? math.gemm(oneHot, math.reshape(gradient, [count, after]), false, false)
-      : math.matmul(oneHot, math.reshape(gradient, [before, count, after]));
+    const summed =
+      before === 1
+        ? math.gemm(oneHot, math.reshape(gradient, [count, after]), false, false)
+        : math.matmul(oneHot, math.reshape(gradient, [before, count, after]));
     return math.reshape(summed, shape);
   }
   const flat = [...outer, count, ...inner];
-  const column = math.reshape(indices, flat.map((_, i) => (i === axis ? count : 1)));
+  const column = math.reshape(
+    indices,
+    flat.map((_, i) => (i === axis ? count : 1)),
+  );
   return math.scatterSum(shape, math.full(column, flat), math.reshape(gradient, flat), axis);
 }
 
 /** Gather: the gathered slices' gradients summed where they came from. */
-export const gather: GradientRule = (op) => [() => {
-  const shape = op.staticShapeOf(op.input());
-  const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
-  return gatherGradient(op, shape, op.input(1), op.fullGradient(), axis);
-}];
+export const gather: GradientRule = (op) => [
+  () => {
+    const shape = op.staticShapeOf(op.input());
+    const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
+    return gatherGradient(op, shape, op.input(1), op.fullGradient(), axis);
+  },
+];
 
 /**
  * GatherElements. With one index per row (the usual pick of a target's logit) the
  * gradient is a comparison with the index range: no scatter, no repeated addition.
  */
-export const gatherElements: GradientRule = (op) => [() => {
-  const { math } = op;
-  const [shape, picked] = [op.staticShapeOf(op.input()), op.staticShapeOf(op.input(1))];
-  const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
-  const onePerRow = picked.every((dim, i) => dim === (i === axis ? 1 : shape[i]));
-  if (!onePerRow) return math.scatterSum(shape, op.input(1), op.fullGradient(), axis);
-  const size = nth(shape, axis);
-  const here = math.compare("Equal", math.range(size, axis, shape.length, op.input(1).type), math.wrapIndices(op.input(1), size));
-  return math.keepWhere(here, op.gradient());
-}];
+export const gatherElements: GradientRule = (op) => [
+  () => {
+    const { math } = op;
+    const [shape, picked] = [op.staticShapeOf(op.input()), op.staticShapeOf(op.input(1))];
+    const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
+    const onePerRow = picked.every((dim, i) => dim === (i === axis ? 1 : shape[i]));
+    if (!onePerRow) return math.scatterSum(shape, op.input(1), op.fullGradient(), axis);
+    const size = nth(shape, axis);
+    const here = math.compare(
+      "Equal",
+      math.range(size, axis, shape.length, op.input(1).type),
+      math.wrapIndices(op.input(1), size),
+    );
+    return math.keepWhere(here, op.gradient());
+  },
+];
 
 /**
  * GatherND: the index tuples become positions in the data with all indexed (and
  * batch) axes flattened into one, and the slices are summed there.
  */
-export const gatherND: GradientRule = (op) => [() => {
-  const { math } = op;
-  const [shape, tuples] = [op.staticShapeOf(op.input()), op.staticShapeOf(op.input(1))];
-  const batchRank = op.int("batch_dims", 0);
-  const depth = nth(tuples, tuples.length - 1);
-  const [batch, indexed, inner] = [shape.slice(0, batchRank), shape.slice(batchRank, batchRank + depth), shape.slice(batchRank + depth)];
-  const [count, width] = [elementCount(tuples.slice(0, -1)), elementCount(inner)];
-  const positions = flatPositions(op, tuples, batch, indexed);
-  const updates = math.reshape(op.fullGradient(), [count, width]);
-  const flat = [elementCount(batch) * elementCount(indexed), width];
-  return math.reshape(math.scatterSum(flat, math.full(positions, [count, width]), updates, 0), shape);
-}];
+export const gatherND: GradientRule = (op) => [
+  () => {
+    const { math } = op;
+    const [shape, tuples] = [op.staticShapeOf(op.input()), op.staticShapeOf(op.input(1))];
+    const batchRank = op.int("batch_dims", 0);
+    const depth = nth(tuples, tuples.length - 1);
+    const [batch, indexed, inner] = [
+      shape.slice(0, batchRank),
+      shape.slice(batchRank, batchRank + depth),
+      shape.slice(batchRank + depth),
+    ];
+    const [count, width] = [elementCount(tuples.slice(0, -1)), elementCount(inner)];
+    const positions = flatPositions(op, tuples, batch, indexed);
+    const updates = math.reshape(op.fullGradient(), [count, width]);
+    const flat = [elementCount(batch) * elementCount(indexed), width];
+    return math.reshape(math.scatterSum(flat, math.full(positions, [count, width]), updates, 0), shape);
+  },
+];
 
 /** Column [n, 1] of positions `Σ indexₖ·strideₖ` over the flattened batch and indexed axes. */
-function flatPositions(op: RuleContext, tuples: readonly number[], batch: readonly number[], indexed: readonly number[]): Value {
+function flatPositions(
+  op: RuleContext,
+  tuples: readonly number[],
+  batch: readonly number[],
+  indexed: readonly number[],
+): Value {
   const { math } = op;
   const indices = op.input(1);
   const depth = indexed.length;
@@ -82,10 +111,12 @@ function flatPositions(op: RuleContext, tuples: readonly number[], batch: readon
   const constant = math.constantOf(indices);
   if (constant !== undefined) {
     const values = numbersOf(constant);
-    const positions = offsets.map((offset, i) => indexed.reduce((sum, dim, k) => {
-      const index = nth(values, i * depth + k);
-      return sum + (index < 0 ? index + dim : index) * nth(strides, k);
-    }, offset));
+    const positions = offsets.map((offset, i) =>
+      indexed.reduce((sum, dim, k) => {
+        const index = nth(values, i * depth + k);
+        return sum + (index < 0 ? index + dim : index) * nth(strides, k);
+      }, offset),
+    );
     return math.indices(positions, [count, 1]);
   }
   // 32-bit arithmetic: the operands of integer kernels on WebGPU.

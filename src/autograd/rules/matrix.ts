@@ -33,7 +33,16 @@ function vectorGradients(op: RuleContext, a: Value, b: Value): GradientRuleResul
     // y [..., M] = a [..., M, K] · b [K]
     return [
       () => math.mul(column(op.fullGradient()), b),
-      () => math.reshape(math.gemm(rows(op, a), math.reshape(op.fullGradient(), [math.count(op.output().shape, op.where), 1]), true, false), b.shape),
+      () =>
+        math.reshape(
+          math.gemm(
+            rows(op, a),
+            math.reshape(op.fullGradient(), [math.count(op.output().shape, op.where), 1]),
+            true,
+            false,
+          ),
+          b.shape,
+        ),
     ];
   }
   // y [..., N] = a [K] · b [..., K, N]
@@ -54,23 +63,37 @@ function productGradients(op: RuleContext, transA: boolean, transB: boolean, alp
   const { math } = op;
   const [a, b] = [op.input(0), op.input(1)];
   if (a.shape.length === 1 || b.shape.length === 1) {
-    if (transA || transB || alpha !== 1) op.unsupported("a vector operand with transposition or alpha", "Unsqueeze it to a matrix first");
+    if (transA || transB || alpha !== 1)
+      op.unsupported("a vector operand with transposition or alpha", "Unsqueeze it to a matrix first");
     return vectorGradients(op, a, b);
   }
   if (isMatrix(b.shape) && (!transA || isMatrix(a.shape))) {
     const g = (): Value => rows(op, op.fullGradient());
     const left = (): Value => (transA ? matrix(op, a) : rows(op, a));
     return [
-      () => math.reshape(transA ? math.gemm(matrix(op, b), g(), transB, true, alpha) : math.gemm(g(), matrix(op, b), false, !transB, alpha), a.shape),
-      () => math.reshape(transB ? math.gemm(g(), left(), true, transA, alpha) : math.gemm(left(), g(), !transA, false, alpha), b.shape),
+      () =>
+        math.reshape(
+          transA
+            ? math.gemm(matrix(op, b), g(), transB, true, alpha)
+            : math.gemm(g(), matrix(op, b), false, !transB, alpha),
+          a.shape,
+        ),
+      () =>
+        math.reshape(
+          transB ? math.gemm(g(), left(), true, transA, alpha) : math.gemm(left(), g(), !transA, false, alpha),
+          b.shape,
+        ),
     ];
   }
-  const finish = (product: Value, to: Value): Value => math.scale(math.reduceTo(product, product.shape, to.shape), alpha);
+  const finish = (product: Value, to: Value): Value =>
+    math.scale(math.reduceTo(product, product.shape, to.shape), alpha);
   const t = (value: Value): Value => math.transposeLast(value);
   const [left, right] = [(): Value => (transA ? t(a) : a), (): Value => (transB ? t(b) : b)];
   return [
-    () => finish(transA ? math.matmul(right(), t(op.fullGradient())) : timesTransposed(op, op.fullGradient(), right()), a),
-    () => finish(transB ? math.matmul(t(op.fullGradient()), left()) : transposedTimes(op, left(), op.fullGradient()), b),
+    () =>
+      finish(transA ? math.matmul(right(), t(op.fullGradient())) : timesTransposed(op, op.fullGradient(), right()), a),
+    () =>
+      finish(transB ? math.matmul(t(op.fullGradient()), left()) : transposedTimes(op, left(), op.fullGradient()), b),
   ];
 }
 
@@ -95,7 +118,8 @@ export const matMul: GradientRule = (op) => productGradients(op, false, false, 1
 
 /** ONNX Runtime's MatMul with transposition flags and a factor. */
 export const fusedMatMul: GradientRule = (op) => {
-  if (op.int("transBatchA", 0) !== 0 || op.int("transBatchB", 0) !== 0) op.unsupported("transBatchA or transBatchB", "Use an explicit Transpose");
+  if (op.int("transBatchA", 0) !== 0 || op.int("transBatchB", 0) !== 0)
+    op.unsupported("transBatchA or transBatchB", "Use an explicit Transpose");
   return productGradients(op, op.int("transA", 0) === 1, op.int("transB", 0) === 1, op.float("alpha", 1));
 };
 

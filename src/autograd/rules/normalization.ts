@@ -20,7 +20,10 @@ interface Normalization {
 }
 
 /** `x̂` and the divisor `1/r`. */
-function standardized(math: GradientMath, { x, axes, epsilon, centre }: Normalization): { readonly hat: Value; readonly deviation: Value } {
+function standardized(
+  math: GradientMath,
+  { x, axes, epsilon, centre }: Normalization,
+): { readonly hat: Value; readonly deviation: Value } {
   const centred = centre ? math.sub(x, math.reduce("ReduceMean", x, axes)) : x;
   const variance = math.reduce("ReduceMean", math.mul(centred, centred), axes);
   const deviation = math.unary("Sqrt", math.shift(variance, epsilon));
@@ -46,21 +49,27 @@ function describe(op: RuleContext, centre: boolean, fallbackEpsilon: number): No
 /** Refuses a loss that depends on the statistics. */
 function firstOutputOnly(op: RuleContext, statistics: readonly number[]): void {
   for (const i of statistics) {
-    if (op.optionalGradient(i) !== undefined) op.unsupported(`the loss depends on output #${i} (statistics)`, "Compute the statistics with ReduceMean and Sqrt instead");
+    if (op.optionalGradient(i) !== undefined)
+      op.unsupported(
+        `the loss depends on output #${i} (statistics)`,
+        "Compute the statistics with ReduceMean and Sqrt instead",
+      );
   }
 }
 
 /** LayerNormalization (centred), SimplifiedLayerNormalization and RMSNormalization (not). */
-const normalization = (centre: boolean): GradientRule => (op) => {
-  const { math } = op;
-  firstOutputOnly(op, centre ? [1, 2] : [1]);
-  const norm = describe(op, centre, 1e-5);
-  return [
-    () => inputGradient(math, op.fullGradient(), norm),
-    () => op.reduce(1, math.mul(op.fullGradient(), standardized(math, norm).hat)),
-    () => op.reduce(2, op.gradient()),
-  ];
-};
+const normalization =
+  (centre: boolean): GradientRule =>
+  (op) => {
+    const { math } = op;
+    firstOutputOnly(op, centre ? [1, 2] : [1]);
+    const norm = describe(op, centre, 1e-5);
+    return [
+      () => inputGradient(math, op.fullGradient(), norm),
+      () => op.reduce(1, math.mul(op.fullGradient(), standardized(math, norm).hat)),
+      () => op.reduce(2, op.gradient()),
+    ];
+  };
 
 export const layerNormalization = normalization(true);
 export const rmsNormalization = normalization(false);
@@ -69,36 +78,43 @@ export const rmsNormalization = normalization(false);
  * ONNX Runtime's normalisation of `input + skip (+ bias)`: inputs input, skip, weight,
  * (beta when centred), bias; the sum is output #3.
  */
-const skipNormalization = (centre: boolean): GradientRule => (op) => {
-  const { math } = op;
-  firstOutputOnly(op, [1, 2]);
-  const [betaAt, biasAt] = centre ? [3, 4] : [-1, 3];
-  const x = (): Value => {
-    const given = op.optionalOutput(3);
-    if (given !== undefined) return given;
-    const sum = math.add(op.input(0), op.input(1));
-    const bias = op.optionalInput(biasAt);
-    return bias === undefined ? sum : math.add(sum, bias);
+const skipNormalization =
+  (centre: boolean): GradientRule =>
+  (op) => {
+    const { math } = op;
+    firstOutputOnly(op, [1, 2]);
+    const [betaAt, biasAt] = centre ? [3, 4] : [-1, 3];
+    const x = (): Value => {
+      const given = op.optionalOutput(3);
+      if (given !== undefined) return given;
+      const sum = math.add(op.input(0), op.input(1));
+      const bias = op.optionalInput(biasAt);
+      return bias === undefined ? sum : math.add(sum, bias);
+    };
+    const norm = (): Normalization => ({
+      x: x(),
+      weight: op.input(2),
+      axes: [op.input(0).shape.length - 1],
+      epsilon: op.float("epsilon", 1e-12),
+      centre,
+    });
+    const total = (): Value => {
+      const direct = op.optionalGradient(3);
+      if (op.optionalGradient(0) === undefined) return direct ?? op.unsupported("no output that the loss depends on");
+      const through = inputGradient(math, op.fullGradient(), norm());
+      return direct === undefined ? through : math.add(through, direct);
+    };
+    const beta = (): Value => op.reduce(betaAt, op.gradient());
+    const zero = (): Value => math.scalar(0, op.input(2).type);
+    const reached = op.optionalGradient(0) !== undefined;
+    return [
+      () => op.reduce(0, total()),
+      () => op.reduce(1, total()),
+      () => (reached ? op.reduce(2, math.mul(op.fullGradient(), standardized(math, norm()).hat)) : zero()),
+      centre ? () => (reached ? beta() : zero()) : () => op.reduce(biasAt, total()),
+      centre ? () => op.reduce(biasAt, total()) : undefined,
+    ];
   };
-  const norm = (): Normalization => ({ x: x(), weight: op.input(2), axes: [op.input(0).shape.length - 1], epsilon: op.float("epsilon", 1e-12), centre });
-  const total = (): Value => {
-    const direct = op.optionalGradient(3);
-    if (op.optionalGradient(0) === undefined) return direct ?? op.unsupported("no output that the loss depends on");
-    const through = inputGradient(math, op.fullGradient(), norm());
-    return direct === undefined ? through : math.add(through, direct);
-  };
-  const beta = (): Value => op.reduce(betaAt, op.gradient());
-  const zero = (): Value => math.scalar(0, op.input(2).type);
-  const reached = op.optionalGradient(0) !== undefined;
-  return [
-    () => op.reduce(0, total()),
-    () => op.reduce(1, total()),
-    () => (reached ? op.reduce(2, math.mul(op.fullGradient(), standardized(math, norm()).hat)) : zero()),
-    centre ? () => (reached ? beta() : zero()) : () => op.reduce(biasAt, total()),
-    centre ? () => op.reduce(biasAt, total()) : undefined,
-  ];
-};
 
 export const skipLayerNormalization = skipNormalization(true);
 export const skipSimplifiedLayerNormalization = skipNormalization(false);
-

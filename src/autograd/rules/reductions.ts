@@ -31,23 +31,34 @@ function kept(op: RuleContext, value: Value, axes: readonly number[]): Value {
 
 /** Number of elements folded into one. */
 function foldedCount(op: RuleContext, axes: readonly number[]): number {
-  return op.math.count(axes.map((axis) => nth(op.input().shape, axis)), op.where);
+  return op.math.count(
+    axes.map((axis) => nth(op.input().shape, axis)),
+    op.where,
+  );
 }
 
 /** A rule from the input's folded axes, the gradient and the output, both broadcastable to the input. */
-const reduction = (rule: (op: RuleContext, axes: readonly number[], gradient: Value, y: () => Value) => Value): GradientRule => (op) => [() => {
-  const axes = reducedAxes(op);
-  return rule(op, axes, kept(op, op.gradient(), axes), () => kept(op, op.output(), axes));
-}];
+const reduction =
+  (rule: (op: RuleContext, axes: readonly number[], gradient: Value, y: () => Value) => Value): GradientRule =>
+  (op) => [
+    () => {
+      const axes = reducedAxes(op);
+      return rule(op, axes, kept(op, op.gradient(), axes), () => kept(op, op.output(), axes));
+    },
+  ];
 
 export const reduceSum = reduction((_op, _axes, gradient) => gradient);
 export const reduceMean = reduction((op, axes, gradient) => op.math.scale(gradient, 1 / foldedCount(op, axes)));
 /** `Σ x²`: `2 g x`. */
 export const reduceSumSquare = reduction((op, _axes, gradient) => op.math.mul(op.math.scale(gradient, 2), op.input()));
 /** `ln Σ eˣ`: `g e^(x − y)`. */
-export const reduceLogSumExp = reduction((op, _axes, gradient, y) => op.math.mul(gradient, op.math.unary("Exp", op.math.sub(op.input(), y()))));
+export const reduceLogSumExp = reduction((op, _axes, gradient, y) =>
+  op.math.mul(gradient, op.math.unary("Exp", op.math.sub(op.input(), y()))),
+);
 /** `ln Σ x`: `g / Σ x`, with `Σ x = e^y`. */
-export const reduceLogSum = reduction((op, _axes, gradient, y) => op.math.mul(gradient, op.math.unary("Exp", op.math.neg(y()))));
+export const reduceLogSum = reduction((op, _axes, gradient, y) =>
+  op.math.mul(gradient, op.math.unary("Exp", op.math.neg(y()))),
+);
 /** `√Σ x²`: `g x / y`, 0 where y is 0. */
 export const reduceL2 = reduction((op, _axes, gradient, y) => {
   const { math } = op;
@@ -60,7 +71,11 @@ export const reduceL1 = reduction((op, _axes, gradient) => {
   const { math } = op;
   const x = op.input();
   const zero = math.scalar(0, x.type);
-  return math.where(math.compare("Greater", x, zero), gradient, math.where(math.compare("Less", x, zero), math.neg(gradient), zero));
+  return math.where(
+    math.compare("Greater", x, zero),
+    gradient,
+    math.where(math.compare("Less", x, zero), math.neg(gradient), zero),
+  );
 });
 
 /** Largest or smallest: the gradient goes to the winners, in equal parts where several tie. */
@@ -79,16 +94,20 @@ function softmaxAxes(op: RuleContext): number[] {
 }
 
 /** `y (g − Σ g y)`. */
-export const softmax: GradientRule = (op) => [() => {
-  const { math } = op;
-  const y = op.output();
-  const total = math.sum(math.mul(op.gradient(), y), softmaxAxes(op));
-  return math.mul(y, math.sub(op.gradient(), total));
-}];
+export const softmax: GradientRule = (op) => [
+  () => {
+    const { math } = op;
+    const y = op.output();
+    const total = math.sum(math.mul(op.gradient(), y), softmaxAxes(op));
+    return math.mul(y, math.sub(op.gradient(), total));
+  },
+];
 
 /** `g − eʸ Σ g`. */
-export const logSoftmax: GradientRule = (op) => [() => {
-  const { math } = op;
-  const g = op.fullGradient();
-  return math.sub(g, math.mul(math.unary("Exp", op.output()), math.sum(g, softmaxAxes(op))));
-}];
+export const logSoftmax: GradientRule = (op) => [
+  () => {
+    const { math } = op;
+    const g = op.fullGradient();
+    return math.sub(g, math.mul(math.unary("Exp", op.output()), math.sum(g, softmaxAxes(op))));
+  },
+];
