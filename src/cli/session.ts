@@ -2,6 +2,7 @@
 import { readTextFile, directorySource } from "../formats/node/directorySource.ts";
 import { createEngine } from "../runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import { deviceSelfTest } from "../student/deviceSelfTest.ts";
 import { openStudent, type LanguageModel } from "../student/student.ts";
 import type { TrainMethod } from "../student/types.ts";
 import type { Options } from "./options.ts";
@@ -13,9 +14,9 @@ const PROVIDERS = ["cpu", "wasm", "webgpu"] as const satisfies readonly Executio
 export async function openEngine(options: Options, output: Output): Promise<Engine> {
   const ep = options.given("ep") ? options.choice("ep", PROVIDERS) : "auto";
   const threads = options.given("threads") ? { threads: options.integer("threads", { min: 1, max: 256 }) } : {};
-  const engine = await createEngine(ep, threads);
+  const engine = await createEngine(ep, { ...threads, selfTest: deviceSelfTest });
   const { info } = engine;
-  output.note(`engine: ${info.ep} (${info.version}${info.adapter ? `, ${info.adapter}` : `, ${info.threads} threads`})${info.fallbackReason ? `; ${info.fallbackReason}` : ""}`);
+  output.note(`engine: ${info.ep} (${info.version}${info.adapter ? `, ${info.adapter}` : `, ${info.threads} threads`})${info.selfTest ? `; self-test: ${info.selfTest}` : ""}${info.fallbackReason ? `; ${info.fallbackReason}` : ""}`);
   return engine;
 }
 
