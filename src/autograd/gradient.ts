@@ -90,6 +90,7 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
       inputs: lookup(node.inputs),
       outputs: lookup(node.outputs),
       gradients: node.outputs.map((name) => gradients.get(name)),
+      wanted: node.inputs.map((name) => active.has(name)),
       gatherGradient: options.gatherGradient ?? "scatter",
     });
     const inputGradients = rule(op);

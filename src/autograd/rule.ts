@@ -35,6 +35,7 @@ export class RuleContext {
   readonly #inputs: readonly (Value | undefined)[];
   readonly #outputs: readonly (Value | undefined)[];
   readonly #gradients: readonly (Value | undefined)[];
+  readonly #wanted: readonly boolean[];
 
   constructor(
     node: Node,
@@ -44,6 +45,8 @@ export class RuleContext {
       readonly outputs: readonly (Value | undefined)[];
       /** Gradient of each output, undefined where the loss does not depend on it. */
       readonly gradients: readonly (Value | undefined)[];
+      /** Which inputs' gradients will be asked for. */
+      readonly wanted: readonly boolean[];
       readonly gatherGradient: GatherGradient;
     },
   ) {
@@ -53,6 +56,7 @@ export class RuleContext {
     this.#inputs = parts.inputs;
     this.#outputs = parts.outputs;
     this.#gradients = parts.gradients;
+    this.#wanted = parts.wanted;
   }
 
   /** How messages name the node. */
@@ -70,6 +74,11 @@ export class RuleContext {
 
   get outputCount(): number {
     return this.#outputs.length;
+  }
+
+  /** Whether the gradient of input `i` will be asked for. */
+  isWanted(i: number): boolean {
+    return this.#wanted[i] ?? false;
   }
 
   optionalInput(i: number): Value | undefined {

@@ -8,8 +8,8 @@
  */
 import { normalizeAxis } from "../../onnx/shapes.ts";
 import type { Value } from "../../onnx/types.ts";
-import type { GradientMath } from "../gradientMath.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
+import { nth } from "../rule.ts";
 
 interface Normalization {
   readonly x: Value;
@@ -20,21 +20,27 @@ interface Normalization {
 }
 
 /** `x̂` and the divisor `1/r`. */
-function standardized(
-  math: GradientMath,
-  { x, axes, epsilon, centre }: Normalization,
-): { readonly hat: Value; readonly deviation: Value } {
+function standardized(op: RuleContext, norm: Normalization): { readonly hat: Value; readonly deviation: Value } {
+  const { math } = op;
+  const { x, axes, epsilon, centre } = norm;
   const centred = centre ? math.sub(x, math.reduce("ReduceMean", x, axes)) : x;
-  const variance = math.reduce("ReduceMean", math.mul(centred, centred), axes);
+  const count = math.count(
+    axes.map((axis) => nth(x.shape, axis)),
+    op.where,
+  );
+  const variance = math.scale(math.reduce("ReduceSumSquare", centred, axes), 1 / count);
   const deviation = math.unary("Sqrt", math.shift(variance, epsilon));
   return { hat: math.div(centred, deviation), deviation };
 }
 
-/** Gradient of x from that of y. */
-function inputGradient(math: GradientMath, gradient: Value, norm: Normalization): Value {
-  const { hat, deviation } = standardized(math, norm);
+/** Gradient of x from that of y; `weightWanted`: `g·x̂` is needed for the weight anyway. */
+function inputGradient(op: RuleContext, norm: Normalization, weightWanted: boolean): Value {
+  const { math } = op;
+  const gradient = op.fullGradient();
+  const { hat, deviation } = standardized(op, norm);
   const weighted = math.mul(gradient, norm.weight);
-  const along = math.mul(hat, math.reduce("ReduceMean", math.mul(weighted, hat), norm.axes));
+  const product = weightWanted ? math.mul(math.mul(gradient, hat), norm.weight) : math.mul(weighted, hat);
+  const along = math.mul(hat, math.reduce("ReduceMean", product, norm.axes));
   const across = norm.centre ? math.sub(weighted, math.reduce("ReduceMean", weighted, norm.axes)) : weighted;
   return math.div(math.sub(across, along), deviation);
 }
@@ -65,8 +71,8 @@ const normalization =
     firstOutputOnly(op, centre ? [1, 2] : [1]);
     const norm = describe(op, centre, 1e-5);
     return [
-      () => inputGradient(math, op.fullGradient(), norm),
-      () => op.reduce(1, math.mul(op.fullGradient(), standardized(math, norm).hat)),
+      () => inputGradient(op, norm, op.isWanted(1)),
+      () => op.reduce(1, math.mul(op.fullGradient(), standardized(op, norm).hat)),
       () => op.reduce(2, op.gradient()),
     ];
   };
@@ -101,7 +107,7 @@ const skipNormalization =
     const total = (): Value => {
       const direct = op.optionalGradient(3);
       if (op.optionalGradient(0) === undefined) return direct ?? op.unsupported("no output that the loss depends on");
-      const through = inputGradient(math, op.fullGradient(), norm());
+      const through = inputGradient(op, norm(), op.isWanted(2));
       return direct === undefined ? through : math.add(through, direct);
     };
     const beta = (): Value => op.reduce(betaAt, op.gradient());
@@ -110,7 +116,7 @@ const skipNormalization =
     return [
       () => op.reduce(0, total()),
       () => op.reduce(1, total()),
-      () => (reached ? op.reduce(2, math.mul(op.fullGradient(), standardized(math, norm()).hat)) : zero()),
+      () => (reached ? op.reduce(2, math.mul(op.fullGradient(), standardized(op, norm()).hat)) : zero()),
       centre ? () => (reached ? beta() : zero()) : () => op.reduce(biasAt, total()),
       centre ? () => op.reduce(biasAt, total()) : undefined,
     ];
