@@ -4,11 +4,10 @@
  * does itself is in its backend.
  */
 import { TutelageError, badInput, invariant, messageOf } from "../core/errors.ts";
-import { elementCount } from "../onnx/shapes.ts";
-import type { DataType, Tensor } from "../onnx/types.ts";
+import { formatShape } from "../onnx/shapes.ts";
+import type { DataType, Tensor, TypedArray } from "../onnx/types.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget } from "./backend.ts";
 import { checkFeeds, checkHostTensor, checkOwned, checkShape, checkTargets } from "./checkRun.ts";
-import { elementBytes } from "./dataTypes.ts";
 import { OwnedTensor, type TensorOwner } from "./deviceTensor.ts";
 import { deviceLost, runError, sessionError, usedAfterDispose } from "./runtimeErrors.ts";
 import type { DeviceTensor, Engine, EngineInfo, EngineMemory, ExecutionProvider, OutputTarget, RunResult, Session, SessionOptions } from "./types.ts";
@@ -23,6 +22,8 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   readonly #lost = new AbortController();
   readonly #tensors = new Set<OwnedTensor<S>>();
   readonly #sessions = new Set<EngineSession<S>>();
+  /** How to reject each call that has not been answered. */
+  readonly #waiting = new Set<(error: TutelageError) => void>();
   #bytes = 0;
   #disposed: Promise<void> | undefined;
 
@@ -32,7 +33,10 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     this.lost = this.#lost.signal;
     const onLost = (): void => {
       // Losing the device to our own dispose is no loss.
-      if (this.#disposed === undefined) this.#lost.abort(deviceLost(`engine ${this.ep}`, backend.lost.reason));
+      if (this.#disposed !== undefined) return;
+      const error = deviceLost(`engine ${this.ep}`, backend.lost.reason);
+      this.#lost.abort(error);
+      for (const reject of this.#waiting) reject(error);
     };
     if (backend.lost.aborted) onLost();
     else backend.lost.addEventListener("abort", onLost, { once: true });
@@ -69,7 +73,7 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   upload(tensor: Tensor): OwnedTensor<S> {
     this.assertUsable();
     checkHostTensor(`upload to ${this.ep}`, tensor);
-    return this.#adopt(tensor.type, tensor.shape, this.#backend.allocate(tensor.type, tensor.shape, tensor.data));
+    return this.make(tensor.type, tensor.shape, tensor.data);
   }
 
   zeros(type: DataType, shape: readonly number[]): OwnedTensor<S> {
@@ -78,9 +82,18 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     return this.make(type, shape);
   }
 
-  /** As `zeros`, also for a call that was queued before the engine was disposed. */
-  make(type: DataType, shape: readonly number[]): OwnedTensor<S> {
-    return this.#adopt(type, shape, this.#backend.allocate(type, shape));
+  /** As `upload` and `zeros`, also for a call that was queued before the engine was disposed. */
+  make(type: DataType, shape: readonly number[], data?: TypedArray): OwnedTensor<S> {
+    let storage: S;
+    try {
+      storage = this.#backend.allocate(type, shape, data);
+    } catch (error) {
+      throw runError(`tensor ${type} ${formatShape(shape)} on ${this.ep}`, error);
+    }
+    const tensor = new OwnedTensor<S>(this, type, shape, storage);
+    this.#tensors.add(tensor);
+    this.#bytes += tensor.byteLength;
+    return tensor;
   }
 
   async read(tensor: DeviceTensor): Promise<Tensor> {
@@ -110,10 +123,21 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     this.#backend.free(storage);
   }
 
-  /** Runs `task` in its turn, unless the engine is disposed or its device lost; losing the device meanwhile rejects at once. */
+  /**
+   * Runs `task` in its turn. Losing the device rejects at once; the next task still waits
+   * for this one to settle, as ONNX Runtime cannot be entered twice.
+   * @throws TutelageError disposed, device-lost, or the typed form of what the task throws.
+   */
   async enqueue<T>(task: () => Promise<T>): Promise<T> {
     this.assertUsable();
-    return this.#backend.queue.add(() => this.#guarded(task));
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.add(reject);
+      const settled = (): boolean => this.#waiting.delete(reject);
+      this.#backend.queue
+        .add(() => this.#typed(task))
+        .finally(settled)
+        .then(resolve, reject);
+    });
   }
 
   /** @throws TutelageError disposed or device-lost. */
@@ -122,31 +146,16 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     this.lost.throwIfAborted();
   }
 
-  async #guarded<T>(task: () => Promise<T>): Promise<T> {
+  async #typed<T>(task: () => Promise<T>): Promise<T> {
     this.lost.throwIfAborted();
-    let stop = (): void => {};
-    const loss = new Promise<never>((_resolve, reject) => {
-      const onAbort = (): void => reject(this.lost.reason as TutelageError);
-      this.lost.addEventListener("abort", onAbort, { once: true });
-      stop = () => this.lost.removeEventListener("abort", onAbort);
-    });
     try {
-      return await Promise.race([task(), loss]);
+      return await task();
     } catch (error) {
       // A call that fails because the device went away may notice before the device says so.
       await new Promise((resolve) => setTimeout(resolve, 0));
       this.lost.throwIfAborted();
       throw runError(`engine ${this.ep}`, error);
-    } finally {
-      stop();
     }
-  }
-
-  #adopt(type: DataType, shape: readonly number[], storage: S): OwnedTensor<S> {
-    const tensor = new OwnedTensor<S>(this, type, shape, storage);
-    this.#tensors.add(tensor);
-    this.#bytes += elementCount(shape) * elementBytes(type);
-    return tensor;
   }
 
   dispose(): Promise<void> {

@@ -72,6 +72,7 @@ const SEQUENTIAL = 0;
 const LOCATION_CPU = 1;
 /** malloc of the module aligns to this; an empty tensor still gets an address. */
 const MIN_BYTES = 16;
+const MAX_BYTES = 0xffff_0000;
 
 /** A tensor in the heap: the address of its data and ONNX Runtime's handle over it. */
 export interface HeapTensor {
@@ -98,7 +99,8 @@ export class OrtWasm {
 
   /** Address of `bytes` bytes of the heap. @throws TutelageError out-of-memory. */
   malloc(bytes: number): number {
-    const pointer = this.#module._malloc(Math.max(bytes, MIN_BYTES));
+    // More than addresses can count would wrap round to a small block.
+    const pointer = bytes > MAX_BYTES ? 0 : this.#module._malloc(Math.max(bytes, MIN_BYTES));
     if (pointer === 0) throw outOfMemory(`wasm heap of ${this.heap.byteLength} bytes`, new Error(`could not allocate ${bytes} more bytes`));
     return pointer;
   }

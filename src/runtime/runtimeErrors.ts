@@ -2,7 +2,7 @@
 import { BadInputError, TutelageError, messageOf } from "../core/errors.ts";
 
 const OUT_OF_MEMORY =
-  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed/i;
+  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length/i;
 /** The WebAssembly instance is in an unknown state after one of these. */
 const CRASHED = /memory access out of bounds|unreachable|table index is out of bounds|null function|aborted\(/i;
 const NOT_SUPPORTED = /NOT_IMPLEMENTED|ERROR_CODE: 9|could not find an implementation|fallback to CPU EP has been explicitly disabled|not a registered function|is not a registered/i;

@@ -56,11 +56,6 @@ export class WebgpuBackend implements Backend<GpuStorage> {
     });
   }
 
-  /** The device, for tests that take it away. */
-  get device(): GPUDevice {
-    return this.#device;
-  }
-
   get memory(): EngineMemory {
     return { gpuBytes: this.#bytes };
   }
@@ -141,13 +136,13 @@ export class WebgpuBackend implements Backend<GpuStorage> {
 
   async #throwGpuErrors(): Promise<void> {
     if (this.#scopes.length > 0) {
-      for (const error of await Promise.all(this.#scopes.splice(0))) if (error !== null) throw outOfMemory("webgpu", error);
+      for (const error of await Promise.all(this.#scopes.splice(0))) if (error !== null) throw outOfMemory("webgpu", new Error(error.message));
     }
     const error = this.#uncaptured;
     if (error === undefined) return;
     this.#uncaptured = undefined;
-    if (error instanceof GPUOutOfMemoryError) throw outOfMemory("webgpu", error);
-    throw new TutelageError("internal", `webgpu: the device reported: ${error.message}`, { cause: error });
+    if (error instanceof GPUOutOfMemoryError) throw outOfMemory("webgpu", new Error(error.message));
+    throw new TutelageError("internal", `webgpu: the device reported: ${error.message}`);
   }
 
   async dispose(): Promise<void> {

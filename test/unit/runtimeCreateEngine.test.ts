@@ -1,0 +1,224 @@
+/** @file Choosing a provider in Node: by name, the best there is, what is refused and what is said; the self-test; a WASM instance that crashes. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { platform } from "#platform";
+import { ROOT } from "../../scripts/setup.mjs";
+import { TutelageError } from "../../src/core/errors.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { encodeModel } from "../../src/onnx/model.ts";
+import { availableProviders, createEngine, type EngineEvent } from "../../src/runtime/createEngine.ts";
+import { EngineCore } from "../../src/runtime/engineCore.ts";
+import { runError, sessionError } from "../../src/runtime/runtimeErrors.ts";
+import { selfTest, type SelfTestCase } from "../../src/runtime/selfTest.ts";
+import { TaskQueue } from "../../src/runtime/taskQueue.ts";
+import { openWasmBackend } from "../../src/runtime/wasmBackend.ts";
+import { descentModel, float32 } from "../support/engineSuite.ts";
+
+const FEEDS = { p: float32([4], (index) => index), grad: float32([4], () => 1), rate: float32([], [1]) };
+const TEST_CASE: SelfTestCase = { name: "descent", model: descentModel(4), feeds: FEEDS, outputs: ["next", "norm"] };
+
+/** A model of the same interface that computes something else. */
+function wrongModel(): Uint8Array {
+  const graph = new GraphBuilder("wrong");
+  const p = graph.input("p", "float32", [4]);
+  const grad = graph.input("grad", "float32", [4]);
+  const rate = graph.input("rate", "float32", []);
+  graph.output(graph.sub(p, graph.mul(grad, graph.scale(rate, 1.01))), "next");
+  graph.output(graph.reduceSum(graph.mul(grad, grad), [0], false), "norm");
+  return encodeModel(graph.build());
+}
+
+describe("createEngine", () => {
+  test("lists what can be used, and why not the rest", async () => {
+    const providers = await availableProviders();
+    expect(providers.map(({ ep }) => ep)).toEqual(["webgpu", "cpu", "wasm"]);
+    expect(providers).toContainEqual({ ep: "cpu", available: true });
+    expect(providers).toContainEqual({ ep: "wasm", available: true });
+    // Asking must not leave a GPU entry point behind.
+    expect("gpu" in ((globalThis as { navigator?: object }).navigator ?? {})).toBe(false);
+  });
+
+  test("takes the best by itself and says why not a better one", async () => {
+    const events: EngineEvent[] = [];
+    const engine = await createEngine("auto", { onEvent: (event) => events.push(event) });
+    if (engine.ep === "webgpu") {
+      expect(engine.info.fallbackReason).toBeUndefined();
+    } else {
+      expect(engine.ep).toBe("cpu");
+      expect(engine.info.fallbackReason).toMatch(/webgpu/i);
+      expect(events).toEqual([
+        { type: "fallback", ep: "cpu", reason: engine.info.fallbackReason },
+        { type: "loading", ep: "cpu" },
+      ]);
+    }
+    await engine.dispose();
+  });
+
+  test.each([[0], [-1], [1.5], [NaN]])("refuses %d threads", async (threads) => {
+    await expect(createEngine("wasm", { threads })).rejects.toMatchObject({ code: "bad-input", message: expect.stringContaining("threads") });
+  });
+
+  test("refuses a provider it does not know", async () => {
+    await expect(createEngine("cuda" as never)).rejects.toMatchObject({ code: "bad-input", message: "createEngine: expected cpu, wasm, webgpu or auto, got cuda" });
+  });
+
+  test.each(["cpu", "wasm"] as const)("runs %s with the threads asked for", async (ep) => {
+    for (const threads of [1, 3]) {
+      const engine = await createEngine(ep, { threads });
+      expect(engine.info.threads).toBe(threads);
+      const session = await engine.createSession(TEST_CASE.model, { name: "descent" });
+      expect([...(await session.run(FEEDS, { next: "host" })).host("next").data]).toEqual([-1, 0, 1, 2]);
+      await engine.dispose();
+    }
+  });
+
+  test.each(["cpu", "wasm", "webgpu"])("lets the process end after %s was disposed", (ep) => {
+    const script = join(ROOT, "test", "support", "engineProcess.ts");
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", script, ep], { encoding: "utf8", timeout: 120_000 });
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: `${ep} [2]\n` });
+  });
+});
+
+describe("self-test", () => {
+  test("passes equal engines and reports the worst difference", async () => {
+    const [candidate, reference] = [await createEngine("cpu"), await createEngine("wasm")];
+    const report = await selfTest(candidate, reference, [TEST_CASE]);
+    expect(report.differences).toHaveLength(2);
+    expect(report.worst.relativeError).toBeLessThan(1e-6);
+    expect([candidate.live, reference.live]).toEqual(Array.from({ length: 2 }, () => ({ tensors: 0, bytes: 0, sessions: 0 })));
+    await Promise.all([candidate.dispose(), reference.dispose()]);
+  });
+
+  test("refuses a device whose numbers differ, with the figures", async () => {
+    const [candidate, reference] = [await createEngine("cpu"), await createEngine("wasm")];
+    // Stands for a GPU that miscomputes: the candidate loads another graph.
+    const createSession = candidate.createSession.bind(candidate);
+    candidate.createSession = (_model, options) => createSession(wrongModel(), options);
+    await expect(selfTest(candidate, reference, [TEST_CASE])).rejects.toMatchObject({
+      code: "device-refused",
+      message: expect.stringMatching(/^self-test of cpu: output 'next' of graph 'descent' differs from wasm by 8\.2e-3 \(allowed 1\.0e-3\)$/),
+      details: { differences: [{ output: "next" }, { output: "norm", relativeError: 0 }] },
+    });
+    await expect(selfTest(candidate, reference, [{ ...TEST_CASE, tolerance: 0.1 }])).resolves.toMatchObject({ worst: { output: "next" } });
+    await Promise.all([candidate.dispose(), reference.dispose()]);
+  });
+
+  test("refuses a device that gives NaN where the reference does not, or fails", async () => {
+    const [candidate, reference] = [await createEngine("cpu"), await createEngine("wasm")];
+    const createSession = candidate.createSession.bind(candidate);
+    const nan = new GraphBuilder("nan");
+    nan.output(nan.log(nan.neg(nan.input("x", "float32", [2]))), "y");
+    const fine = new GraphBuilder("fine");
+    fine.output(fine.identity(fine.input("x", "float32", [2])), "y");
+    const test: SelfTestCase = { name: "nan", model: encodeModel(fine.build()), feeds: { x: float32([2], () => 1) }, outputs: ["y"] };
+    candidate.createSession = (_model, options) => createSession(encodeModel(nan.build()), options);
+    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({ code: "device-refused", details: { differences: [{ relativeError: Infinity }] } });
+    candidate.createSession = (_model, options) => createSession(Uint8Array.of(1), options);
+    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({ code: "device-refused", message: expect.stringContaining("graph 'nan' fails") });
+    await Promise.all([candidate.dispose(), reference.dispose()]);
+  });
+
+  test("runs before a WebGPU engine is handed out, which says what was measured", async () => {
+    const events: EngineEvent[] = [];
+    const engine = await createEngine("webgpu", {
+      onEvent: (event) => events.push(event),
+      selfTest: async (candidate, reference) => `differs by ${(await selfTest(candidate, reference, [TEST_CASE])).worst.relativeError}`,
+    });
+    expect(engine.info.selfTest).toMatch(/^differs by \d/);
+    expect(events.at(-1)).toEqual({ type: "self-test", ep: "webgpu", result: engine.info.selfTest });
+    expect(engine.live.sessions).toBe(0);
+    await engine.dispose();
+    const refusal = new TutelageError("device-refused", "wrong numbers");
+    await expect(createEngine("webgpu", { selfTest: () => Promise.reject(refusal) })).rejects.toBe(refusal);
+  });
+});
+
+describe("a WASM instance that crashes", () => {
+  test("is a lost device for its engine and is not used again", async () => {
+    const threads = 5;
+    let crash = false;
+    // The fault: an instruction that traps, as a corrupted heap would give.
+    const faulty: typeof platform = {
+      ...platform,
+      async loadOrtWasm(count) {
+        const module = await platform.loadOrtWasm(count);
+        const run = module._OrtRun.bind(module);
+        return Object.assign(module, {
+          _OrtRun: (...parameters: Parameters<typeof run>) => {
+            if (crash) throw new WebAssembly.RuntimeError("unreachable");
+            return run(...parameters);
+          },
+        });
+      },
+    };
+    const engine = new EngineCore(await openWasmBackend(faulty, threads));
+    const session = await engine.createSession(TEST_CASE.model, { name: "descent" });
+    const tensor = engine.zeros("float32", [4]);
+    await session.run(FEEDS, { next: "host" });
+    crash = true;
+    await expect(session.run(FEEDS, { next: "host" })).rejects.toMatchObject({ code: "device-lost", message: expect.stringContaining("unreachable") });
+    await expect(engine.read(tensor)).rejects.toMatchObject({ code: "device-lost" });
+    expect(engine.lost.aborted).toBe(true);
+    await engine.dispose();
+    expect(engine.live).toEqual({ tensors: 0, bytes: 0, sessions: 0 });
+
+    const next = await createEngine("wasm", { threads });
+    const again = await next.createSession(TEST_CASE.model, { name: "descent" });
+    expect([...(await again.run(FEEDS, { next: "host" })).host("next").data]).toEqual([-1, 0, 1, 2]);
+    await next.dispose();
+  });
+
+});
+
+describe("memory that is not there", () => {
+  test.each([
+    ["cpu", [0x10_0000_0000_0000]],
+    ["wasm", [0x4000_0000]],
+    ["wasm", [0xc000_0000]],
+    ["wasm", [0x3fff_fc00]],
+  ] as const)("is out-of-memory on %s for %j floats, and the engine goes on", async (ep, shape) => {
+    const engine = await createEngine(ep, { threads: 1 });
+    expect(() => engine.zeros("float32", shape)).toThrowError(expect.objectContaining({ code: "out-of-memory" }));
+    expect(engine.live.tensors).toBe(0);
+    const session = await engine.createSession(TEST_CASE.model, { name: "descent" });
+    expect([...(await session.run(FEEDS, { next: "host" })).host("next").data]).toEqual([-1, 0, 1, 2]);
+    await engine.dispose();
+  });
+});
+
+describe("errors of ONNX Runtime", () => {
+  test.each([
+    ["std::bad_alloc", "out-of-memory"],
+    ["RangeError: Array buffer allocation failed", "out-of-memory"],
+    ["vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY", "out-of-memory"],
+    ["Failed to allocate memory for requested buffer of size 123", "out-of-memory"],
+    ["Non-zero status code returned while running Gather node", "internal"],
+  ])("run: %s is %s", (message, code) => {
+    const cause = new Error(message);
+    expect(runError("session 's'", cause)).toMatchObject({ code, cause, message: expect.stringContaining(message) });
+  });
+
+  test.each([
+    ["ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for Foo(1)", "unsupported"],
+    ["This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.", "unsupported"],
+    ["Load model from memory failed: Protobuf parsing failed.", "bad-input"],
+  ])("load: %s is %s", (message, code) => {
+    expect(sessionError("session 's'", new Error(message))).toMatchObject({ code });
+  });
+});
+
+test("a queue runs one task at a time, in order, past rejections", async () => {
+  const queue = new TaskQueue();
+  const log: string[] = [];
+  const task = (name: string, fail = false) => async () => {
+    log.push(`${name} starts`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    log.push(`${name} ends`);
+    if (fail) throw new Error(name);
+    return name;
+  };
+  const settled = await Promise.allSettled([queue.add(task("a")), queue.add(task("b", true)), queue.add(task("c"))]);
+  expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+  expect(log).toEqual(["a starts", "a ends", "b starts", "b ends", "c starts", "c ends"]);
+});
