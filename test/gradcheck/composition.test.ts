@@ -81,10 +81,13 @@ const STEPS_BY_NAME: Readonly<Record<string, Step>> = {
     const ones = dims(x).flatMap((dim, i) => (dim === 1 ? [i] : []));
     return ones.length === 0 ? undefined : c.op("Squeeze", [x, c.graph.ints([c.rng.pick(ones)])]);
   },
-  transpose: (c, x) =>
-    dims(x).length < 2
-      ? undefined
-      : c.op("Transpose", [x], { perm: attr.ints(c.rng.shuffle(dims(x).map((_, i) => i))) }),
+  /** Two in a row now and then: their gradients become one. */
+  transpose: (c, x) => {
+    if (dims(x).length < 2) return undefined;
+    const shuffled = (y: Value): Value =>
+      c.op("Transpose", [y], { perm: attr.ints(c.rng.shuffle(dims(y).map((_, i) => i))) });
+    return c.flip() ? shuffled(x) : shuffled(shuffled(x));
+  },
   matmul: (c, x, pool) => {
     const k = dims(x).at(-1);
     const partners = pool.filter((y) => {
