@@ -12,7 +12,6 @@ import { toWireError } from "../protocol/errors.ts";
 import type {
   AskReply,
   AskRequest,
-  LaneInfo,
   LoopService,
   ProviderStatus,
   RaceInfo,
@@ -21,44 +20,14 @@ import type {
   RaceState,
   StepUnit,
 } from "../protocol/loopService.ts";
-import type { Engine, ExecutionProvider } from "../runtime/types.ts";
-import type { Student } from "../student/types.ts";
-import type { Task } from "../tasks/types.ts";
-import type { Teacher } from "../teacher/types.ts";
-import { closedLoop } from "./closedLoop.ts";
-import type { ExperimentConfig } from "./config.ts";
+import { openLane } from "./openLane.ts";
+import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { Race } from "./race.ts";
 import type { Lane } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
-import { finishedRecords, storedRecords } from "./runRecords.ts";
-import type { RunHeader, RunLibrary, StoredRun } from "./runStore.ts";
-
-/** What the service needs of an engine; a student needs the rest. */
-export type RaceEngine = Pick<Engine, "info" | "dispose">;
-
-/** What the service runs on. */
-export interface LoopServiceDeps<E extends RaceEngine> {
-  readonly library: RunLibrary;
-  readonly providers: () => Promise<readonly ProviderStatus[]>;
-  /** The service owns the engine it gets, and disposes it after its students. */
-  readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
-  /** A student of its own per lane, which the service owns. */
-  readonly openStudent: (
-    engine: E,
-    config: ExperimentConfig,
-  ) => Promise<{ readonly student: Student; readonly name: string }>;
-  readonly createTask: (config: ExperimentConfig) => Task;
-  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher;
-  readonly now?: () => number;
-}
-
-/** A lane to be opened. */
-interface LanePlan {
-  readonly runId: string;
-  readonly config: ExperimentConfig;
-  readonly stored: StoredRun | undefined;
-}
+import { storedRecords } from "./runRecords.ts";
+import type { RunHeader, StoredRun } from "./runStore.ts";
 
 interface OpenRace {
   readonly race: Race;
@@ -186,58 +155,35 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   /** Ends the race before, then opens everything, or nothing. */
   async #open(raceId: string, plans: readonly LanePlan[], options: RaceOptions): Promise<RaceInfo> {
     await this.#end();
-    const { library, openEngine, openStudent, createTask, createTeacher, now } = this.#deps;
     const abort = new AbortController();
     const owned: (() => Promise<void>)[] = [];
-    const release = async (): Promise<void> => {
-      for (const dispose of owned.splice(0).reverse()) await dispose();
-    };
+    const release = (): Promise<void> => releaseAll(owned.splice(0).reverse());
     try {
-      const engine = await openEngine(options.ep);
+      const engine = await this.#deps.openEngine(options.ep);
       owned.push(() => engine.dispose());
-      const lanes: Lane[] = [];
-      const infos: LaneInfo[] = [];
-      const told: LoopRecord[][] = [];
-      for (const [index, { runId, config, stored }] of plans.entries()) {
-        const task = createTask(config);
-        const teacher = createTeacher(config, task);
-        const { student, name } = await openStudent(engine, config);
-        owned.push(() => student.dispose());
-        const store = await library.open(runId);
-        owned.push(() => store.close());
-        const records = closedLoop(config, {
-          student,
-          studentName: name,
-          task,
-          teacher,
-          store,
-          signal: abort.signal,
-          now,
-          resume: stored !== undefined,
-          showPool: options.showPool,
-          race: { id: raceId, lane: index },
-        });
-        // The run line comes first and checks everything, before any lane computes.
-        const first = await records.next();
-        invariant(first.done !== true && first.value.type === "run", "a loop begins with its run line");
-        const { student: described, resumedAtRound } = first.value;
-        lanes.push({ config, student, task, store, records });
-        infos.push({ lane: index, runId, config, student: described, resumedAtRound });
-        told.push([first.value, ...(stored === undefined ? [] : finishedRecords(stored))]);
+      const opened: OpenedLane[] = [];
+      for (const [lane, plan] of plans.entries()) {
+        const tell = (record: LoopRecord): void => this.#events.push({ type: "record", lane, record });
+        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, tell };
+        opened.push(await openLane(this.#deps, engine, plan, setting, owned));
       }
+      const lanes = opened.map(({ lane }) => lane);
       const race = new Race(lanes, (event) => {
         this.#events.push(
           event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) },
         );
       });
-      told.forEach((records, lane) => records.forEach((record) => this.#events.push({ type: "record", lane, record })));
+      for (const [lane, { told }] of opened.entries()) {
+        for (const record of told) this.#events.push({ type: "record", lane, record });
+      }
       this.#current = { race, lanes, abort, release };
       this.#setState("ready");
       await this.#events.flush();
-      return { raceId, engine: engine.info, lanes: infos };
+      return { raceId, engine: engine.info, lanes: opened.map(({ info }) => info) };
     } catch (error) {
       abort.abort();
-      await release();
+      // What failed first says more than what failed because of it.
+      await release().catch(() => undefined);
       throw error;
     }
   }
@@ -249,8 +195,8 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     current.abort.abort();
     await current.race.stop();
     this.#current = undefined;
-    await current.release();
     this.#setState("idle");
+    await current.release();
     await this.#events.flush();
   }
 
@@ -285,4 +231,11 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     );
     return result;
   }
+}
+
+/** Releases everything, whatever fails on the way; then throws the first failure. */
+async function releaseAll(disposals: readonly (() => Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const dispose of disposals) await dispose().catch((error: unknown) => failures.push(error));
+  if (failures.length > 0) throw failures[0];
 }

@@ -4,7 +4,7 @@ import type { LoopEvent, LoopService } from "../../src/protocol/loopService.ts";
 import type { LoopRecord } from "../../src/loop/records.ts";
 import type { RunLibrary } from "../../src/loop/runStore.ts";
 import { LoopServiceImpl } from "../../src/loop/service.ts";
-import type { LoopServiceDeps, RaceEngine } from "../../src/loop/service.ts";
+import type { LoopServiceDeps, RaceEngine } from "../../src/loop/openLane.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { LinearStudent } from "./linearStudent.ts";
 import { sumsTask, sumsTeacher } from "./sums.ts";

@@ -273,3 +273,26 @@ describe("stored runs", () => {
     await expect(service.runRecords(runId)).rejects.toMatchObject({ code: "bad-input" });
   });
 });
+
+describe("a student's warnings", () => {
+  it("are told as records of its lane, those of opening after the run line", async () => {
+    let warnLater: (message: string) => void = () => undefined;
+    const { service } = sumsService({
+      openStudent: async (_engine, _config, warn) => {
+        warn("an odd tokenizer");
+        warnLater = warn;
+        return { student: new LinearStudent(), name: "linear" };
+      },
+    });
+    const heard = listenTo(service);
+    await service.createRace({ lanes: [lanes[0]], ...auto });
+    expect(heard.of(0).map(({ type }) => type)).toEqual(["run", "warning"]);
+    warnLater("a long row");
+    await service.step("phase");
+    expect(ofType(heard.of(0), "warning")).toEqual([
+      { type: "warning", code: "student", message: "an odd tokenizer" },
+      { type: "warning", code: "student", message: "a long row" },
+    ]);
+    await service.stop();
+  });
+});

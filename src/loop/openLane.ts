@@ -1,0 +1,103 @@
+/**
+ * @file Opens one lane of a race: task, teacher, student and store, and the loop over
+ * them up to its run line. All or nothing.
+ */
+import { invariant } from "../core/errors.ts";
+import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
+import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import type { Student } from "../student/types.ts";
+import type { Task } from "../tasks/types.ts";
+import type { Teacher } from "../teacher/types.ts";
+import { closedLoop } from "./closedLoop.ts";
+import type { ExperimentConfig } from "./config.ts";
+import type { Lane } from "./race.ts";
+import type { LoopRecord } from "./records.ts";
+import { finishedRecords } from "./runRecords.ts";
+import type { RunLibrary, StoredRun } from "./runStore.ts";
+
+/** What the service needs of an engine; a student needs the rest. */
+export type RaceEngine = Pick<Engine, "info" | "dispose">;
+
+/** What the service runs on. */
+export interface LoopServiceDeps<E extends RaceEngine> {
+  readonly library: RunLibrary;
+  readonly providers: () => Promise<readonly ProviderStatus[]>;
+  /** The service owns the engine it gets, and disposes it after its students. */
+  readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
+  /** A student of its own per lane, which the service owns. What it warns of becomes a record of the lane. */
+  readonly openStudent: (
+    engine: E,
+    config: ExperimentConfig,
+    warn: (message: string) => void,
+  ) => Promise<{ readonly student: Student; readonly name: string }>;
+  readonly createTask: (config: ExperimentConfig) => Task;
+  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher;
+  readonly now?: () => number;
+}
+
+/** A lane to be opened. */
+export interface LanePlan {
+  readonly runId: string;
+  readonly config: ExperimentConfig;
+  /** What an earlier session left of the run; undefined for a new one. */
+  readonly stored: StoredRun | undefined;
+}
+
+/** What a lane is opened for. */
+export interface LaneSetting {
+  readonly raceId: string;
+  readonly lane: number;
+  readonly showPool: boolean;
+  readonly signal: AbortSignal;
+  /** Takes warnings that come after opening. */
+  readonly tell: (record: LoopRecord) => void;
+}
+
+export interface OpenedLane {
+  readonly lane: Lane;
+  readonly info: LaneInfo;
+  /** Records to tell first: the run line, and what the stored rounds told. */
+  readonly told: readonly LoopRecord[];
+}
+
+/** Opens a lane; what is to be released later, in reverse order, is added to `owned`, also when opening fails. */
+export async function openLane<E extends RaceEngine>(
+  deps: LoopServiceDeps<E>,
+  engine: E,
+  { runId, config, stored }: LanePlan,
+  setting: LaneSetting,
+  owned: (() => Promise<void>)[],
+): Promise<OpenedLane> {
+  const task = deps.createTask(config);
+  const teacher = deps.createTeacher(config, task);
+  const early: LoopRecord[] = [];
+  let tell = (record: LoopRecord): void => void early.push(record);
+  const { student, name } = await deps.openStudent(engine, config, (message) =>
+    tell({ type: "warning", code: "student", message }),
+  );
+  owned.push(() => student.dispose());
+  const store = await deps.library.open(runId);
+  owned.push(() => store.close());
+  const records = closedLoop(config, {
+    student,
+    studentName: name,
+    task,
+    teacher,
+    store,
+    signal: setting.signal,
+    now: deps.now,
+    resume: stored !== undefined,
+    showPool: setting.showPool,
+    race: { id: setting.raceId, lane: setting.lane },
+  });
+  // The run line comes first and checks everything, before any lane computes.
+  const first = await records.next();
+  invariant(first.done !== true && first.value.type === "run", "a loop begins with its run line");
+  const { student: described, resumedAtRound } = first.value;
+  tell = setting.tell;
+  return {
+    lane: { config, student, task, store, records },
+    info: { lane: setting.lane, runId, config, student: described, resumedAtRound },
+    told: [first.value, ...early, ...(stored === undefined ? [] : finishedRecords(stored))],
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * @file The loop worker of the page: the service on its real parts, an ONNX Runtime
+ * engine, students fetched by address, the registries, IndexedDB. Wiring only.
+ */
+import { urlSource } from "../src/formats/fileSource.ts";
+import { LoopServiceImpl } from "../src/loop/service.ts";
+import { exposeLoopService } from "../src/protocol/expose.ts";
+import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
+import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
+import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
+import { openStudent } from "../src/student/student.ts";
+import { createTask } from "../src/tasks/registry.ts";
+import { createTeacher } from "../src/teacher/registry.ts";
+
+// One folder above the worker's own, when served from sources (/workers) and when built (/assets).
+const root = new URL("..", globalThis.location.href);
+
+/** `builtin`, an absolute address, or a path below the page's. */
+function studentAddress(name: string): URL {
+  return name === "builtin" ? new URL("student/", root) : new URL(name, root);
+}
+
+exposeLoopService(
+  new LoopServiceImpl({
+    library: new IndexedDbLibrary(),
+    providers: async () =>
+      (await availableProviders()).map((provider) => {
+        const reason = provider.available ? provider.note : provider.reason;
+        return { ep: provider.ep, available: provider.available, ...(reason === undefined ? {} : { reason }) };
+      }),
+    openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
+    openStudent: async (engine, { student: name, training, seed }, warn) => {
+      const student = await openStudent(engine, {
+        source: urlSource(studentAddress(name)),
+        method: training.method,
+        seed,
+        onWarning: warn,
+      });
+      return { student, name };
+    },
+    createTask: ({ task }) => createTask(task.name),
+    createTeacher: ({ teacher }, task) => createTeacher(teacher, task),
+  }),
+);
