@@ -88,13 +88,12 @@ const STEPS_BY_NAME: Readonly<Record<string, Step>> = {
       c.op("Transpose", [y], { perm: attr.ints(c.rng.shuffle(dims(y).map((_, i) => i))) });
     return c.flip() ? shuffled(x) : shuffled(shuffled(x));
   },
+  /** Matrices only: ONNX Runtime 1.30 (CPU) fuses Transpose + MatMul wrongly when the other operand is a vector. */
   matmul: (c, x, pool) => {
     const k = dims(x).at(-1);
-    const partners = pool.filter((y) => {
-      const [dim, lead] = dims(y).length < 2 ? [dims(y)[0], []] : [dims(y).at(-2), dims(y).slice(0, -2)];
-      return dim === k && k !== undefined && broadcasts(dims(x).slice(0, -2), lead);
-    });
-    return partners.length === 0 ? undefined : c.op("MatMul", [x, c.rng.pick(partners)]);
+    const lead = dims(x).slice(0, -2);
+    const partners = pool.filter((y) => dims(y).at(-2) === k && broadcasts(lead, dims(y).slice(0, -2)));
+    return partners.length === 0 || dims(x).length < 2 ? undefined : c.op("MatMul", [x, c.rng.pick(partners)]);
   },
   gram: (c, x) => {
     const rank = dims(x).length;
