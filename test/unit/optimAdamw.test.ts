@@ -162,3 +162,24 @@ test("the sum over many tokens does not overflow the norm: it is scaled before i
   const out = await runOnProvider("cpu", buildAdamW(GROUPS, { weightDecay: 0, maxGradNorm: 1 }), tensors);
   expect(out.get("gradNorm")!.data[0]! / (1e14 * Math.sqrt(12))).toBeCloseTo(1, 6);
 });
+
+test("the norm of millions of parameters is exact to float32: no single running sum", async () => {
+  const size = 3_000_000;
+  const rng = new Rng(5);
+  const grad = Float32Array.from({ length: size }, () => rng.normal());
+  const exact = Math.sqrt(grad.reduce((sum, x) => sum + x * x, 0));
+  const zeros = (): Tensor => ({ type: "float32", shape: [size], data: new Float32Array(size) });
+  const number = (value: number): Tensor => ({ type: "float32", shape: [1], data: Float32Array.of(value) });
+  const groups: ParameterGroup[] = [{ name: "all", size, decay: true }];
+  const out = await runOnProvider("wasm", buildAdamW(groups, { weightDecay: 0, maxGradNorm: 0 }), {
+    "param.all": zeros(),
+    "grad.all": { type: "float32", shape: [size], data: grad },
+    "expAvg.all": zeros(),
+    "expAvgSq.all": zeros(),
+    inverseTokens: number(1),
+    lr: number(1e-3),
+    biasCorrection1: number(0.1),
+    biasCorrection2: number(0.001),
+  });
+  expect(out.get("gradNorm")!.data[0]! / exact).toBeCloseTo(1, 6);
+});
