@@ -20,6 +20,7 @@ import type {
   RaceState,
   StepUnit,
 } from "../protocol/loopService.ts";
+import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
@@ -61,11 +62,11 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       if (request.lanes.length === 0) badInput("race", "at least one lane", "none");
       const several = request.lanes.length > 1;
       const plans = request.lanes.map((lane, i): LanePlan => ({
-        runId: crypto.randomUUID(),
+        runId: newId(),
         config: parseExperimentConfig(lane, several ? `lane ${i + 1}` : "experiment"),
         stored: undefined,
       }));
-      return this.#open(crypto.randomUUID(), plans, request);
+      return this.#open(newId(), plans, request);
     });
   }
 
@@ -78,7 +79,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
         const stored = await this.#read(runId);
         plans.push({ runId, config: parseExperimentConfig(stored.manifest.config, `run ${runId}`), stored });
       }
-      return this.#open(plans[0]?.stored?.manifest.race?.id ?? crypto.randomUUID(), plans, options);
+      return this.#open(plans[0]?.stored?.manifest.race?.id ?? newId(), plans, options);
     });
   }
 
