@@ -154,7 +154,7 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
   const topP = choice === "nucleus" ? g.input("topP", "float32", [1]) : undefined;
   const draw = (b: GraphBuilder, index: Value): Value | undefined => uniforms && b.reshape(b.gather(uniforms, index), [batch, 1]);
   const isEos = (b: GraphBuilder, token: Value): Value =>
-    eosTokenIds.map((id) => b.equal(token, b.int32([id]))).reduce((x, y) => b.or(x, y), b.constant("bool", [1], Uint8Array.of(0), "false"));
+    eosTokenIds.map((id) => b.equal(token, b.int32([id]))).reduce((x, y) => b.or(x, y), b.constant("bool", [batch, 1], new Uint8Array(batch), "false"));
   const notAll = (b: GraphBuilder, finished: Value): Value =>
     b.less(b.reduceSum(b.cast(finished, "float32"), [0, 1], false), b.float(batch - 0.5, []));
 
