@@ -4,7 +4,7 @@
  * D hidden, N heads, K key-value heads, G = N/K, H head size. B and T are static;
  * S may be symbolic (generation).
  */
-import { badInput, invariant } from "../core/errors.ts";
+import { invariant } from "../core/errors.ts";
 import { attr } from "../onnx/attributes.ts";
 import { CONTRIB_DOMAIN } from "../onnx/builder.ts";
 import type { Dim, Value } from "../onnx/types.ts";
@@ -42,8 +42,12 @@ export function rmsNorm(context: ModelContext, x: Value, weight: string, epsilon
   return g.mul(g.div(x, g.sqrt(g.add(meanSquare, g.float(epsilon)))), w);
 }
 
-/** The activations that configs name. @throws BadInputError for another name. */
-export function activation(context: ModelContext, x: Value, name: string): Value {
+/** The activations that configs name and that are computed here. */
+export const ACTIVATIONS = ["silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", "tanh"] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
+
+/** An activation of x, elementwise. */
+export function activation(context: ModelContext, x: Value, name: Activation): Value {
   const g = context.builder;
   const one = (opType: string, domain = ""): Value => {
     const y = g.node(opType, [x], { domain })[0];
@@ -65,7 +69,7 @@ export function activation(context: ModelContext, x: Value, name: string): Value
     case "tanh":
       return g.tanh(x);
     default:
-      return badInput("config.json activation", "silu, gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu or tanh", JSON.stringify(name));
+      return name satisfies never;
   }
 }
 

@@ -45,6 +45,13 @@ export class RawConfig {
     return value;
   }
 
+  /** Finite number above 0. */
+  positive(key: string, fallback?: number): number {
+    const value = this.number(key, fallback);
+    if (value <= 0) badInput(`${this.#where} '${key}'`, "a number above 0", describe(value));
+    return value;
+  }
+
   flag(key: string, fallback: boolean): boolean {
     const value = this.#values[key] ?? fallback;
     if (typeof value !== "boolean") badInput(`${this.#where} '${key}'`, "true or false", describe(value));
@@ -55,6 +62,14 @@ export class RawConfig {
     const value = this.#values[key] ?? fallback;
     if (typeof value !== "string") badInput(`${this.#where} '${key}'`, "a string", describe(value));
     return value;
+  }
+
+  /** One of the words. */
+  choice<T extends string>(key: string, allowed: readonly T[], fallback: T): T {
+    const value = this.text(key, fallback);
+    const found = allowed.find((word) => word === value);
+    if (found === undefined) badInput(`${this.#where} '${key}'`, `one of ${allowed.join(", ")}`, describe(value));
+    return found;
   }
 
   /** Nested object, or undefined when absent or null. */

@@ -24,23 +24,23 @@ export interface RopeConfig {
 /** Reads `rope_theta` and `rope_scaling`, or the newer `rope_parameters` that holds both. @throws BadInputError for a scaling we do not know. */
 export function parseRope(config: RawConfig, defaultTheta = 10000): RopeConfig {
   const scaling = config.object("rope_parameters") ?? config.object("rope_scaling");
-  const theta = scaling?.has("rope_theta") ? scaling.number("rope_theta") : config.number("rope_theta", defaultTheta);
+  const theta = scaling?.has("rope_theta") ? scaling.positive("rope_theta") : config.positive("rope_theta", defaultTheta);
   if (scaling === undefined) return { theta, scaling: { type: "default" } };
   const type = scaling.has("rope_type") ? scaling.text("rope_type") : scaling.text("type", "default");
   switch (type) {
     case "default":
       return { theta, scaling: { type } };
     case "linear":
-      return { theta, scaling: { type, factor: scaling.number("factor") } };
+      return { theta, scaling: { type, factor: scaling.positive("factor") } };
     case "llama3":
       return {
         theta,
         scaling: {
           type,
-          factor: scaling.number("factor"),
-          lowFreqFactor: scaling.number("low_freq_factor"),
-          highFreqFactor: scaling.number("high_freq_factor"),
-          originalMaxPositionEmbeddings: scaling.number("original_max_position_embeddings"),
+          factor: scaling.positive("factor"),
+          lowFreqFactor: scaling.positive("low_freq_factor"),
+          highFreqFactor: scaling.positive("high_freq_factor"),
+          originalMaxPositionEmbeddings: scaling.positive("original_max_position_embeddings"),
         },
       };
     default:

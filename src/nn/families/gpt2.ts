@@ -7,7 +7,7 @@ import { badInput } from "../../core/errors.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
-import { activation, attention, type Sequence } from "../modules.ts";
+import { ACTIVATIONS, activation, attention, type Sequence } from "../modules.ts";
 import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 
 function parseGpt2(config: RawConfig): Decoder {
@@ -18,7 +18,7 @@ function parseGpt2(config: RawConfig): Decoder {
   const vocabSize = config.size("vocab_size", 50257);
   const intermediateSize = config.size("n_inner", 4 * hiddenSize);
   const epsilon = config.number("layer_norm_epsilon", 1e-5);
-  const hiddenAct = config.text("activation_function", "gelu_new");
+  const hiddenAct = config.choice("activation_function", ACTIVATIONS, "gelu_new");
   const tieWordEmbeddings = config.flag("tie_word_embeddings", true);
   const scaleWeights = config.flag("scale_attn_weights", true);
   const scaleByLayer = config.flag("scale_attn_by_inverse_layer_idx", false);

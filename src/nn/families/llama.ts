@@ -8,7 +8,7 @@ import { badInput } from "../../core/errors.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
-import { activation, attention, rmsNorm, rotary, type Sequence } from "../modules.ts";
+import { ACTIVATIONS, activation, attention, rmsNorm, rotary, type Sequence } from "../modules.ts";
 import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 import { parseRope, ropeTables } from "../rope.ts";
 
@@ -27,7 +27,7 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
   const layers = config.size("num_hidden_layers", undefined, MAX_LAYERS);
   const vocabSize = config.size("vocab_size");
   const epsilon = config.number("rms_norm_eps", 1e-6);
-  const hiddenAct = config.text("hidden_act", "silu");
+  const hiddenAct = config.choice("hidden_act", ACTIVATIONS, "silu");
   const maxPositionEmbeddings = config.size("max_position_embeddings", family === "qwen2" ? 32768 : 2048);
   const tieWordEmbeddings = config.flag("tie_word_embeddings", false);
   const rope = parseRope(config);
