@@ -63,8 +63,8 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   if (tokenizer.vocabSize > decoder.vocabSize) {
     badInput(source.name, `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`, `${tokenizer.vocabSize} tokens`, "Tokenizer and weights belong to different models");
   }
-  for (const [role, id] of [["beginning", tokenizer.bosTokenId], ["end", tokenizer.eosTokenId]] as const) {
-    if (id !== undefined && id >= decoder.vocabSize) badInput(source.name, `a ${role}-of-sequence token below vocab_size (${decoder.vocabSize})`, String(id), "Correct the token ids in config.json or tokenizer_config.json");
+  for (const [role, id] of [["a beginning", tokenizer.bosTokenId], ["an end", tokenizer.eosTokenId]] as const) {
+    if (id !== undefined && id >= decoder.vocabSize) badInput(source.name, `${role}-of-sequence token below vocab_size (${decoder.vocabSize})`, String(id), "Correct the token ids in config.json or tokenizer_config.json");
   }
   let weights = matchWeights(decoder, await loadWeights(source), source.name, warn);
   const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
@@ -222,15 +222,15 @@ export class LanguageModel implements Student {
   }
 
   async reset(): Promise<void> {
-    this.#store.write(this.#initial);
+    this.#parts().store.write(this.#initial);
   }
 
   async snapshot(): Promise<ReadonlyMap<string, Float32Array>> {
-    return this.#store.read();
+    return this.#parts().store.read();
   }
 
   async restore(parameters: HostParameters): Promise<void> {
-    this.#store.write(parameters);
+    this.#parts().store.write(parameters);
   }
 
   async dispose(): Promise<void> {
