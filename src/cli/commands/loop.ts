@@ -33,12 +33,24 @@ const OPTIONS: OptionSpecs = {
   picker: { value: "argmax|softmax|uniform", description: "how scores become picks", default: D.strategy.picker.kind },
   temperature: { value: "X", description: "temperature of --picker softmax", default: "1" },
   teacher: { value: teacherNames.join("|"), description: "teacher", default: D.teacher.name },
-  "error-rate": { value: "X", description: "share of the built-in teacher's pairs that are wrong", default: String(D.teacher.errorRate) },
-  verification: { value: "off|answer", description: "check the teacher's pairs before training", default: D.verification },
+  "error-rate": {
+    value: "X",
+    description: "share of the built-in teacher's pairs that are wrong",
+    default: String(D.teacher.errorRate),
+  },
+  verification: {
+    value: "off|answer",
+    description: "check the teacher's pairs before training",
+    default: D.verification,
+  },
   rounds: { value: "N", description: "rounds after round 0, the untouched student", default: String(D.rounds) },
   "query-size": { value: "M", description: "seeds picked per round", default: String(D.querySize) },
   "per-seed": { value: "N", description: "new questions per picked seed", default: String(D.perSeed) },
-  "after-round": { value: "restart|continue", description: "train from the base weights on all pairs, or go on", default: D.restart ? "restart" : "continue" },
+  "after-round": {
+    value: "restart|continue",
+    description: "train from the base weights on all pairs, or go on",
+    default: D.restart ? "restart" : "continue",
+  },
   replay: { value: "X", description: "seed pairs mixed in per synthetic pair", default: String(D.replay) },
   method: { value: "full|lora", description: "what is trained", default: D.training.method.method },
   epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
@@ -49,12 +61,18 @@ const OPTIONS: OptionSpecs = {
 /** Command-line options over the experiment file over the defaults; only what was given is set. */
 function experimentOf(file: unknown, where: string, options: Options): ExperimentConfig {
   const given = <T>(name: string, read: () => T): T | undefined => (options.given(name) ? read() : undefined);
-  const base = (typeof file === "object" && file !== null && !Array.isArray(file) ? file : {}) as Record<string, unknown>;
+  const base = (typeof file === "object" && file !== null && !Array.isArray(file) ? file : {}) as Record<
+    string,
+    unknown
+  >;
   const part = (key: string): Record<string, unknown> => {
     const value = base[key];
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : {};
   };
-  const over = (values: Record<string, unknown>): Record<string, unknown> => Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  const over = (values: Record<string, unknown>): Record<string, unknown> =>
+    Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
   const group = (key: string, values: Record<string, unknown>): Record<string, unknown> => {
     const set = over(values);
     return Object.keys(set).length === 0 ? {} : { [key]: { ...part(key), ...set } };
@@ -63,7 +81,9 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
     const kind = options.choice("picker", ["argmax", "softmax", "uniform"]);
     return kind === "softmax" ? { kind, temperature: options.number("temperature", { min: 0 }) } : { kind };
   });
-  const method = given("method", () => (options.choice("method", ["full", "lora"]) === "full" ? { method: "full" } : { method: "lora", ...DEFAULT_LORA }));
+  const method = given("method", () =>
+    options.choice("method", ["full", "lora"]) === "full" ? { method: "full" } : { method: "lora", ...DEFAULT_LORA },
+  );
   const after = given("after-round", () => options.choice("after-round", ["restart", "continue"]));
   return parseExperimentConfig(
     typeof file !== "object" || file === null || Array.isArray(file)
@@ -88,7 +108,10 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
             evaluateOn: given("evaluate-on", () => options.requiredText("evaluate-on")),
           }),
           ...group("strategy", { name: given("strategy", () => options.requiredText("strategy")), picker }),
-          ...group("teacher", { name: given("teacher", () => options.requiredText("teacher")), errorRate: given("error-rate", () => options.number("error-rate")) }),
+          ...group("teacher", {
+            name: given("teacher", () => options.requiredText("teacher")),
+            errorRate: given("error-rate", () => options.number("error-rate")),
+          }),
           ...group("training", {
             method,
             epochs: given("epochs", () => options.number("epochs")),
@@ -103,7 +126,9 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
 function describe(record: LoopRecord): string | undefined {
   switch (record.type) {
     case "phase":
-      return record.state === "end" ? undefined : `round ${record.round}: ${record.phase} ${record.done}/${record.total}`;
+      return record.state === "end"
+        ? undefined
+        : `round ${record.round}: ${record.phase} ${record.done}/${record.total}`;
     case "step":
       return `round ${record.round}: train step ${record.step}/${record.totalSteps}, loss ${record.loss.toFixed(3)}, ${Math.round(record.tokensPerSecond)} tokens/s`;
     default:
@@ -112,6 +137,22 @@ function describe(record: LoopRecord): string | undefined {
 }
 
 const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
+
+/** Shows the loop's records as they come: a line a round, progress where someone watches. */
+async function report(records: AsyncIterable<LoopRecord>, output: Output): Promise<void> {
+  for await (const record of records) {
+    const progress = describe(record);
+    if (progress !== undefined) output.progress(progress);
+    if (record.type === "warning") output.note(`warning: ${record.message}`);
+    if (record.type === "round") {
+      const { round, examples, evaluation, accepted, rejected, durationMs } = record.summary;
+      output.record(
+        record.summary,
+        `round ${round}  ${examples} synthetic pairs (+${accepted}, ${rejected} rejected)  ${evaluation.split} accuracy ${percent(evaluation.accuracy)} (95 % interval ${percent(evaluation.low)} to ${percent(evaluation.high)}, n = ${evaluation.n})  ${(durationMs / 1000).toFixed(1)} s`,
+      );
+    }
+  }
+}
 
 export const loopCommand: Command = {
   name: "loop",
@@ -132,18 +173,34 @@ export const loopCommand: Command = {
     let config: ExperimentConfig;
     let folder: string;
     if (resume === undefined) {
-      config = experimentOf(path === undefined ? {} : parseJson(await readTextFile(path), path), path ?? "experiment", options);
+      const asked = experimentOf(
+        path === undefined ? {} : parseJson(await readTextFile(path), path),
+        path ?? "experiment",
+        options,
+      );
+      // A directory is relative to the file that names it; the manifest keeps it whole, so that a resumed run finds it from anywhere.
+      const base = options.given("student") || path === undefined ? "." : dirname(path);
+      config = asked.student === "builtin" ? asked : { ...asked, student: resolve(base, asked.student) };
       const stamp = new Date().toISOString().replaceAll(/[-:]/g, "").slice(0, 15);
-      folder = options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
+      folder =
+        options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
     } else {
-      const extra = ["out", ...Object.keys(OPTIONS)].find((name) => name !== "resume" && options.given(name)) ?? (options.given("seed") ? "seed" : undefined);
-      if (extra !== undefined || path !== undefined) badInput("--resume", "no other setting", extra === undefined ? String(path) : `--${extra}`, "A resumed run keeps the settings in its manifest.json");
+      const extra =
+        ["out", ...Object.keys(OPTIONS)].find((name) => name !== "resume" && options.given(name)) ??
+        (options.given("seed") ? "seed" : undefined);
+      if (extra !== undefined || path !== undefined)
+        badInput(
+          "--resume",
+          "no other setting",
+          extra === undefined ? String(path) : `--${extra}`,
+          "A resumed run keeps the settings in its manifest.json",
+        );
       const stored = await readRunFolder(resume);
       if (stored === undefined) badInput(resume, "a run folder (with manifest.json)", "none");
       config = stored.manifest.config;
       folder = resume;
     }
-    const studentPath = config.student === "builtin" ? builtinStudentDirectory() : resolve(path === undefined ? "." : dirname(path), config.student);
+    const studentPath = config.student === "builtin" ? builtinStudentDirectory() : config.student;
     const task = createTask(config.task.name);
     const teacher = createTeacher(config.teacher, task);
     const abort = new AbortController();
@@ -160,17 +217,13 @@ export const loopCommand: Command = {
       try {
         const store = await openRunFolder(folder);
         output.note(`run: ${folder}`);
-        for await (const record of closedLoop(config, { student, task, teacher, store, signal: abort.signal, resume: resume !== undefined })) {
-          const progress = describe(record);
-          if (progress !== undefined) output.progress(progress);
-          if (record.type === "warning") output.note(`warning: ${record.message}`);
-          if (record.type === "round") {
-            const { round, examples, evaluation, accepted, rejected, durationMs } = record.summary;
-            output.record(
-              record.summary,
-              `round ${round}  ${examples} synthetic pairs (+${accepted}, ${rejected} rejected)  ${evaluation.split} accuracy ${percent(evaluation.accuracy)} (95 % interval ${percent(evaluation.low)} to ${percent(evaluation.high)}, n = ${evaluation.n})  ${(durationMs / 1000).toFixed(1)} s`,
-            );
-          }
+        try {
+          await report(
+            closedLoop(config, { student, task, teacher, store, signal: abort.signal, resume: resume !== undefined }),
+            output,
+          );
+        } finally {
+          await store.close();
         }
       } catch (error) {
         if (abort.signal.aborted) output.note(`stopped; go on with: tutelage loop --resume ${folder}`);
