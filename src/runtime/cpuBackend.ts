@@ -1,7 +1,7 @@
 /**
  * @file ONNX Runtime's native CPU build in Node (onnxruntime-node). A stored tensor is an
  * array of the JavaScript heap, which ONNX Runtime reads and, for a given target, writes
- * in place: no copies (measured at 13 MB: identity 3 ms against 10 with a fresh output).
+ * in place: no copies (measured at 13 MB: identity 3 ms, with a fresh output 4 to 10).
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { invariant } from "../core/errors.ts";
@@ -37,6 +37,7 @@ export class CpuBackend implements Backend<TypedArray> {
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
+      // Without the arena a train step takes 1.2 times as long.
       enableCpuMemArena: true,
       enableMemPattern: true,
       logSeverityLevel: LOG_ERRORS,
