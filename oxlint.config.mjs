@@ -2,7 +2,7 @@
  * @file The linter's rules. Layer rules come from `scripts/layers.mjs`. Kept as errors
  * only, so that a rule is either obeyed or gone.
  */
-import { LAYERS, OWNED_PACKAGES } from "./scripts/layers.mjs";
+import { DATA_FILES, LAYERS, OWNED_PACKAGES } from "./scripts/layers.mjs";
 
 const ALL_LAYERS = Object.keys(LAYERS);
 const UP = ["../", "../../", "../../../"];
@@ -15,7 +15,8 @@ const UP = ["../", "../../", "../../../"];
 function layerRules(layer, allowed) {
   const forbidden = ALL_LAYERS.filter((other) => other !== layer && !allowed.includes(other));
   const message = `${layer} may import ${allowed.join(", ") || "no other layer"} (scripts/layers.mjs)`;
-  const below = forbidden.flatMap((other) => UP.map((up) => `${up}${other}/**`));
+  const data = layer === "core" ? [] : DATA_FILES.flatMap((file) => UP.map((up) => `!${up}${file}`));
+  const below = [...forbidden.flatMap((other) => UP.map((up) => `${up}${other}/**`)), ...data];
   const patterns = Object.entries(OWNED_PACKAGES)
     .filter(([, owners]) => !owners.includes(layer))
     .map(([name, owners]) => ({
@@ -23,7 +24,7 @@ function layerRules(layer, allowed) {
       message: `only src/${owners.join(", src/")} imports ${name}`,
     }));
   // Types cost nothing at run time; test/unit/layers.test.ts holds them to the contract files.
-  if (below.length > 0)
+  if (forbidden.length > 0)
     patterns.push({ group: below, message, ...(layer === "core" ? {} : { allowTypeImports: true }) });
   return {
     files: [`src/${layer}/**`],

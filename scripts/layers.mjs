@@ -43,6 +43,9 @@ export const LAYERS = {
 /** Files that hold types and constants that layers agree on: any layer but `core` may import their types. */
 export const CONTRACT_FILES = ["types.ts", "config.ts", "records.ts", "runStore.ts"];
 
+/** Files of plain data that import nothing at run time: any layer but `core` may import their values. */
+export const DATA_FILES = ["loop/defaults.ts"];
+
 /** Packages that one place alone may import. */
 export const OWNED_PACKAGES = {
   "onnxruntime-common": ["runtime"],

@@ -3,6 +3,7 @@
  * the page's address (so that a run is a link), and as the experiments sent to the
  * worker. Everything not here keeps the loop's own default.
  */
+import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
 
 /** Strategies on offer, with one sentence each. */
 export const STRATEGIES = {
@@ -27,6 +28,10 @@ export interface SettingsDraft {
   readonly seed: string;
   readonly rounds: string;
   readonly querySize: string;
+  readonly perSeed: string;
+  readonly pool: string;
+  readonly heldOut: string;
+  readonly epochs: string;
   readonly strategyA: string;
   readonly strategyB: string;
   readonly provider: string;
@@ -37,6 +42,10 @@ export interface Settings {
   readonly seed: number;
   readonly rounds: number;
   readonly querySize: number;
+  readonly perSeed: number;
+  readonly pool: number;
+  readonly heldOut: number;
+  readonly epochs: number;
   readonly strategies: readonly [StrategyName, StrategyName];
   readonly provider: ProviderChoice;
 }
@@ -47,21 +56,31 @@ export type CheckedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly errors: Readonly<Partial<Record<SettingName, string>>> };
 
-/** What the page starts with: the loop's own default experiment (a test holds them together). */
+const { task, training, seed, rounds, querySize, perSeed, strategy } = DEFAULT_EXPERIMENT;
+
+/** What the page starts with: the loop's own default experiment, its strategy against chance. */
 export const DEFAULT_DRAFT: SettingsDraft = {
-  seed: "1",
-  rounds: "4",
-  querySize: "30",
+  seed: String(seed),
+  rounds: String(rounds),
+  querySize: String(querySize),
+  perSeed: String(perSeed),
+  pool: String(task.pool),
+  heldOut: String(task[task.evaluateOn]),
+  epochs: String(training.epochs),
   strategyA: "random",
-  strategyB: "own-loss",
+  strategyB: strategy.name,
   provider: "auto",
 };
 
-/** Bounds of the whole numbers, both ends included; a round picks at most the whole pool of the default experiment. */
+/** Bounds of the whole numbers, both ends included. A round picks at most the whole pool. */
 export const BOUNDS = {
   seed: { low: 0, high: 2_147_483_647 },
   rounds: { low: 1, high: 100 },
-  querySize: { low: 1, high: 120 },
+  querySize: { low: 1, high: 1000 },
+  perSeed: { low: 1, high: 20 },
+  pool: { low: 1, high: 1000 },
+  heldOut: { low: 1, high: 1000 },
+  epochs: { low: 1, high: 100 },
 } as const;
 
 /** The settings, or what is wrong with each field. */
@@ -84,9 +103,15 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     seed: whole("seed"),
     rounds: whole("rounds"),
     querySize: whole("querySize"),
+    perSeed: whole("perSeed"),
+    pool: whole("pool"),
+    heldOut: whole("heldOut"),
+    epochs: whole("epochs"),
     strategies: [oneOf("strategyA", STRATEGIES), oneOf("strategyB", STRATEGIES)],
     provider: oneOf("provider", PROVIDERS),
   };
+  if (errors.querySize === undefined && errors.pool === undefined && settings.querySize > settings.pool)
+    errors.querySize = `At most the pool's ${settings.pool}, please: the picks of a round are distinct.`;
   return Object.keys(errors).length === 0 ? { ok: true, settings } : { ok: false, errors };
 }
 
@@ -95,6 +120,10 @@ const ADDRESS_NAMES: Readonly<Record<SettingName, string>> = {
   seed: "seed",
   rounds: "rounds",
   querySize: "query",
+  perSeed: "each",
+  pool: "pool",
+  heldOut: "test",
+  epochs: "epochs",
   strategyA: "a",
   strategyB: "b",
   provider: "ep",
@@ -126,8 +155,13 @@ export function queryFromDraft(draft: SettingsDraft, query: string): string {
 
 /** The experiments of the two lanes: equal but for the strategy. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
-  const { seed, rounds, querySize } = settings;
-  return settings.strategies.map((name) => ({ seed, rounds, querySize, strategy: { name } }));
+  const { strategies, pool, heldOut, epochs, provider: _, ...same } = settings;
+  return strategies.map((name) => ({
+    ...same,
+    task: { pool, [task.evaluateOn]: heldOut },
+    training: { epochs },
+    strategy: { name },
+  }));
 }
 
 /** One line that names the settings. */

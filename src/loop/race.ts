@@ -71,9 +71,10 @@ export class Race {
     return this.#pump(
       (entry) => !arrived.has(entry),
       (entry, record) => {
-        // A round's summary belongs to its last phase.
+        // A round's summary belongs to its last phase, and the end of the run to its last round.
         const phaseEnd = record.type === "phase" && record.state === "end" && record.phase !== "evaluate";
-        if (record.type === "round" || (unit === "phase" && phaseEnd)) arrived.add(entry);
+        const roundEnd = record.type === "round" && record.summary.round < entry.lane.config.rounds;
+        if (roundEnd || (unit === "phase" && phaseEnd)) arrived.add(entry);
       },
     );
   }

@@ -17,14 +17,9 @@ import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
 test("the defaults are those of the default experiment", () => {
   const checked = checkSettings(DEFAULT_DRAFT);
   if (!checked.ok) throw new Error("the defaults must be valid");
-  const { seed, rounds, querySize } = checked.settings;
-  expect({ seed, rounds, querySize }).toEqual({
-    seed: DEFAULT_EXPERIMENT.seed,
-    rounds: DEFAULT_EXPERIMENT.rounds,
-    querySize: DEFAULT_EXPERIMENT.querySize,
-  });
-  expect(checked.settings.strategies).toEqual(["random", "own-loss"]);
-  expect(BOUNDS.querySize.high).toBe(DEFAULT_EXPERIMENT.task.pool);
+  const [random, other] = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
+  expect(other).toEqual(DEFAULT_EXPERIMENT);
+  expect(random).toEqual({ ...DEFAULT_EXPERIMENT, strategy: { ...DEFAULT_EXPERIMENT.strategy, name: "random" } });
 });
 
 test("every experiment the page can ask for is one the loop takes", () => {
@@ -37,13 +32,17 @@ test("every experiment the page can ask for is one the loop takes", () => {
         seed: whole(BOUNDS.seed),
         rounds: whole(BOUNDS.rounds),
         querySize: whole(BOUNDS.querySize),
+        perSeed: whole(BOUNDS.perSeed),
+        pool: whole(BOUNDS.pool),
+        heldOut: whole(BOUNDS.heldOut),
+        epochs: whole(BOUNDS.epochs),
         strategyA: fc.constantFrom(...strategies),
         strategyB: fc.constantFrom(...strategies),
         provider: fc.constantFrom("auto", "webgpu", "wasm"),
       }),
       (draft) => {
         const checked = checkSettings(draft);
-        expect(checked.ok).toBe(true);
+        expect(checked.ok).toBe(Number(draft.querySize) <= Number(draft.pool));
         if (!checked.ok) return;
         const configs = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
         expect(configs.map(({ strategy }) => strategy.name)).toEqual([draft.strategyA, draft.strategyB]);
@@ -63,8 +62,12 @@ test.each<[keyof SettingsDraft, string]>([
   ["seed", "٣"],
   ["rounds", "0"],
   ["rounds", "101"],
-  ["querySize", "121"],
+  ["querySize", String(DEFAULT_EXPERIMENT.task.pool + 1)],
   ["querySize", "many"],
+  ["perSeed", "0"],
+  ["pool", "1001"],
+  ["heldOut", "0"],
+  ["epochs", "0.5"],
   ["strategyA", "toString"],
   ["strategyB", ""],
   ["provider", "cuda"],
@@ -81,7 +84,18 @@ test("a draft survives the address, whatever was typed; other parameters stay", 
   const text = fc.string({ maxLength: 40, unit: "binary" }).filter((value) => value.isWellFormed());
   fc.assert(
     fc.property(
-      fc.record({ seed: text, rounds: text, querySize: text, strategyA: text, strategyB: text, provider: text }),
+      fc.record({
+        seed: text,
+        rounds: text,
+        querySize: text,
+        perSeed: text,
+        pool: text,
+        heldOut: text,
+        epochs: text,
+        strategyA: text,
+        strategyB: text,
+        provider: text,
+      }),
       (draft) => {
         const query = queryFromDraft(draft, "?debug=1");
         expect(draftFromQuery(query)).toEqual(draft);

@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { describe, expect, test } from "vitest";
-import { CONTRACT_FILES, LAYERS, OWNED_PACKAGES } from "../../scripts/layers.mjs";
+import { CONTRACT_FILES, DATA_FILES, LAYERS, OWNED_PACKAGES } from "../../scripts/layers.mjs";
 import { ROOT } from "../../scripts/setup.mjs";
 
 type Layer = keyof typeof LAYERS;
@@ -49,6 +49,7 @@ function violation(file: string, { specifier, typeOnly }: Import): string | unde
   // The page starts its workers by URL; what they import is the workers' business.
   if (other === "..") return layer === "app" || layer === "protocol" ? undefined : `${specifier} is outside src`;
   if (layers[layer]?.includes(other)) return undefined;
+  if (layer !== "core" && DATA_FILES.includes(target.join("/"))) return undefined;
   const contract = target.length === 2 && CONTRACT_FILES.includes(target[1]!);
   return typeOnly && contract && layer !== "core" ? undefined : `${layer} may not import ${target.join("/")}`;
 }
@@ -69,6 +70,16 @@ test("no source imports from a layer, or a package, that its layer may not use",
       .map((reason) => `${file}: ${reason}`),
   );
   expect(broken).toEqual([]);
+});
+
+test("a file of plain data imports types only", () => {
+  for (const file of DATA_FILES) {
+    const imports = importsOf(readFileSync(join(SRC, file), "utf8"));
+    expect(
+      imports.filter(({ typeOnly }) => !typeOnly),
+      file,
+    ).toEqual([]);
+  }
 });
 
 test("relative imports name a file with its extension", () => {
@@ -97,6 +108,8 @@ describe("the check itself", () => {
     ["app/a.ts", 'let a: import("../loop/records.ts").LoopRecord;', true],
     ["app/a.ts", 'new Worker(new URL("../student/x.ts", import.meta.url))', false],
     ["app/a.ts", 'new Worker(new URL("../../workers/loop.worker.ts", import.meta.url))', true],
+    ["app/a.ts", 'import { D } from "../loop/defaults.ts";', true],
+    ["core/a.ts", 'import { D } from "../loop/defaults.ts";', false],
     ["nn/families/a.ts", 'import { a } from "../../onnx/builder.ts";', true],
     ["nn/a.ts", '// import { a } from "../student/load.ts";', true],
     ["loop/a.ts", 'import "onnxruntime-web/webgpu";', false],

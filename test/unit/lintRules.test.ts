@@ -28,6 +28,8 @@ const SAMPLES: readonly Sample[] = [
   },
   { file: "src/selection/b.ts", source: 'import { x } from "../loop/records.ts"; export const y = x;', rule: LAYER },
   { file: "src/app/a.ts", source: 'import { x } from "../runtime/x.ts"; export const y = x;', rule: LAYER },
+  { file: "src/app/d.ts", source: 'import { D } from "../loop/defaults.ts"; export const y = D;', rule: undefined },
+  { file: "src/app/e.ts", source: 'import { x } from "../loop/parseConfig.ts"; export const y = x;', rule: LAYER },
   { file: "src/app/views/b.tsx", source: 'import { x } from "../../student/x.ts"; export const y = x;', rule: LAYER },
   {
     file: "src/app/views/c.tsx",

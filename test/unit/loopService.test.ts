@@ -70,9 +70,19 @@ describe("a race", () => {
     await service.step("round");
     expect([0, 1].map((lane) => ofType(heard.of(lane), "round").at(-1)?.summary.round)).toEqual([1, 1]);
     expect(heard.states().at(-1)).toBe("paused");
-    await service.step("round");
-    await service.step("round");
+    // The last round's end is the end of the run: no step more is needed to see it.
+    for (let round = 2; round <= config.rounds; round++) await service.step("round");
+    expect([0, 1].map((lane) => ofType(heard.of(lane), "done").length)).toEqual([1, 1]);
     expect(heard.states().at(-1)).toBe("done");
+    await service.stop();
+  });
+
+  it("a step through round 0 ends with its summary", async () => {
+    const { service } = sumsService();
+    const heard = listenTo(service);
+    await service.createRace({ lanes, ...auto });
+    await service.step("phase");
+    expect([0, 1].map((lane) => heard.of(lane).at(-1)?.type)).toEqual(["round", "round"]);
     await service.stop();
   });
 

@@ -119,11 +119,11 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
   );
 }
 
-/** Pairs per picked seed until a run says its own. */
-const PER_SEED = 2;
 /** An axis to look at while the settings are being corrected. */
 const UNKNOWN_BUDGET = 100;
 
 function plannedBudget(checked: ReturnType<typeof checkSettings>): number {
-  return checked.ok ? checked.settings.rounds * checked.settings.querySize * PER_SEED : UNKNOWN_BUDGET;
+  if (!checked.ok) return UNKNOWN_BUDGET;
+  const { rounds, querySize, perSeed } = checked.settings;
+  return rounds * querySize * perSeed;
 }

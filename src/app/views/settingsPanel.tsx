@@ -30,6 +30,10 @@ export function SettingsPanel({ draft, checked, later, onChange }: SettingsPanel
           <NumberField {...field} name="seed" label="Seed" help="Same seed, same run" />
           <NumberField {...field} name="rounds" label="Rounds" help="Times round the loop" />
           <NumberField {...field} name="querySize" label="Query size" help="Seeds picked a round" />
+          <NumberField {...field} name="perSeed" label="New questions" help="Asked for each picked seed" />
+          <NumberField {...field} name="epochs" label="Epochs" help="Passes over the pairs, each round" />
+          <NumberField {...field} name="pool" label="Pool" help="Seed questions, scored every round" />
+          <NumberField {...field} name="heldOut" label="Held out" help="Questions to test on, every round" />
           <ChoiceField {...field} name="strategyA" label="First lane" options={STRATEGIES} help="Who picks the seeds" />
           <ChoiceField
             {...field}
