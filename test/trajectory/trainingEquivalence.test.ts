@@ -62,7 +62,7 @@ const METHODS: readonly (readonly [string, Open])[] = [
 describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await createEngine(ep);
+    engine = await createEngine(ep, { threads: 1 });
   });
   afterAll(async () => {
     expect(engine.live).toEqual({ tensors: 0, bytes: 0, sessions: 0 });
