@@ -4,9 +4,11 @@
  * `src/cli/main.ts` through tsx; in an installed package, which has no `src`, it runs
  * the built `dist/cli/main.js`. Nothing of its own goes to stdout.
  */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { useSoftwareVulkan } from "./findChrome.mjs";
 import { nodeProblem, note, ROOT, setUp, stop } from "./setup.mjs";
 
 const SOURCE = join(ROOT, "src", "cli", "main.ts");
@@ -14,6 +16,17 @@ const BUILT = join(ROOT, "dist", "cli", "main.js");
 
 const problem = nodeProblem(process.versions.node);
 if (problem !== undefined) stop(problem);
+
+// Dawn's driver and Vulkan loader are found only by a process that starts with them in its environment.
+if (process.argv.some((arg, i) => arg === "--ep=webgpu" || (arg === "webgpu" && process.argv[i - 1] === "--ep"))) {
+  const env = { ...process.env };
+  useSoftwareVulkan(env);
+  if (env.LD_LIBRARY_PATH !== process.env.LD_LIBRARY_PATH) {
+    const child = spawnSync(process.execPath, process.argv.slice(1), { env, stdio: "inherit" });
+    process.exit(child.status ?? 1);
+  }
+  Object.assign(process.env, env);
+}
 
 // A reader that closes early (`tutelage score … | head`) is no error.
 process.stdout.on("error", (error) => {

@@ -1,7 +1,9 @@
 /**
  * @file Pretraining of the built-in student with this project's own engine: a small
  * Llama learns the easy slice of the word problems (plain wording, 1 to 3 steps) from
- * random weights. Deterministic for one seed, engine and thread count.
+ * random weights, then sees a taste of the other wordings among it, so that it knows
+ * their words though not how to read them. Deterministic for one seed, engine and
+ * thread count.
  */
 import { Rng } from "../../src/core/rng.ts";
 import { memorySource } from "../../src/formats/fileSource.ts";
@@ -16,25 +18,34 @@ import type { EncodedRow, StepRecord } from "../../src/student/types.ts";
 import type { Question, Task } from "../../src/tasks/types.ts";
 import { SPECIAL_TOKENS, trainTokenizer } from "./trainTokenizer.ts";
 
+/** One training from the weights the stage before wrote, with a cosine of its own. */
+export interface Stage {
+  readonly name: string;
+  readonly steps: number;
+  readonly learningRate: number;
+  /** Rows of other wordings per hundred. */
+  readonly tastePercent: number;
+}
+
 export interface PretrainOptions {
   readonly seed: number;
-  readonly steps: number;
   readonly batchSize: number;
-  readonly learningRate: number;
   readonly vocabSize: number;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly layers: number;
   readonly heads: number;
   readonly kvHeads: number;
-  readonly onStep?: (record: StepRecord) => void;
 }
+
+export const STAGES: readonly Stage[] = [
+  { name: "plain", steps: 5000, learningRate: 1.5e-3, tastePercent: 0 },
+  { name: "taste", steps: 1500, learningRate: 1e-3, tastePercent: 5 },
+];
 
 export const PRETRAIN_DEFAULTS: PretrainOptions = {
   seed: 1,
-  steps: 6000,
-  batchSize: 64,
-  learningRate: 2e-3,
+  batchSize: 32,
   vocabSize: 768,
   hiddenSize: 128,
   intermediateSize: 352,
@@ -82,6 +93,8 @@ export function studentFiles(options: PretrainOptions, questions: readonly Quest
       "tokenizer_config.json",
       `${JSON.stringify({ tokenizer_class: "PreTrainedTokenizerFast", eos_token: eos, pad_token: eos, model_max_length: 256, clean_up_tokenization_spaces: false }, null, 2)}\n`,
     ],
+    // Older readers' file of the same; a page that finds no such file would leave an error in the browser's console.
+    ["special_tokens_map.json", `${JSON.stringify({ eos_token: eos, pad_token: eos }, null, 2)}\n`],
     ["generation_config.json", `${JSON.stringify({ eos_token_id: 0, pad_token_id: 0 }, null, 2)}\n`],
   ]);
 }
@@ -112,14 +125,33 @@ function orderRows(rows: readonly EncodedRow[], batchSize: number, steps: number
   return out.slice(0, steps * batchSize);
 }
 
-/** Trains a new student on `questions`; the caller disposes it. */
-export async function pretrain(engine: Engine, task: Task, questions: readonly Question[], extra: readonly Question[], options: PretrainOptions): Promise<{ readonly student: LanguageModel; readonly files: ReadonlyMap<string, string> }> {
-  const files = studentFiles(options, questions, extra);
+/** All files of a student with random weights. `extra` as in `studentFiles`. */
+export function newStudent(options: PretrainOptions, questions: readonly Question[], extra: readonly Question[]): Map<string, string | Uint8Array> {
   const weights = writeSafetensors(initialWeights(studentConfig(options), options));
-  const student = await openStudent(engine, { source: memorySource(new Map<string, string | Uint8Array>([...files, ["model.safetensors", weights]]), "built-in student") });
-  const rows = student.encodeAll(questions.map((question) => ({ id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) })));
-  const { steps, batchSize, learningRate, seed } = options;
-  const trainer = student.trainer(orderRows(rows, batchSize, steps, new Rng(seed).fork("order")), {
+  return new Map<string, string | Uint8Array>([...studentFiles(options, questions, extra), ["model.safetensors", weights]]);
+}
+
+/** Trains the student in `files` through one stage; returns its new weights and the mean loss of the last 100 steps. */
+export async function runStage(
+  engine: Engine,
+  task: Task,
+  files: ReadonlyMap<string, string | Uint8Array>,
+  data: { readonly plain: readonly Question[]; readonly taste: readonly Question[] },
+  stage: Stage,
+  options: PretrainOptions,
+  onStep?: (record: StepRecord) => void,
+): Promise<{ readonly weights: Uint8Array; readonly loss: number }> {
+  const student = await openStudent(engine, { source: memorySource(files, "built-in student") });
+  const encode = (questions: readonly Question[]): EncodedRow[] =>
+    student.encodeAll(questions.map((question) => ({ id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) })));
+  const { steps, learningRate } = stage;
+  const { batchSize, seed } = options;
+  const rng = new Rng(seed).fork(stage.name === "plain" ? "order" : `order ${stage.name}`);
+  const tasteRows = Math.round((steps * batchSize * stage.tastePercent) / 100);
+  const taste = tasteRows === 0 ? [] : encode(data.taste);
+  const plain = encode(data.plain);
+  const rows = tasteRows === 0 ? plain : [...plain.slice(0, steps * batchSize - tasteRows), ...Array.from({ length: tasteRows }, (_, i) => taste[i % taste.length]).filter((row) => row !== undefined)];
+  const trainer = student.trainer(orderRows(rows, batchSize, steps, rng), {
     steps,
     batchSize,
     gradAccum: 1,
@@ -131,16 +163,22 @@ export async function pretrain(engine: Engine, task: Task, questions: readonly Q
     shuffle: false,
     seed,
   });
+  const last: number[] = [];
   try {
-    while (trainer.step < trainer.totalSteps) options.onStep?.(await trainer.next());
+    while (trainer.step < trainer.totalSteps) {
+      const record = await trainer.next();
+      if (record.step > steps - 100) last.push(record.loss);
+      onStep?.(record);
+    }
+    return { weights: await float16Weights(student), loss: last.reduce((sum, loss) => sum + loss, 0) / last.length };
   } finally {
     trainer.dispose();
+    await student.dispose();
   }
-  return { student, files };
 }
 
 /** `model.safetensors` of the student's weights, rounded to float16. */
-export async function float16Weights(student: LanguageModel): Promise<Uint8Array> {
+async function float16Weights(student: LanguageModel): Promise<Uint8Array> {
   const values = await student.snapshot();
   const tensors = new Map<string, Tensor>(
     student.model.decoder.parameters.map(({ name, shape }) => {

@@ -108,16 +108,17 @@ export function wordProblemsTask(options: WordProblemsOptions = {}): Task {
 }
 
 /**
- * `n` easy questions to pretrain a student on: plain wording, 1 to 3 steps. Disjoint by
+ * `n` easy questions to pretrain a student on: plain wording unless `clusters` says otherwise,
+ * 1 to 3 steps. Disjoint by
  * canonical form from every split of every seed and from what the built-in teacher
  * writes. No text twice, but the same program may return in other words.
  */
 export function pretrainingSlice(
   rng: Rng,
   n: number,
-  options: Pick<WordProblemsOptions, "maxOperand" | "maxResult"> = {},
+  options: Pick<WordProblemsOptions, "clusters" | "maxOperand" | "maxResult"> = {},
 ): readonly Question[] {
-  const weights = checkOptions({ ...options, levels: PRETRAINING_LEVELS, clusters: { plain: 1 } });
+  const weights = checkOptions({ clusters: { plain: 1 }, ...options, levels: PRETRAINING_LEVELS });
   return drawQuestions(
     "pretraining",
     "pretraining",
