@@ -18,14 +18,13 @@ const problem = nodeProblem(process.versions.node);
 if (problem !== undefined) stop(problem);
 
 // Dawn's driver and Vulkan loader are found only by a process that starts with them in its environment.
-if (process.argv.some((arg, i) => arg === "--ep=webgpu" || (arg === "webgpu" && process.argv[i - 1] === "--ep"))) {
-  const env = { ...process.env };
+const wantsWebgpu = process.argv.some((arg, i) => arg === "--ep=webgpu" || (arg === "webgpu" && process.argv[i - 1] === "--ep"));
+if (wantsWebgpu && process.env.TUTELAGE_VULKAN_SET === undefined) {
+  // The mark keeps the second process from starting a third.
+  const env = { ...process.env, TUTELAGE_VULKAN_SET: "1" };
   useSoftwareVulkan(env);
-  if (env.LD_LIBRARY_PATH !== process.env.LD_LIBRARY_PATH) {
-    const child = spawnSync(process.execPath, process.argv.slice(1), { env, stdio: "inherit" });
-    process.exit(child.status ?? 1);
-  }
-  Object.assign(process.env, env);
+  const child = spawnSync(process.execPath, process.argv.slice(1), { env, stdio: "inherit" });
+  process.exit(child.status ?? 1);
 }
 
 // A reader that closes early (`tutelage score … | head`) is no error.
