@@ -15,15 +15,18 @@ export type Bindings = ReadonlyMap<string, number>;
 
 /** @throws BadInputError when the data of a host tensor does not fit its type and shape. */
 export function checkHostTensor(where: string, tensor: Tensor): void {
-  if (!hasRightArray(tensor)) badInput(where, `a ${arrayName(tensor.type)} for ${tensor.type}`, tensor.data.constructor.name);
+  if (!hasRightArray(tensor))
+    badInput(where, `a ${arrayName(tensor.type)} for ${tensor.type}`, tensor.data.constructor.name);
   checkShape(where, tensor.shape);
   const count = elementCount(tensor.shape);
-  if (tensor.data.length !== count) badInput(where, `${count} elements for shape ${formatShape(tensor.shape)}`, String(tensor.data.length));
+  if (tensor.data.length !== count)
+    badInput(where, `${count} elements for shape ${formatShape(tensor.shape)}`, String(tensor.data.length));
 }
 
 /** @throws BadInputError unless every dimension is a whole number ≥ 0. */
 export function checkShape(where: string, shape: readonly number[]): void {
-  if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) badInput(where, "whole dimensions ≥ 0", formatShape(shape));
+  if (!shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0))
+    badInput(where, "whole dimensions ≥ 0", formatShape(shape));
 }
 
 /**
@@ -31,7 +34,12 @@ export function checkShape(where: string, shape: readonly number[]): void {
  * agree, symbols are used consistently. @returns the sizes of the symbols.
  * @throws BadInputError; TutelageError disposed.
  */
-export function checkFeeds(session: string, inputs: readonly Value[], feeds: Readonly<Record<string, Tensor | DeviceTensor>>, owner: object): Bindings {
+export function checkFeeds(
+  session: string,
+  inputs: readonly Value[],
+  feeds: Readonly<Record<string, Tensor | DeviceTensor>>,
+  owner: object,
+): Bindings {
   const bindings = new Map<string, number>();
   for (const input of inputs) {
     const where = `session '${session}', input '${input.name}'`;
@@ -67,19 +75,31 @@ export function checkTargets(
   const device = new Map<string, { readonly type: DataType; readonly shape: readonly number[] }>();
   const written = new Set<unknown>(Object.values(feeds));
   const names = Object.keys(targets);
-  if (names.length === 0) badInput(`session '${session}'`, `at least one of the outputs ${outputs.map((output) => output.name).join(", ")}`, "none");
+  if (names.length === 0)
+    badInput(
+      `session '${session}'`,
+      `at least one of the outputs ${outputs.map((output) => output.name).join(", ")}`,
+      "none",
+    );
   for (const name of names) {
     const target = targets[name];
     const output = outputs.find((value) => value.name === name);
     if (output === undefined || target === undefined) {
-      badInput(`session '${session}'`, `outputs ${outputs.map((value) => value.name).join(", ")}`, `an output '${name}'`);
+      badInput(
+        `session '${session}'`,
+        `outputs ${outputs.map((value) => value.name).join(", ")}`,
+        `an output '${name}'`,
+      );
     }
     if (target === "host") continue;
     const where = `session '${session}', output '${name}'`;
     const shape = resolveShape(output.shape, bindings);
     if (target === "device") {
       if (shape === undefined) {
-        throw new TutelageError("unsupported", `${where}: the size of ${formatShape(output.shape)} is not known before the run. Ask for "host", or give a tensor`);
+        throw new TutelageError(
+          "unsupported",
+          `${where}: the size of ${formatShape(output.shape)} is not known before the run. Ask for "host", or give a tensor`,
+        );
       }
       device.set(name, { type: output.type, shape });
       continue;
@@ -88,7 +108,8 @@ export function checkTargets(
     if (target.type !== output.type || !bind(output.shape, target.shape, new Map(bindings))) {
       badInput(where, describe(output, bindings), `a target ${describe(target)}`);
     }
-    if (written.has(target)) badInput(where, "a target that this run neither reads nor writes elsewhere", "the same tensor twice");
+    if (written.has(target))
+      badInput(where, "a target that this run neither reads nor writes elsewhere", "the same tensor twice");
     written.add(target);
     device.set(name, target);
   }
@@ -97,7 +118,8 @@ export function checkTargets(
 
 /** @throws BadInputError for another engine's tensor; TutelageError disposed. */
 export function checkOwned(where: string, tensor: DeviceTensor, owner: object): void {
-  if (!(tensor instanceof OwnedTensor) || tensor.owner !== owner) badInput(where, "a tensor of this engine", "one of another engine");
+  if (!(tensor instanceof OwnedTensor) || tensor.owner !== owner)
+    badInput(where, "a tensor of this engine", "one of another engine");
   if (tensor.disposed) throw usedAfterDispose(`${where}: ${String(tensor)}`);
 }
 
@@ -122,7 +144,10 @@ function describe(value: { readonly type: DataType; readonly shape: Shape }, bin
 }
 
 /** Whether two tensors could hold each other's values. */
-export function sameKind(a: { readonly type: DataType; readonly shape: readonly number[] }, b: { readonly type: DataType; readonly shape: readonly number[] }): boolean {
+export function sameKind(
+  a: { readonly type: DataType; readonly shape: readonly number[] },
+  b: { readonly type: DataType; readonly shape: readonly number[] },
+): boolean {
   return a.type === b.type && sameShape(a.shape, b.shape);
 }
 

@@ -75,7 +75,10 @@ class CpuSession implements BackendSession<TypedArray> {
     this.outputs = declaredValues(session.outputMetadata);
   }
 
-  async run(feeds: readonly BackendFeed<TypedArray>[], targets: readonly BackendTarget<TypedArray>[]): Promise<ReadonlyMap<string, Tensor>> {
+  async run(
+    feeds: readonly BackendFeed<TypedArray>[],
+    targets: readonly BackendTarget<TypedArray>[],
+  ): Promise<ReadonlyMap<string, Tensor>> {
     // The native side does not take memory shared between threads.
     const wrap = (type: DataType, data: TypedArray, shape: readonly number[]): OrtTensor =>
       toOrt(this.#ort, { type, data: data.buffer instanceof ArrayBuffer ? data : data.slice(), shape });
@@ -85,7 +88,8 @@ class CpuSession implements BackendSession<TypedArray> {
       else inputs[feed.name] = wrap(feed.stored.type, feed.stored.storage, feed.stored.shape);
     }
     const fetches: Record<string, OrtTensor | null> = {};
-    for (const { name, stored } of targets) fetches[name] = stored === undefined ? null : wrap(stored.type, stored.storage, stored.shape);
+    for (const { name, stored } of targets)
+      fetches[name] = stored === undefined ? null : wrap(stored.type, stored.storage, stored.shape);
 
     const results = await this.#session.run(inputs, fetches);
     const host = new Map<string, Tensor>();

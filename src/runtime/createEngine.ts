@@ -32,7 +32,10 @@ export interface EngineOptions {
   readonly selfTest?: (candidate: Engine, reference: Engine) => Promise<string>;
 }
 
-export type Availability = { readonly ep: ExecutionProvider } & ({ readonly available: true; readonly note?: string } | { readonly available: false; readonly reason: string });
+export type Availability = { readonly ep: ExecutionProvider } & (
+  | { readonly available: true; readonly note?: string }
+  | { readonly available: false; readonly reason: string }
+);
 
 /** Which providers can be used here, best first, and why not the others. Opens none. */
 export async function availableProviders(): Promise<Availability[]> {
@@ -40,12 +43,19 @@ export async function availableProviders(): Promise<Availability[]> {
   const webgpu: Availability =
     "reason" in adapter
       ? { ep: "webgpu", available: false, reason: adapter.reason }
-      : { ep: "webgpu", available: true, note: adapter.software ? `${adapter.description} (software, slower than wasm)` : adapter.description };
+      : {
+          ep: "webgpu",
+          available: true,
+          note: adapter.software ? `${adapter.description} (software, slower than wasm)` : adapter.description,
+        };
   if (!("reason" in adapter)) platform.releaseGpu();
   const node = await platform.loadOrtNode();
-  const cpu: Availability = "reason" in node ? { ep: "cpu", available: false, reason: node.reason } : { ep: "cpu", available: true };
+  const cpu: Availability =
+    "reason" in node ? { ep: "cpu", available: false, reason: node.reason } : { ep: "cpu", available: true };
   const { wasmThreads } = platform;
-  const wasm: Availability = !("WebAssembly" in globalThis) ? { ep: "wasm", available: false, reason: "no WebAssembly here" } : { ep: "wasm", available: true, ...(wasmThreads.ok ? {} : { note: wasmThreads.reason }) };
+  const wasm: Availability = !("WebAssembly" in globalThis)
+    ? { ep: "wasm", available: false, reason: "no WebAssembly here" }
+    : { ep: "wasm", available: true, ...(wasmThreads.ok ? {} : { note: wasmThreads.reason }) };
   return [webgpu, cpu, wasm];
 }
 
@@ -56,7 +66,8 @@ export async function availableProviders(): Promise<Availability[]> {
  */
 export async function createEngine(ep: ExecutionProvider | "auto", options: EngineOptions = {}): Promise<Engine> {
   const { threads } = options;
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) badInput("createEngine", "a whole number of threads ≥ 1", String(threads));
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
+    badInput("createEngine", "a whole number of threads ≥ 1", String(threads));
   switch (ep) {
     case "webgpu":
       return openWebgpu(await requireAdapter(), options);
@@ -115,7 +126,11 @@ async function openWasm(options: EngineOptions, fallbackReason?: string): Promis
   try {
     backend = await openWasmBackend(platform, threads);
   } catch (error) {
-    throw new TutelageError("unsupported", `wasm: ONNX Runtime's WebAssembly could not be loaded: ${messageOf(error)}`, { cause: error });
+    throw new TutelageError(
+      "unsupported",
+      `wasm: ONNX Runtime's WebAssembly could not be loaded: ${messageOf(error)}`,
+      { cause: error },
+    );
   }
   const reasons = [fallbackReason, held].filter((reason) => reason !== undefined);
   return new EngineCore(backend, withReason(backend.info, reasons.length > 0 ? reasons.join("; ") : undefined));
@@ -129,7 +144,9 @@ async function openWebgpu(found: Adapter, options: EngineOptions): Promise<Engin
     backend = new WebgpuBackend(platform, await platform.loadOrtWebgpu(), found, await openDevice(found.adapter));
   } catch (error) {
     platform.releaseGpu();
-    throw new TutelageError("device-refused", `webgpu: the device could not be opened: ${messageOf(error)}`, { cause: error });
+    throw new TutelageError("device-refused", `webgpu: the device could not be opened: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
   const info: { -readonly [K in keyof EngineInfo]: EngineInfo[K] } = { ...backend.info };
   const engine = new EngineCore(backend, info);
@@ -168,7 +185,9 @@ async function requireAdapter(): Promise<Adapter> {
 }
 
 async function refuse(ep: ExecutionProvider, reason: string): Promise<never> {
-  const others = (await availableProviders()).filter((other) => other.available && other.ep !== ep).map((other) => other.ep);
+  const others = (await availableProviders())
+    .filter((other) => other.available && other.ep !== ep)
+    .map((other) => other.ep);
   badInput(`provider '${ep}'`, `one that can be used here (${others.join(", ")})`, reason);
 }
 

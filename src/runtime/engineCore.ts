@@ -10,7 +10,17 @@ import type { Backend, BackendFeed, BackendSession, BackendTarget } from "./back
 import { checkFeeds, checkHostTensor, checkOwned, checkShape, checkTargets } from "./checkRun.ts";
 import { OwnedTensor, type TensorOwner } from "./deviceTensor.ts";
 import { deviceLost, runError, sessionError, usedAfterDispose } from "./runtimeErrors.ts";
-import type { DeviceTensor, Engine, EngineInfo, EngineMemory, ExecutionProvider, OutputTarget, RunResult, Session, SessionOptions } from "./types.ts";
+import type {
+  DeviceTensor,
+  Engine,
+  EngineInfo,
+  EngineMemory,
+  ExecutionProvider,
+  OutputTarget,
+  RunResult,
+  Session,
+  SessionOptions,
+} from "./types.ts";
 
 type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
 type Targets = Readonly<Record<string, OutputTarget>>;
@@ -211,9 +221,12 @@ class EngineSession<S> implements Session {
     };
     const made: OwnedTensor<S>[] = [];
     try {
-      const backendFeeds = Object.entries(feeds).map(([name, feed]): BackendFeed<S> => ("data" in feed ? { name, tensor: feed } : { name, stored: pin(feed) }));
+      const backendFeeds = Object.entries(feeds).map(([name, feed]): BackendFeed<S> =>
+        "data" in feed ? { name, tensor: feed } : { name, stored: pin(feed) },
+      );
       const given = new Map<string, OwnedTensor<S>>();
-      for (const [name, target] of Object.entries(outputs)) if (typeof target !== "string") given.set(name, pin(target));
+      for (const [name, target] of Object.entries(outputs))
+        if (typeof target !== "string") given.set(name, pin(target));
       return await this.#engine.enqueue(async () => {
         const device = new Map<string, OwnedTensor<S>>();
         const targets = Object.keys(outputs).map((name): BackendTarget<S> => {
@@ -240,11 +253,14 @@ class EngineSession<S> implements Session {
 
   dispose(): Promise<void> {
     if (this.#released) return Promise.resolve();
-    this.#disposed ??= this.#engine.enqueue(() => this.release()).catch((error: unknown) => {
-      // A lost or disposed engine has taken its sessions with it.
-      if (!(error instanceof TutelageError && (error.code === "device-lost" || error.code === "disposed"))) throw error;
-      this.#forget();
-    });
+    this.#disposed ??= this.#engine
+      .enqueue(() => this.release())
+      .catch((error: unknown) => {
+        // A lost or disposed engine has taken its sessions with it.
+        if (!(error instanceof TutelageError && (error.code === "device-lost" || error.code === "disposed")))
+          throw error;
+        this.#forget();
+      });
     return this.#disposed;
   }
 
@@ -255,7 +271,9 @@ class EngineSession<S> implements Session {
     try {
       await this.#inner.dispose();
     } catch (error) {
-      throw new TutelageError("internal", `session '${this.name}': could not be released: ${messageOf(error)}`, { cause: error });
+      throw new TutelageError("internal", `session '${this.name}': could not be released: ${messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
 

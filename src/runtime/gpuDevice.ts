@@ -45,9 +45,13 @@ export async function findAdapter(gpu: GPU): Promise<Adapter | { readonly reason
   }
   if (adapter === null) return { reason: "WebGPU gives no adapter: no GPU with a driver that it accepts" };
   const { vendor, architecture, device, description } = adapter.info;
-  const words = [vendor, architecture, device, description].filter((word, index, all) => word !== "" && all.indexOf(word) === index);
+  const words = [vendor, architecture, device, description].filter(
+    (word, index, all) => word !== "" && all.indexOf(word) === index,
+  );
   const text = words.join(" ") || "unknown adapter";
-  const fallback = (adapter.info as { readonly isFallbackAdapter?: boolean }).isFallbackAdapter ?? (adapter as { readonly isFallbackAdapter?: boolean }).isFallbackAdapter;
+  const fallback =
+    (adapter.info as { readonly isFallbackAdapter?: boolean }).isFallbackAdapter ??
+    (adapter as { readonly isFallbackAdapter?: boolean }).isFallbackAdapter;
   return { adapter, description: text, software: fallback === true || SOFTWARE.test(text) };
 }
 

@@ -15,7 +15,8 @@ export function toOrt(ort: OrtWeb, { type, shape, data }: Tensor): OrtTensor {
 /** Our form of a host tensor of ONNX Runtime, over the same data. @throws TutelageError unsupported (element type). */
 export function fromOrt(tensor: OrtTensor): Tensor {
   const { type, dims, data } = tensor;
-  if (!isDataType(type) || !ArrayBuffer.isView(data)) throw new TutelageError("unsupported", `ONNX Runtime: tensors of ${type} are not handled`);
+  if (!isDataType(type) || !ArrayBuffer.isView(data))
+    throw new TutelageError("unsupported", `ONNX Runtime: tensors of ${type} are not handled`);
   const bytes = bytesOf(data);
   return { type, shape: dims, data: viewAs(type, bytes.buffer, bytes.byteOffset, elementCount(dims)) };
 }
@@ -24,8 +25,15 @@ export function fromOrt(tensor: OrtTensor): Tensor {
 export function declaredValues(metadata: readonly InferenceSession.ValueMetadata[]): Value[] {
   return metadata.map((value) => {
     if (!value.isTensor || !isDataType(value.type)) {
-      throw new TutelageError("unsupported", `model value '${value.name}': only tensors of numbers and bool are handled, got ${value.isTensor ? value.type : "no tensor"}`);
+      throw new TutelageError(
+        "unsupported",
+        `model value '${value.name}': only tensors of numbers and bool are handled, got ${value.isTensor ? value.type : "no tensor"}`,
+      );
     }
-    return { name: value.name, type: value.type, shape: value.shape.map((dim) => (typeof dim === "number" && dim < 0 ? "" : dim)) };
+    return {
+      name: value.name,
+      type: value.type,
+      shape: value.shape.map((dim) => (typeof dim === "number" && dim < 0 ? "" : dim)),
+    };
   });
 }

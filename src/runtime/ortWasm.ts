@@ -63,8 +63,19 @@ export interface OrtWasmModule {
 }
 
 /** ONNX TensorProto.DataType. */
-const TYPE_CODES: Readonly<Record<DataType, number>> = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, float64: 11 };
-const TYPE_NAMES: ReadonlyMap<number, DataType> = new Map(Object.entries(TYPE_CODES).map(([name, code]) => [code, name as DataType]));
+const TYPE_CODES: Readonly<Record<DataType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+  float16: 10,
+  float64: 11,
+};
+const TYPE_NAMES: ReadonlyMap<number, DataType> = new Map(
+  Object.entries(TYPE_CODES).map(([name, code]) => [code, name as DataType]),
+);
 
 const LOG_ERRORS = 3;
 const OPTIMIZE_ALL = 99;
@@ -101,7 +112,11 @@ export class OrtWasm {
   malloc(bytes: number): number {
     // More than addresses can count would wrap round to a small block.
     const pointer = bytes > MAX_BYTES ? 0 : this.#module._malloc(Math.max(bytes, MIN_BYTES));
-    if (pointer === 0) throw outOfMemory(`wasm heap of ${this.heap.byteLength} bytes`, new Error(`could not allocate ${bytes} more bytes`));
+    if (pointer === 0)
+      throw outOfMemory(
+        `wasm heap of ${this.heap.byteLength} bytes`,
+        new Error(`could not allocate ${bytes} more bytes`),
+      );
     return pointer;
   }
 
@@ -179,7 +194,8 @@ export class OrtWasm {
         return size < 0 ? "" : size;
       });
       module._OrtFree(metadata);
-      if (type === undefined) throw new TutelageError("unsupported", `model value '${name}': only tensors of numbers and bool are handled`);
+      if (type === undefined)
+        throw new TutelageError("unsupported", `model value '${name}': only tensors of numbers and bool are handled`);
       return { value: { name, type, shape }, nameAddress };
     });
   }
@@ -236,7 +252,9 @@ function lastError(module: OrtWasmModule, doing: string): Error {
   const out = module.stackAlloc(MIN_BYTES);
   module._OrtGetLastError(out, out + 4);
   const message = module.getValue(out + 4, "*");
-  return new Error(`could not ${doing}: ERROR_CODE: ${module.getValue(out, "i32")}, ${message === 0 ? "no message" : module.UTF8ToString(message)}`);
+  return new Error(
+    `could not ${doing}: ERROR_CODE: ${module.getValue(out, "i32")}, ${message === 0 ? "no message" : module.UTF8ToString(message)}`,
+  );
 }
 
 interface NamedValue {
@@ -271,7 +289,10 @@ export class OrtWasmSession {
    * Runs once. `outputs` gives each output's tensor to write, or undefined to have one made.
    * @returns per output the handle that now holds it; those that were made are the caller's. @throws Error with ONNX Runtime's message.
    */
-  async run(inputs: ReadonlyMap<string, HeapTensor>, outputs: ReadonlyMap<string, HeapTensor | undefined>): Promise<number[]> {
+  async run(
+    inputs: ReadonlyMap<string, HeapTensor>,
+    outputs: ReadonlyMap<string, HeapTensor | undefined>,
+  ): Promise<number[]> {
     const module = this.#module;
     const count = inputs.size + outputs.size;
     const block = this.#ort.malloc(8 * count);
@@ -289,7 +310,16 @@ export class OrtWasmSession {
       for (const [name, tensor] of outputs) put(name, tensor?.handle ?? 0);
       const outputNames = block + 4 * inputs.size;
       const outputValues = values + 4 * inputs.size;
-      const code = await module._OrtRun(this.#handle, block, values, inputs.size, outputNames, outputs.size, outputValues, this.#runOptions);
+      const code = await module._OrtRun(
+        this.#handle,
+        block,
+        values,
+        inputs.size,
+        outputNames,
+        outputs.size,
+        outputValues,
+        this.#runOptions,
+      );
       if (code !== 0) {
         const stack = module.stackSave();
         try {

@@ -5,13 +5,18 @@ const OUT_OF_MEMORY =
   /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length/i;
 /** The WebAssembly instance is in an unknown state after one of these. */
 const CRASHED = /memory access out of bounds|unreachable|table index is out of bounds|null function|aborted\(/i;
-const NOT_SUPPORTED = /NOT_IMPLEMENTED|ERROR_CODE: 9|could not find an implementation|fallback to CPU EP has been explicitly disabled|not a registered function|is not a registered/i;
+const NOT_SUPPORTED =
+  /NOT_IMPLEMENTED|ERROR_CODE: 9|could not find an implementation|fallback to CPU EP has been explicitly disabled|not a registered function|is not a registered/i;
 
 /** `out-of-memory` with what was being done and what helps. */
 export function outOfMemory(where: string, cause: unknown): TutelageError {
-  return new TutelageError("out-of-memory", `${where}: not enough memory (${messageOf(cause)}). Use a smaller batch, shorter rows or a smaller student`, {
-    cause,
-  });
+  return new TutelageError(
+    "out-of-memory",
+    `${where}: not enough memory (${messageOf(cause)}). Use a smaller batch, shorter rows or a smaller student`,
+    {
+      cause,
+    },
+  );
 }
 
 /** `disposed`: something was used after it had been released. */
@@ -21,9 +26,13 @@ export function usedAfterDispose(what: string): TutelageError {
 
 /** `device-lost` with the reason that the device gave. */
 export function deviceLost(where: string, reason: unknown): TutelageError {
-  return new TutelageError("device-lost", `${where}: the device was lost (${messageOf(reason)}). Create a new engine and resume from the last checkpoint`, {
-    cause: reason,
-  });
+  return new TutelageError(
+    "device-lost",
+    `${where}: the device was lost (${messageOf(reason)}). Create a new engine and resume from the last checkpoint`,
+    {
+      cause: reason,
+    },
+  );
 }
 
 /** Whether a WebAssembly instance cannot be trusted any more after `error`. */
@@ -43,6 +52,11 @@ export function sessionError(where: string, error: unknown): TutelageError {
   if (error instanceof TutelageError) return error;
   const message = messageOf(error);
   if (OUT_OF_MEMORY.test(message)) return outOfMemory(where, error);
-  if (NOT_SUPPORTED.test(message)) return new TutelageError("unsupported", `${where}: this provider cannot run the graph: ${message}`, { cause: error });
-  return new BadInputError(`${where}: expected an ONNX model that ONNX Runtime accepts, got: ${message}`, { cause: error });
+  if (NOT_SUPPORTED.test(message))
+    return new TutelageError("unsupported", `${where}: this provider cannot run the graph: ${message}`, {
+      cause: error,
+    });
+  return new BadInputError(`${where}: expected an ONNX model that ONNX Runtime accepts, got: ${message}`, {
+    cause: error,
+  });
 }

@@ -42,7 +42,11 @@ const DEFAULT_TOLERANCE = 1e-3;
  * @throws TutelageError device-refused, with the figures in `details`, when an output differs
  * by more than its tolerance or the candidate fails to run.
  */
-export async function selfTest(candidate: Engine, reference: Engine, cases: readonly SelfTestCase[]): Promise<SelfTestReport> {
+export async function selfTest(
+  candidate: Engine,
+  reference: Engine,
+  cases: readonly SelfTestCase[],
+): Promise<SelfTestReport> {
   const start = performance.now();
   const differences: OutputDifference[] = [];
   for (const test of cases) {
@@ -51,14 +55,27 @@ export async function selfTest(candidate: Engine, reference: Engine, cases: read
     try {
       got = await runCase(candidate, test);
     } catch (error) {
-      throw refused(candidate, `graph '${test.name}' fails: ${error instanceof Error ? error.message : String(error)}`, {}, error);
+      throw refused(
+        candidate,
+        `graph '${test.name}' fails: ${error instanceof Error ? error.message : String(error)}`,
+        {},
+        error,
+      );
     }
     const tolerance = test.tolerance ?? DEFAULT_TOLERANCE;
     for (const output of test.outputs) {
-      differences.push({ graph: test.name, output, relativeError: relativeError(got.get(output), expected.get(output)), tolerance });
+      differences.push({
+        graph: test.name,
+        output,
+        relativeError: relativeError(got.get(output), expected.get(output)),
+        tolerance,
+      });
     }
   }
-  const worst = differences.reduce<OutputDifference | undefined>((a, b) => (a === undefined || b.relativeError / b.tolerance > a.relativeError / a.tolerance ? b : a), undefined);
+  const worst = differences.reduce<OutputDifference | undefined>(
+    (a, b) => (a === undefined || b.relativeError / b.tolerance > a.relativeError / a.tolerance ? b : a),
+    undefined,
+  );
   invariant(worst !== undefined, "a self-test compares at least one output");
   const report: SelfTestReport = { differences, worst, durationMs: performance.now() - start };
   if (differences.some(({ relativeError, tolerance }) => !(relativeError <= tolerance))) {
@@ -69,15 +86,27 @@ export async function selfTest(candidate: Engine, reference: Engine, cases: read
   return report;
 }
 
-function refused(candidate: Engine, why: string, details: Readonly<Record<string, unknown>>, cause?: unknown): TutelageError {
+function refused(
+  candidate: Engine,
+  why: string,
+  details: Readonly<Record<string, unknown>>,
+  cause?: unknown,
+): TutelageError {
   const { ep, adapter } = candidate.info;
-  return new TutelageError("device-refused", `self-test of ${ep}${adapter === undefined ? "" : ` (${adapter})`}: ${why}`, {
-    details: { ep, ...(adapter === undefined ? {} : { adapter }), ...details },
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new TutelageError(
+    "device-refused",
+    `self-test of ${ep}${adapter === undefined ? "" : ` (${adapter})`}: ${why}`,
+    {
+      details: { ep, ...(adapter === undefined ? {} : { adapter }), ...details },
+      ...(cause === undefined ? {} : { cause }),
+    },
+  );
 }
 
-async function runCase(engine: Engine, { name, model, feeds, outputs }: SelfTestCase): Promise<ReadonlyMap<string, Tensor>> {
+async function runCase(
+  engine: Engine,
+  { name, model, feeds, outputs }: SelfTestCase,
+): Promise<ReadonlyMap<string, Tensor>> {
   const session = await engine.createSession(model, { name });
   try {
     const result = await session.run(feeds, Object.fromEntries(outputs.map((output) => [output, "host" as const])));

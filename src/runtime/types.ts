@@ -58,7 +58,10 @@ export interface Session extends AsyncDisposable {
    * "device" results are owned by the caller. Queued FIFO per engine.
    * @throws TutelageError device-lost, out-of-memory, disposed, bad-input (missing feed, wrong shape or type).
    */
-  run(feeds: Readonly<Record<string, Tensor | DeviceTensor>>, outputs: Readonly<Record<string, OutputTarget>>): Promise<RunResult>;
+  run(
+    feeds: Readonly<Record<string, Tensor | DeviceTensor>>,
+    outputs: Readonly<Record<string, OutputTarget>>,
+  ): Promise<RunResult>;
   /** Releases the session; idempotent. */
   dispose(): Promise<void>;
 }

@@ -38,7 +38,11 @@ function instanceFor(platform: Platform, threads: number): Promise<Instance> {
 
 /** A backend with this many threads. @throws Error when the WebAssembly files cannot be loaded. */
 export async function openWasmBackend(platform: Platform, threads: number): Promise<WasmBackend> {
-  return new WasmBackend(await instanceFor(platform, threads), { ep: "wasm", version: `onnxruntime-web ${platform.ortVersion}`, threads });
+  return new WasmBackend(await instanceFor(platform, threads), {
+    ep: "wasm",
+    version: `onnxruntime-web ${platform.ortVersion}`,
+    threads,
+  });
 }
 
 export class WasmBackend implements Backend<HeapTensor> {
@@ -59,7 +63,10 @@ export class WasmBackend implements Backend<HeapTensor> {
   }
 
   async createSession(model: Uint8Array, _options: SessionOptions): Promise<BackendSession<HeapTensor>> {
-    return watchCrash(this.#instance, async () => new WasmSession(this.#instance, await this.#instance.ort.createSession(model)));
+    return watchCrash(
+      this.#instance,
+      async () => new WasmSession(this.#instance, await this.#instance.ort.createSession(model)),
+    );
   }
 
   allocate(type: DataType, shape: readonly number[], data?: TypedArray): HeapTensor {
@@ -92,7 +99,10 @@ class WasmSession implements BackendSession<HeapTensor> {
     this.outputs = session.outputs;
   }
 
-  async run(feeds: readonly BackendFeed<HeapTensor>[], targets: readonly BackendTarget<HeapTensor>[]): Promise<ReadonlyMap<string, Tensor>> {
+  async run(
+    feeds: readonly BackendFeed<HeapTensor>[],
+    targets: readonly BackendTarget<HeapTensor>[],
+  ): Promise<ReadonlyMap<string, Tensor>> {
     const { ort } = this.#instance;
     return watchCrash(this.#instance, async () => {
       const uploaded: HeapTensor[] = [];
@@ -130,7 +140,8 @@ async function watchCrash<T>(instance: Instance, task: () => Promise<T>): Promis
   try {
     return await task();
   } catch (error) {
-    if (isCrash(error)) instance.crashed.abort(new Error(`ONNX Runtime's WebAssembly crashed: ${messageOf(error)}`, { cause: error }));
+    if (isCrash(error))
+      instance.crashed.abort(new Error(`ONNX Runtime's WebAssembly crashed: ${messageOf(error)}`, { cause: error }));
     throw error;
   }
 }

@@ -40,14 +40,26 @@ export class WebgpuBackend implements Backend<GpuStorage> {
   #uncaptured: GPUError | undefined;
   #bytes = 0;
 
-  constructor(platform: Platform, { ort, build }: { readonly ort: OrtWeb; readonly build: AsyncBuild }, { description }: Adapter, { device, limits, features }: Device) {
+  constructor(
+    platform: Platform,
+    { ort, build }: { readonly ort: OrtWeb; readonly build: AsyncBuild },
+    { description }: Adapter,
+    { device, limits, features }: Device,
+  ) {
     this.#platform = platform;
     this.#ort = ort;
     this.#device = device;
     ort.env.logLevel = "error";
     // Its threads would serve nodes that fall back to the CPU; there should be none.
     ort.env.wasm.numThreads = 1;
-    this.info = { ep: "webgpu", version: `onnxruntime-web ${platform.ortVersion} (${build})`, threads: 1, adapter: description, limits, features };
+    this.info = {
+      ep: "webgpu",
+      version: `onnxruntime-web ${platform.ortVersion} (${build})`,
+      threads: 1,
+      adapter: description,
+      limits,
+      features,
+    };
     const lost = new AbortController();
     this.lost = lost.signal;
     void device.lost.then(({ reason, message }) => lost.abort(new Error(message === "" ? reason : message)));
@@ -74,13 +86,24 @@ export class WebgpuBackend implements Backend<GpuStorage> {
   }
 
   allocate(type: DataType, shape: readonly number[], data?: TypedArray): GpuStorage {
-    const bytes = Math.max(BUFFER_UNIT, Math.ceil((elementCount(shape) * elementBytes(type)) / BUFFER_UNIT) * BUFFER_UNIT);
+    const bytes = Math.max(
+      BUFFER_UNIT,
+      Math.ceil((elementCount(shape) * elementBytes(type)) / BUFFER_UNIT) * BUFFER_UNIT,
+    );
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
     if (bytes > Math.min(maxBufferSize, maxStorageBufferBindingSize)) {
-      throw outOfMemory("webgpu", new Error(`${bytes} bytes in one tensor, the adapter allows ${Math.min(maxBufferSize, maxStorageBufferBindingSize)}`));
+      throw outOfMemory(
+        "webgpu",
+        new Error(
+          `${bytes} bytes in one tensor, the adapter allows ${Math.min(maxBufferSize, maxStorageBufferBindingSize)}`,
+        ),
+      );
     }
     this.#device.pushErrorScope("out-of-memory");
-    const buffer = this.#device.createBuffer({ size: bytes, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST });
+    const buffer = this.#device.createBuffer({
+      size: bytes,
+      usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST,
+    });
     this.#scopes.push(this.#device.popErrorScope());
     if (data !== undefined && data.byteLength > 0) this.#write(buffer, data);
     this.#bytes += bytes;
@@ -136,7 +159,8 @@ export class WebgpuBackend implements Backend<GpuStorage> {
 
   async #throwGpuErrors(): Promise<void> {
     if (this.#scopes.length > 0) {
-      for (const error of await Promise.all(this.#scopes.splice(0))) if (error !== null) throw outOfMemory("webgpu", new Error(error.message));
+      for (const error of await Promise.all(this.#scopes.splice(0)))
+        if (error !== null) throw outOfMemory("webgpu", new Error(error.message));
     }
     const error = this.#uncaptured;
     if (error === undefined) return;
@@ -167,11 +191,16 @@ class WebgpuSession implements BackendSession<GpuStorage> {
     this.outputs = declaredValues(session.outputMetadata);
   }
 
-  async run(feeds: readonly BackendFeed<GpuStorage>[], targets: readonly BackendTarget<GpuStorage>[]): Promise<ReadonlyMap<string, Tensor>> {
+  async run(
+    feeds: readonly BackendFeed<GpuStorage>[],
+    targets: readonly BackendTarget<GpuStorage>[],
+  ): Promise<ReadonlyMap<string, Tensor>> {
     const inputs: Record<string, OrtTensor> = {};
-    for (const feed of feeds) inputs[feed.name] = "tensor" in feed ? toOrt(this.#ort, feed.tensor) : this.#bound(feed.stored);
+    for (const feed of feeds)
+      inputs[feed.name] = "tensor" in feed ? toOrt(this.#ort, feed.tensor) : this.#bound(feed.stored);
     const fetches: Record<string, OrtTensor | null> = {};
-    for (const { name, stored } of targets) fetches[name] = stored === undefined || isEmpty(stored) ? null : this.#bound(stored);
+    for (const { name, stored } of targets)
+      fetches[name] = stored === undefined || isEmpty(stored) ? null : this.#bound(stored);
 
     return this.#backend.watched(async () => {
       const results = await this.#session.run(inputs, fetches); // GPU→CPU sync when an output is read back

@@ -12,7 +12,10 @@ import type { DeviceTensor, Engine, ExecutionProvider, Session } from "../../src
 
 export function float32(shape: readonly number[], values: ArrayLike<number> | ((index: number) => number)): Tensor {
   const size = shape.reduce((a, b) => a * b, 1);
-  const data = typeof values === "function" ? Float32Array.from({ length: size }, (_, index) => values(index)) : Float32Array.from(values);
+  const data =
+    typeof values === "function"
+      ? Float32Array.from({ length: size }, (_, index) => values(index))
+      : Float32Array.from(values);
   return { type: "float32", shape, data };
 }
 
@@ -81,8 +84,10 @@ export function engineSuite(ep: ExecutionProvider): void {
       grad: float32([SIZE], (index) => index / 4 - step),
       rate: float32([], [0.5]),
     });
-    const expectedNext = (step = 0): number[] => Array.from({ length: SIZE }, (_, index) => index + step - 0.5 * (index / 4 - step));
-    const expectedNorm = (step = 0): number => Array.from({ length: SIZE }, (_, index) => (index / 4 - step) ** 2).reduce((a, b) => a + b);
+    const expectedNext = (step = 0): number[] =>
+      Array.from({ length: SIZE }, (_, index) => index + step - 0.5 * (index / 4 - step));
+    const expectedNorm = (step = 0): number =>
+      Array.from({ length: SIZE }, (_, index) => (index / 4 - step) ** 2).reduce((a, b) => a + b);
 
     beforeAll(async () => {
       engine = await createEngine(ep, { onEvent: (event) => events.push(event) });
@@ -104,7 +109,9 @@ export function engineSuite(ep: ExecutionProvider): void {
     test("says what it runs on", () => {
       expect(engine.ep).toBe(ep);
       expect(engine.info).toMatchObject({ ep, threads: expect.any(Number) });
-      expect(engine.info.version).toMatch(ep === "cpu" ? /^onnxruntime-node \d+\.\d+\.\d+/ : /^onnxruntime-web \d+\.\d+\.\d+/);
+      expect(engine.info.version).toMatch(
+        ep === "cpu" ? /^onnxruntime-node \d+\.\d+\.\d+/ : /^onnxruntime-web \d+\.\d+\.\d+/,
+      );
       expect(engine.info.fallbackReason).toBeUndefined();
       expect(events).toEqual([{ type: "loading", ep }]);
       if (ep === "webgpu") {
@@ -214,7 +221,9 @@ export function engineSuite(ep: ExecutionProvider): void {
 
     test("answers calls in the order they were made", async () => {
       const order: number[] = [];
-      await Promise.all([0, 1, 2, 3].map((step) => descent.run(feeds(step), { norm: "host" }).then(() => order.push(step))));
+      await Promise.all(
+        [0, 1, 2, 3].map((step) => descent.run(feeds(step), { norm: "host" }).then(() => order.push(step))),
+      );
       expect(order).toEqual([0, 1, 2, 3]);
     });
 
@@ -240,7 +249,9 @@ export function engineSuite(ep: ExecutionProvider): void {
       expect(engine.live.tensors).toBe(0);
       expect([...(await pending).host("next").data]).toEqual(expectedNext());
       expect([...(await reading).data]).toEqual([...p.data]);
-      await expect(descent.run({ p: onDevice, grad, rate }, { next: "host" })).rejects.toMatchObject({ code: "disposed" });
+      await expect(descent.run({ p: onDevice, grad, rate }, { next: "host" })).rejects.toMatchObject({
+        code: "disposed",
+      });
       await expect(engine.read(onDevice)).rejects.toMatchObject({ code: "disposed" });
     });
 
@@ -272,7 +283,10 @@ export function engineSuite(ep: ExecutionProvider): void {
 
     test.each(["int32", "int64"] as const)("takes %s indices", async (type) => {
       const session = await engine.createSession(doubleIdsModel(type), { name: "ids" });
-      const ids: Tensor = type === "int32" ? { type, shape: [3], data: Int32Array.of(4, 0, 4) } : { type, shape: [3], data: BigInt64Array.of(4n, 0n, 4n) };
+      const ids: Tensor =
+        type === "int32"
+          ? { type, shape: [3], data: Int32Array.of(4, 0, 4) }
+          : { type, shape: [3], data: BigInt64Array.of(4n, 0n, 4n) };
       const result = await session.run({ ids, table: upload(float32([5, 2], (index) => index)) }, { rows: "host" });
       expect([...result.host("rows").data]).toEqual([8, 9, 0, 1, 8, 9]);
       await session.dispose();
@@ -285,37 +299,90 @@ export function engineSuite(ep: ExecutionProvider): void {
       const gone = engine.upload(p);
       gone.dispose();
       const cases: readonly (readonly [Record<string, unknown>, Record<string, unknown>, string, string])[] = [
-        [{ p, grad }, { next: "host" }, "bad-input", "session 'descent', input 'rate': expected a tensor float32 [], got nothing"],
-        [{ p, grad, rate, extra: p }, { next: "host" }, "bad-input", "session 'descent': expected inputs p, grad, rate, got an input 'extra'"],
-        [{ p, grad: other, rate }, { next: "host" }, "bad-input", "session 'descent', input 'grad': expected float32 [6], got float32 [7]"],
-        [{ p, grad: { type: "int32", shape: [6], data: new Int32Array(6) }, rate }, { next: "host" }, "bad-input", "input 'grad': expected float32 [6], got int32 [6]"],
-        [{ p: { ...p, data: new Float32Array(5) }, grad, rate }, { next: "host" }, "bad-input", "input 'p': expected 6 elements for shape [6], got 5"],
-        [{ p: { ...p, data: new Int32Array(6) }, grad, rate }, { next: "host" }, "bad-input", "input 'p': expected a Float32Array for float32, got Int32Array"],
+        [
+          { p, grad },
+          { next: "host" },
+          "bad-input",
+          "session 'descent', input 'rate': expected a tensor float32 [], got nothing",
+        ],
+        [
+          { p, grad, rate, extra: p },
+          { next: "host" },
+          "bad-input",
+          "session 'descent': expected inputs p, grad, rate, got an input 'extra'",
+        ],
+        [
+          { p, grad: other, rate },
+          { next: "host" },
+          "bad-input",
+          "session 'descent', input 'grad': expected float32 [6], got float32 [7]",
+        ],
+        [
+          { p, grad: { type: "int32", shape: [6], data: new Int32Array(6) }, rate },
+          { next: "host" },
+          "bad-input",
+          "input 'grad': expected float32 [6], got int32 [6]",
+        ],
+        [
+          { p: { ...p, data: new Float32Array(5) }, grad, rate },
+          { next: "host" },
+          "bad-input",
+          "input 'p': expected 6 elements for shape [6], got 5",
+        ],
+        [
+          { p: { ...p, data: new Int32Array(6) }, grad, rate },
+          { next: "host" },
+          "bad-input",
+          "input 'p': expected a Float32Array for float32, got Int32Array",
+        ],
         [{ p: gone, grad, rate }, { next: "host" }, "disposed", "used after it was disposed"],
-        [{ p, grad, rate }, { nothing: "host" }, "bad-input", "session 'descent': expected outputs next, norm, got an output 'nothing'"],
+        [
+          { p, grad, rate },
+          { nothing: "host" },
+          "bad-input",
+          "session 'descent': expected outputs next, norm, got an output 'nothing'",
+        ],
         [{ p, grad, rate }, {}, "bad-input", "expected at least one of the outputs next, norm, got none"],
-        [{ p, grad, rate }, { next: other }, "bad-input", "output 'next': expected float32 [6], got a target float32 [7]"],
+        [
+          { p, grad, rate },
+          { next: other },
+          "bad-input",
+          "output 'next': expected float32 [6], got a target float32 [7]",
+        ],
         [{ p, grad, rate }, { next: gone }, "disposed", "used after it was disposed"],
         [{ p: right, grad, rate }, { next: right }, "bad-input", "got the same tensor twice"],
       ];
       for (const [given, outputs, code, message] of cases) {
-        await expect(descent.run(given as never, outputs as never), message).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+        await expect(descent.run(given as never, outputs as never), message).rejects.toMatchObject({
+          code,
+          message: expect.stringContaining(message),
+        });
       }
       const foreign = await createEngine("wasm", { threads: 1 });
       const theirs = foreign.upload(p);
-      await expect(descent.run({ p: theirs, grad, rate }, { next: "host" })).rejects.toMatchObject({ code: "bad-input", message: expect.stringContaining("another engine") });
+      await expect(descent.run({ p: theirs, grad, rate }, { next: "host" })).rejects.toMatchObject({
+        code: "bad-input",
+        message: expect.stringContaining("another engine"),
+      });
       await expect(engine.read(theirs)).rejects.toMatchObject({ code: "bad-input" });
       await foreign.dispose();
     });
 
     test("refuses tensors whose data do not fit", () => {
-      expect(() => engine.upload({ type: "float32", shape: [3], data: new Float32Array(2) })).toThrow(/expected 3 elements for shape \[3\], got 2/);
-      expect(() => engine.upload({ type: "int64", shape: [1], data: new Float32Array(1) })).toThrow(/expected a BigInt64Array for int64/);
+      expect(() => engine.upload({ type: "float32", shape: [3], data: new Float32Array(2) })).toThrow(
+        /expected 3 elements for shape \[3\], got 2/,
+      );
+      expect(() => engine.upload({ type: "int64", shape: [1], data: new Float32Array(1) })).toThrow(
+        /expected a BigInt64Array for int64/,
+      );
       expect(() => engine.zeros("float32", [-1])).toThrow(/expected whole dimensions ≥ 0, got \[-1\]/);
     });
 
     test("refuses what is no model", async () => {
-      await expect(engine.createSession(Uint8Array.of(8, 8, 255, 255), { name: "m" })).rejects.toMatchObject({ code: "bad-input", message: expect.stringMatching(/^session 'm': expected an ONNX model/) });
+      await expect(engine.createSession(Uint8Array.of(8, 8, 255, 255), { name: "m" })).rejects.toMatchObject({
+        code: "bad-input",
+        message: expect.stringMatching(/^session 'm': expected an ONNX model/),
+      });
       await expect(engine.createSession(new Uint8Array(0), { name: "m" })).rejects.toMatchObject({ code: "bad-input" });
     });
 
@@ -333,7 +400,9 @@ export function engineSuite(ep: ExecutionProvider): void {
     test("an engine answers what was queued before it is disposed", async () => {
       const second = await createEngine(ep);
       const session = await second.createSession(copyModel(), { name: "copy" });
-      const pending = session.run({ x: float32([8], (index) => index) }, { y: "device" }).then((result) => second.read(result.device("y")).catch((error: { code: string }) => error.code));
+      const pending = session
+        .run({ x: float32([8], (index) => index) }, { y: "device" })
+        .then((result) => second.read(result.device("y")).catch((error: { code: string }) => error.code));
       const direct = session.run({ x: float32([8], (index) => index) }, { y: "host" });
       await second.dispose();
       expect([...(await direct).host("y").data]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);

@@ -18,10 +18,17 @@ async function openWithDevice(): Promise<{ engine: EngineCore<GpuStorage>; devic
   const adapter = await findAdapter(gpu);
   if ("reason" in adapter) throw new Error(adapter.reason);
   const opened = await openDevice(adapter.adapter);
-  return { engine: new EngineCore(new WebgpuBackend(platform, await platform.loadOrtWebgpu(), adapter, opened)), device: opened.device };
+  return {
+    engine: new EngineCore(new WebgpuBackend(platform, await platform.loadOrtWebgpu(), adapter, opened)),
+    device: opened.device,
+  };
 }
 
-const FEEDS: Readonly<Record<string, Tensor>> = { p: float32([4], () => 1), grad: float32([4], () => 1), rate: float32([], [1]) };
+const FEEDS: Readonly<Record<string, Tensor>> = {
+  p: float32([4], () => 1),
+  grad: float32([4], () => 1),
+  rate: float32([], [1]),
+};
 
 export function gpuFaultSuite(): void {
   describe("a WebGPU device that is lost", () => {
@@ -38,9 +45,14 @@ export function gpuFaultSuite(): void {
       await expect(interrupted).rejects.toMatchObject({ code: "device-lost" });
       await expect(queued).rejects.toMatchObject({ code: "device-lost" });
       await lost;
-      expect(engine.lost.reason).toMatchObject({ code: "device-lost", message: expect.stringContaining("device was lost") });
+      expect(engine.lost.reason).toMatchObject({
+        code: "device-lost",
+        message: expect.stringContaining("device was lost"),
+      });
       await expect(session.run(FEEDS, { norm: "host" })).rejects.toMatchObject({ code: "device-lost" });
-      await expect(engine.createSession(descentModel(4), { name: "late" })).rejects.toMatchObject({ code: "device-lost" });
+      await expect(engine.createSession(descentModel(4), { name: "late" })).rejects.toMatchObject({
+        code: "device-lost",
+      });
       expect(() => engine.upload(float32([1], [0]))).toThrowError(expect.objectContaining({ code: "device-lost" }));
 
       await session.dispose();
@@ -65,7 +77,9 @@ export function gpuFaultSuite(): void {
     test("refuses one tensor over the device's limit at once", async () => {
       const { engine, device } = await openWithDevice();
       const elements = device.limits.maxBufferSize / 4 + 1024;
-      expect(() => engine.zeros("float32", [elements])).toThrowError(expect.objectContaining({ code: "out-of-memory", message: expect.stringContaining("the adapter allows") }));
+      expect(() => engine.zeros("float32", [elements])).toThrowError(
+        expect.objectContaining({ code: "out-of-memory", message: expect.stringContaining("the adapter allows") }),
+      );
       expect(engine.live.tensors).toBe(0);
       expect(engine.memory.gpuBytes).toBe(0);
       await engine.dispose();
@@ -82,7 +96,10 @@ export function gpuFaultSuite(): void {
         return failures-- > 0 ? new GPUOutOfMemoryError("no memory left") : error;
       };
       const tensor = engine.zeros("float32", [4]);
-      await expect(session.run(FEEDS, { norm: "host" })).rejects.toMatchObject({ code: "out-of-memory", message: expect.stringContaining("no memory left") });
+      await expect(session.run(FEEDS, { norm: "host" })).rejects.toMatchObject({
+        code: "out-of-memory",
+        message: expect.stringContaining("no memory left"),
+      });
       tensor.dispose();
       expect((await session.run(FEEDS, { norm: "host" })).host("norm").data[0]).toBe(4);
       await engine.dispose();
@@ -96,7 +113,10 @@ export function gpuFaultSuite(): void {
       device.createBuffer({ size: 16, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.MAP_READ });
       await device.queue.onSubmittedWorkDone();
       await reported;
-      await expect(engine.read(tensor)).rejects.toMatchObject({ code: "internal", message: expect.stringContaining("the device reported") });
+      await expect(engine.read(tensor)).rejects.toMatchObject({
+        code: "internal",
+        message: expect.stringContaining("the device reported"),
+      });
       expect([...(await engine.read(tensor)).data]).toEqual([2, 2, 2, 2]);
       await engine.dispose();
     });

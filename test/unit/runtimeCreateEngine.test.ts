@@ -56,11 +56,17 @@ describe("createEngine", () => {
   });
 
   test.each([[0], [-1], [1.5], [NaN]])("refuses %d threads", async (threads) => {
-    await expect(createEngine("wasm", { threads })).rejects.toMatchObject({ code: "bad-input", message: expect.stringContaining("threads") });
+    await expect(createEngine("wasm", { threads })).rejects.toMatchObject({
+      code: "bad-input",
+      message: expect.stringContaining("threads"),
+    });
   });
 
   test("refuses a provider it does not know", async () => {
-    await expect(createEngine("cuda" as never)).rejects.toMatchObject({ code: "bad-input", message: "createEngine: expected cpu, wasm, webgpu or auto, got cuda" });
+    await expect(createEngine("cuda" as never)).rejects.toMatchObject({
+      code: "bad-input",
+      message: "createEngine: expected cpu, wasm, webgpu or auto, got cuda",
+    });
   });
 
   test.each(["cpu", "wasm"] as const)("runs %s with the threads asked for", async (ep) => {
@@ -75,7 +81,10 @@ describe("createEngine", () => {
 
   test.each(["cpu", "wasm", "webgpu"])("lets the process end after %s was disposed", (ep) => {
     const script = join(ROOT, "test", "support", "engineProcess.ts");
-    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", script, ep], { encoding: "utf8", timeout: 120_000 });
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--import", "tsx", script, ep], {
+      encoding: "utf8",
+      timeout: 120_000,
+    });
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: `${ep} [2]\n` });
   });
 });
@@ -86,7 +95,9 @@ describe("self-test", () => {
     const report = await selfTest(candidate, reference, [TEST_CASE]);
     expect(report.differences).toHaveLength(2);
     expect(report.worst.relativeError).toBeLessThan(1e-6);
-    expect([candidate.live, reference.live]).toEqual(Array.from({ length: 2 }, () => ({ tensors: 0, bytes: 0, sessions: 0 })));
+    expect([candidate.live, reference.live]).toEqual(
+      Array.from({ length: 2 }, () => ({ tensors: 0, bytes: 0, sessions: 0 })),
+    );
     await Promise.all([candidate.dispose(), reference.dispose()]);
   });
 
@@ -97,10 +108,14 @@ describe("self-test", () => {
     candidate.createSession = (_model, options) => createSession(wrongModel(), options);
     await expect(selfTest(candidate, reference, [TEST_CASE])).rejects.toMatchObject({
       code: "device-refused",
-      message: expect.stringMatching(/^self-test of cpu: output 'next' of graph 'descent' differs from wasm by 8\.2e-3 \(allowed 1\.0e-3\)$/),
+      message: expect.stringMatching(
+        /^self-test of cpu: output 'next' of graph 'descent' differs from wasm by 8\.2e-3 \(allowed 1\.0e-3\)$/,
+      ),
       details: { differences: [{ output: "next" }, { output: "norm", relativeError: 0 }] },
     });
-    await expect(selfTest(candidate, reference, [{ ...TEST_CASE, tolerance: 0.1 }])).resolves.toMatchObject({ worst: { output: "next" } });
+    await expect(selfTest(candidate, reference, [{ ...TEST_CASE, tolerance: 0.1 }])).resolves.toMatchObject({
+      worst: { output: "next" },
+    });
     await Promise.all([candidate.dispose(), reference.dispose()]);
   });
 
@@ -111,11 +126,22 @@ describe("self-test", () => {
     nan.output(nan.log(nan.neg(nan.input("x", "float32", [2]))), "y");
     const fine = new GraphBuilder("fine");
     fine.output(fine.identity(fine.input("x", "float32", [2])), "y");
-    const test: SelfTestCase = { name: "nan", model: encodeModel(fine.build()), feeds: { x: float32([2], () => 1) }, outputs: ["y"] };
+    const test: SelfTestCase = {
+      name: "nan",
+      model: encodeModel(fine.build()),
+      feeds: { x: float32([2], () => 1) },
+      outputs: ["y"],
+    };
     candidate.createSession = (_model, options) => createSession(encodeModel(nan.build()), options);
-    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({ code: "device-refused", details: { differences: [{ relativeError: Infinity }] } });
+    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({
+      code: "device-refused",
+      details: { differences: [{ relativeError: Infinity }] },
+    });
     candidate.createSession = (_model, options) => createSession(Uint8Array.of(1), options);
-    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({ code: "device-refused", message: expect.stringContaining("graph 'nan' fails") });
+    await expect(selfTest(candidate, reference, [test])).rejects.toMatchObject({
+      code: "device-refused",
+      message: expect.stringContaining("graph 'nan' fails"),
+    });
     await Promise.all([candidate.dispose(), reference.dispose()]);
   });
 
@@ -123,7 +149,8 @@ describe("self-test", () => {
     const events: EngineEvent[] = [];
     const engine = await createEngine("webgpu", {
       onEvent: (event) => events.push(event),
-      selfTest: async (candidate, reference) => `differs by ${(await selfTest(candidate, reference, [TEST_CASE])).worst.relativeError}`,
+      selfTest: async (candidate, reference) =>
+        `differs by ${(await selfTest(candidate, reference, [TEST_CASE])).worst.relativeError}`,
     });
     expect(engine.info.selfTest).toMatch(/^differs by \d/);
     expect(events.at(-1)).toEqual({ type: "self-test", ep: "webgpu", result: engine.info.selfTest });
@@ -157,7 +184,10 @@ describe("a WASM instance that crashes", () => {
     const tensor = engine.zeros("float32", [4]);
     await session.run(FEEDS, { next: "host" });
     crash = true;
-    await expect(session.run(FEEDS, { next: "host" })).rejects.toMatchObject({ code: "device-lost", message: expect.stringContaining("unreachable") });
+    await expect(session.run(FEEDS, { next: "host" })).rejects.toMatchObject({
+      code: "device-lost",
+      message: expect.stringContaining("unreachable"),
+    });
     await expect(engine.read(tensor)).rejects.toMatchObject({ code: "device-lost" });
     expect(engine.lost.aborted).toBe(true);
     await engine.dispose();
@@ -168,7 +198,6 @@ describe("a WASM instance that crashes", () => {
     expect([...(await again.run(FEEDS, { next: "host" })).host("next").data]).toEqual([-1, 0, 1, 2]);
     await next.dispose();
   });
-
 });
 
 describe("memory that is not there", () => {
@@ -201,7 +230,10 @@ describe("errors of ONNX Runtime", () => {
 
   test.each([
     ["ERROR_CODE: 9, ERROR_MESSAGE: Could not find an implementation for Foo(1)", "unsupported"],
-    ["This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.", "unsupported"],
+    [
+      "This session contains graph nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.",
+      "unsupported",
+    ],
     ["Load model from memory failed: Protobuf parsing failed.", "bad-input"],
   ])("load: %s is %s", (message, code) => {
     expect(sessionError("session 's'", new Error(message))).toMatchObject({ code });
@@ -211,13 +243,15 @@ describe("errors of ONNX Runtime", () => {
 test("a queue runs one task at a time, in order, past rejections", async () => {
   const queue = new TaskQueue();
   const log: string[] = [];
-  const task = (name: string, fail = false) => async () => {
-    log.push(`${name} starts`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    log.push(`${name} ends`);
-    if (fail) throw new Error(name);
-    return name;
-  };
+  const task =
+    (name: string, fail = false) =>
+    async () => {
+      log.push(`${name} starts`);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      log.push(`${name} ends`);
+      if (fail) throw new Error(name);
+      return name;
+    };
   const settled = await Promise.allSettled([queue.add(task("a")), queue.add(task("b", true)), queue.add(task("c"))]);
   expect(settled.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
   expect(log).toEqual(["a starts", "a ends", "b starts", "b ends", "c starts", "c ends"]);

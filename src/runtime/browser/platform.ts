@@ -25,7 +25,11 @@ function absolute(url: string): string {
 
 function wasmThreads(): Platform["wasmThreads"] {
   if (typeof SharedArrayBuffer === "undefined" || !globalThis.crossOriginIsolated) {
-    return { ok: false, reason: "one thread: the page is not cross-origin isolated (headers Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy)" };
+    return {
+      ok: false,
+      reason:
+        "one thread: the page is not cross-origin isolated (headers Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy)",
+    };
   }
   return { ok: true };
 }
@@ -50,7 +54,11 @@ export const platform: Platform = {
   async loadGpu() {
     const { gpu } = globalThis.navigator as { readonly gpu?: GPU };
     if (gpu === undefined) {
-      return { reason: globalThis.isSecureContext ? "this browser has no WebGPU" : "WebGPU needs a secure context (https or localhost)" };
+      return {
+        reason: globalThis.isSecureContext
+          ? "this browser has no WebGPU"
+          : "WebGPU needs a secure context (https or localhost)",
+      };
     }
     return gpu;
   },

@@ -25,8 +25,13 @@ export async function loadDawn(): Promise<GPU | { readonly reason: string }> {
     const name = "webgpu";
     dawn = (await import(/* @vite-ignore */ name)) as Dawn;
   } catch (error) {
-    const missing = messageOf(error).includes("Cannot find") || (error as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
-    return { reason: missing ? `WebGPU in Node needs the optional package 'webgpu'. ${INSTALL}` : `the package 'webgpu' does not load here (${messageOf(error)})` };
+    const missing =
+      messageOf(error).includes("Cannot find") || (error as { code?: unknown }).code === "ERR_MODULE_NOT_FOUND";
+    return {
+      reason: missing
+        ? `WebGPU in Node needs the optional package 'webgpu'. ${INSTALL}`
+        : `the package 'webgpu' does not load here (${messageOf(error)})`,
+    };
   }
   holds += 1;
   if (gpu !== undefined) return gpu;
@@ -58,7 +63,14 @@ function acceptSharedMemory(): void {
   const prototype = GPUQueue.prototype as { writeBuffer: GPUQueue["writeBuffer"]; [WRAPPED]?: true };
   if (prototype[WRAPPED]) return;
   const original = prototype.writeBuffer;
-  prototype.writeBuffer = function (this: GPUQueue, buffer: GPUBuffer, offset: number, data: ArrayBufferView | ArrayBufferLike, dataOffset?: number, size?: number) {
+  prototype.writeBuffer = function (
+    this: GPUQueue,
+    buffer: GPUBuffer,
+    offset: number,
+    data: ArrayBufferView | ArrayBufferLike,
+    dataOffset?: number,
+    size?: number,
+  ) {
     const source = unshared(data);
     if (dataOffset === undefined) return original.call(this, buffer, offset, source);
     if (size === undefined) return original.call(this, buffer, offset, source, dataOffset);

@@ -50,7 +50,9 @@ export const platform: Platform = {
       const { default: inner } = module as { readonly default?: OrtNode };
       return inner ?? (module as OrtNode);
     } catch (error) {
-      return { reason: `onnxruntime-node has no build that loads on ${process.platform} ${process.arch} (${messageOf(error)})` };
+      return {
+        reason: `onnxruntime-node has no build that loads on ${process.platform} ${process.arch} (${messageOf(error)})`,
+      };
     }
   },
 
@@ -71,7 +73,10 @@ export const platform: Platform = {
   async loadOrtWebgpu() {
     setFlagsFromString(`--wasm-tiering-budget=${WASM_TIERING_BUDGET}`);
     const ort: OrtWeb = await import("onnxruntime-web/webgpu");
-    ort.env.wasm.wasmPaths = { mjs: ortFile("ort-wasm-simd-threaded.asyncify.mjs"), wasm: ortFile("ort-wasm-simd-threaded.asyncify.wasm") };
+    ort.env.wasm.wasmPaths = {
+      mjs: ortFile("ort-wasm-simd-threaded.asyncify.mjs"),
+      wasm: ortFile("ort-wasm-simd-threaded.asyncify.wasm"),
+    };
     return { ort, build: "asyncify" };
   },
 
