@@ -27,7 +27,8 @@ export async function main(argv: readonly string[], streams: Streams = PROCESS_S
     await command.run(args, streams);
     return 0;
   } catch (error) {
-    streams.err(`tutelage: ${messageOf(error)}\n`);
+    const message = messageOf(error);
+    streams.err(`${message.startsWith("tutelage") ? "" : "tutelage: "}${message}\n`);
     if (!(error instanceof TutelageError) && error instanceof Error && error.stack !== undefined) streams.err(`${error.stack}\n`);
     return error instanceof BadInputError ? 2 : 1;
   }

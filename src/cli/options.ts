@@ -80,17 +80,19 @@ export class Options {
     return value;
   }
 
-  number(name: string, range: { readonly min?: number; readonly max?: number } = {}): number {
+  number(name: string, range: Range = {}): number {
+    return this.#numeric(name, range, "a number", Number.isFinite);
+  }
+
+  integer(name: string, range: Range = {}): number {
+    return this.#numeric(name, range, "a whole number", Number.isSafeInteger);
+  }
+
+  #numeric(name: string, range: Range, kind: string, fits: (value: number) => boolean): number {
     const text = this.requiredText(name);
     const value = text.trim() === "" ? Number.NaN : Number(text);
     const { min = -Infinity, max = Infinity } = range;
-    if (!Number.isFinite(value) || value < min || value > max) badInput(`--${name}`, `a number${describeRange(range)}`, JSON.stringify(text));
-    return value;
-  }
-
-  integer(name: string, range: { readonly min?: number; readonly max?: number } = {}): number {
-    const value = this.number(name, range);
-    if (!Number.isSafeInteger(value)) badInput(`--${name}`, `a whole number${describeRange(range)}`, JSON.stringify(this.text(name)));
+    if (!fits(value) || value < min || value > max) badInput(`--${name}`, `${kind}${describeRange(range)}`, JSON.stringify(text));
     return value;
   }
 
@@ -103,7 +105,12 @@ export class Options {
   }
 }
 
-function describeRange({ min, max }: { readonly min?: number; readonly max?: number }): string {
+interface Range {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+function describeRange({ min, max }: Range): string {
   if (min !== undefined && max !== undefined) return ` from ${min} to ${max}`;
   if (min !== undefined) return ` ≥ ${min}`;
   return max === undefined ? "" : ` ≤ ${max}`;

@@ -29,8 +29,8 @@ export function linearModules(decoder: Decoder): string[] {
   return decoder.parameters.flatMap((spec) => (spec.linear ? [spec.linear.module] : []));
 }
 
-/** The LoRA modules of `decoder`: those for which `adapt` gives a config. @throws BadInputError when there is none. */
-export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraModuleConfig | undefined): Lora {
+/** The LoRA modules of `decoder`: those for which `adapt` gives a config. @throws BadInputError of `where` when there is none. */
+export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraModuleConfig | undefined, where = "LoRA target modules", hint = ""): Lora {
   const modules = new Map<string, LoraModule>();
   const parameters: ParameterSpec[] = [];
   for (const { shape, linear } of decoder.parameters) {
@@ -45,7 +45,7 @@ export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraMod
   }
   if (modules.size === 0) {
     const names = [...new Set(linearModules(decoder).map((module) => module.split(".").at(-1)))];
-    badInput("LoRA target modules", `names of linear layers (${names.join(", ")}) or all-linear`, "no match");
+    badInput(where, `names of linear layers (${names.join(", ")}) or all-linear`, "no match", hint);
   }
   return { modules, parameters };
 }

@@ -75,7 +75,7 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   let values: HostParameters;
   if (adapter !== undefined) {
     loraConfig = adapter.config;
-    lora = loraOf(decoder, adapter.config);
+    lora = loraOf(decoder, adapter.config, `${options.adapter?.name ?? "adapter"}: target_modules`, "The adapter belongs to another model");
     values = adapterValues(lora, adapter, options.adapter?.name ?? "adapter");
     if (method?.method === "full") {
       weights = mergeLora(decoder, weights, lora, values);
@@ -97,8 +97,8 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   return new LanguageModel(engine, model, values, warn);
 }
 
-function loraOf(decoder: Decoder, config: LoraConfig): Lora {
-  return resolveLora(decoder, (module) => (isTargeted(config, module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined));
+function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: string): Lora {
+  return resolveLora(decoder, (module) => (isTargeted(config, module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined), where, hint);
 }
 
 /** Every name that was asked for must match: PEFT would skip a misspelt one silently. */

@@ -81,6 +81,16 @@ function parseTrainOptions(options: Options): TrainOptions {
   };
 }
 
+/** The input is never replaced by what was made of it. */
+function parseOut(options: Options): string {
+  const out = options.requiredText("out");
+  for (const name of ["student", "adapter"]) {
+    const input = options.text(name);
+    if (input !== undefined && resolve(input) === resolve(out)) badInput("--out", `another directory than --${name}`, out);
+  }
+  return out;
+}
+
 /** Where the state of the training comes from and goes to. */
 interface StatePlan {
   readonly resume: string | undefined;
@@ -94,7 +104,10 @@ async function parseStatePlan(options: Options): Promise<StatePlan> {
   const directory = (name: string): string | undefined => (options.given(name) ? options.requiredText(name) : undefined);
   const save = directory("save-state");
   for (const name of ["save-every", "stop-after"]) if (options.given(name) && save === undefined) badInput(`--${name}`, "--save-state DIR beside it", "none");
-  if (save !== undefined && resolve(save) === resolve(options.requiredText("out"))) badInput("--save-state", "another directory than --out", save);
+  for (const name of ["out", "student", "adapter"]) {
+    const other = options.text(name);
+    if (save !== undefined && other !== undefined && resolve(save) === resolve(other)) badInput("--save-state", `another directory than --${name}`, save);
+  }
   // Now, not after hours: the directory can be written to.
   if (save !== undefined) await (await directorySink(save, TRAINING_STATE_FILES)).abort();
   return {
@@ -158,10 +171,10 @@ export const trainCommand: Command = {
     const output = new Output(streams, options.flag("json"));
     const method = parseMethod(options);
     const trainOptions = parseTrainOptions(options);
+    const out = parseOut(options);
     const plan = await parseStatePlan(options);
     const { text, path } = await readDataFile(options, "data");
     const rows = parseExamples(text, path);
-    const out = options.requiredText("out");
     const lora = options.text("method") === "lora";
     const sink = await directorySink(out, lora ? ADAPTER_FILES : STUDENT_FILES);
     try {
