@@ -3,9 +3,9 @@
  * before ONNX Runtime sees them, and works out the shapes of its outputs. Changes nothing.
  */
 import { TutelageError, badInput } from "../core/errors.ts";
-import { elementCount, formatShape, sameShape } from "../onnx/shapes.ts";
+import { elementCount, formatShape } from "../onnx/shapes.ts";
 import type { DataType, Shape, Tensor, Value } from "../onnx/types.ts";
-import { arrayName, elementBytes, hasRightArray } from "./dataTypes.ts";
+import { arrayName, hasRightArray } from "./dataTypes.ts";
 import { OwnedTensor } from "./deviceTensor.ts";
 import { usedAfterDispose } from "./runtimeErrors.ts";
 import type { DeviceTensor, OutputTarget } from "./types.ts";
@@ -141,17 +141,4 @@ function resolveShape(shape: Shape, bindings: Bindings): readonly number[] | und
 
 function describe(value: { readonly type: DataType; readonly shape: Shape }, bindings: Bindings = new Map()): string {
   return `${value.type} ${formatShape(value.shape.map((dim) => (typeof dim === "number" ? dim : (bindings.get(dim) ?? (dim || "?")))))}`;
-}
-
-/** Whether two tensors could hold each other's values. */
-export function sameKind(
-  a: { readonly type: DataType; readonly shape: readonly number[] },
-  b: { readonly type: DataType; readonly shape: readonly number[] },
-): boolean {
-  return a.type === b.type && sameShape(a.shape, b.shape);
-}
-
-/** Bytes of a tensor of this type and shape. */
-export function byteLengthOf(type: DataType, shape: readonly number[]): number {
-  return elementCount(shape) * elementBytes(type);
 }

@@ -3,7 +3,7 @@
  * `browser/platform.ts` and `node/platform.ts`; the import map of package.json
  * (`#platform`) picks one, so that neither side loads, or bundles, the other's code.
  */
-import type { OrtWasmModule } from "./ortWasm.ts";
+import type { OrtWasmModule } from "./ortWasmModule.ts";
 
 /** The part of the WebGPU build's JavaScript API that we use; both its builds have it. */
 export type OrtWeb = typeof import("onnxruntime-common");

@@ -10,7 +10,7 @@ import jspiBinary from "onnxruntime-web/ort-wasm-simd-threaded.jspi.wasm?url";
 import wasmGlue from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmBinary from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 import { env } from "onnxruntime-common";
-import type { OrtWasmModule } from "../ortWasm.ts";
+import type { OrtWasmModule } from "../ortWasmModule.ts";
 import type { OrtWeb, Platform } from "../platform.ts";
 
 interface FactoryOptions {

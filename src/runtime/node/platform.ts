@@ -6,7 +6,7 @@ import { pathToFileURL } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { env } from "onnxruntime-common";
 import { messageOf } from "../../core/errors.ts";
-import type { OrtWasmModule } from "../ortWasm.ts";
+import type { OrtWasmModule } from "../ortWasmModule.ts";
 import type { OrtNode, OrtWeb, Platform } from "../platform.ts";
 import { loadDawn, releaseDawn } from "./dawn.ts";
 
