@@ -1,0 +1,110 @@
+/**
+ * @file This project as a contender: the trainer and scorer that users get, on one
+ * provider; and its graphs alone, run straight on the provider with every tensor
+ * already in place, which shows what the code around them costs.
+ */
+import { platform } from "#platform";
+import { invariant } from "../../src/core/errors.ts";
+import { Rng } from "../../src/core/rng.ts";
+import { NO_LORA } from "../../src/nn/lora.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { encodeModel } from "../../src/onnx/model.ts";
+import { elementCount, staticShape } from "../../src/onnx/shapes.ts";
+import type { Graph, TypedArray, Value } from "../../src/onnx/types.ts";
+import { buildAdamW } from "../../src/optim/adamw.ts";
+import type { Backend } from "../../src/runtime/backend.ts";
+import { CpuBackend } from "../../src/runtime/cpuBackend.ts";
+import { createEngine } from "../../src/runtime/createEngine.ts";
+import type { Engine, ExecutionProvider } from "../../src/runtime/types.ts";
+import { openWasmBackend } from "../../src/runtime/wasmBackend.ts";
+import { buildTrainGraph } from "../../src/student/graphs.ts";
+import { layoutParameters } from "../../src/student/parameterLayout.ts";
+import { ParameterStore } from "../../src/student/parameterStore.ts";
+import { scoreRows } from "../../src/student/score.ts";
+import { SessionCache } from "../../src/student/sessionCache.ts";
+import { Trainer } from "../../src/student/trainer.ts";
+import { GEMM_SIZE, type Contender } from "../contender.ts";
+import { decoderOf, rowsOf, STEP, TRAIN_OPTIONS, weightsOf, type BenchModel } from "../models.ts";
+
+/** @param threads 0: the provider's own choice. */
+export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads = 0): Promise<Contender> {
+  const engine = await createEngine(ep, threads === 0 ? {} : { threads });
+  const decoder = decoderOf(model);
+  const layout = layoutParameters(decoder, NO_LORA, "full");
+  const blueprint = { decoder, lora: NO_LORA, layout };
+  const parts = {
+    engine,
+    store: new ParameterStore(engine, layout, new Map(), weightsOf(decoder)),
+    sessions: new SessionCache(engine, blueprint),
+    maxPositions: model.T,
+  };
+  const rows = rowsOf(model);
+  const trainer = new Trainer(parts, rows, { ...TRAIN_OPTIONS, batchSize: model.B });
+  const gemm = await openGemm(engine);
+  const graphs: Contender["work"] = {};
+  if (ep !== "webgpu") {
+    const backend = await backendOf(ep, engine.info.threads);
+    Object.assign(graphs, {
+      trainGraph: await alone(backend, buildTrainGraph(blueprint, model.B, model.T, { accumulate: false })),
+      optimizerGraph: await alone(backend, buildAdamW(layout.groups, STEP)),
+    });
+  }
+  const { info } = engine;
+  return {
+    description: `${info.version} ${ep}${info.adapter === undefined ? `, ${info.threads} thread${info.threads === 1 ? "" : "s"}` : `, ${info.adapter}`}`,
+    work: {
+      step: () => trainer.next(),
+      score: () => scoreRows(parts, rows, ["loss"], { batchSize: model.B }),
+      gemm,
+      ...graphs,
+    },
+    step: () => trainer.next(),
+  };
+}
+
+/** One product of square matrices that stay on the device; a single number is read back, so that the product is done. */
+async function openGemm(engine: Engine): Promise<() => Promise<unknown>> {
+  const g = new GraphBuilder("gemm");
+  const shape = [GEMM_SIZE, GEMM_SIZE];
+  const product = g.gemm(g.input("a", "float32", shape), g.input("b", "float32", shape));
+  g.output(product, "product");
+  g.output(g.slice(product, [0, 0], [1, 1], [0, 1]), "corner");
+  const session = await engine.createSession(encodeModel(g.build()), { name: "gemm" });
+  const rng = new Rng(3);
+  const matrix = () =>
+    engine.upload({ type: "float32", shape, data: Float32Array.from({ length: GEMM_SIZE ** 2 }, () => rng.normal()) });
+  const feeds = { a: matrix(), b: matrix() };
+  const outputs = { product: engine.zeros("float32", shape), corner: "host" } as const;
+  return () => session.run(feeds, outputs);
+}
+
+async function backendOf(ep: "cpu" | "wasm", threads: number): Promise<Backend<unknown>> {
+  if (ep === "wasm") return openWasmBackend(platform, threads);
+  const ort = await platform.loadOrtNode();
+  invariant(!("reason" in ort), "onnxruntime-node was loaded before");
+  return new CpuBackend(ort, platform.ortVersion, threads);
+}
+
+/** Runs `graph` on tensors that are made once: no feed, no result, no check, no queue. */
+async function alone(backend: Backend<unknown>, graph: Graph): Promise<() => Promise<unknown>> {
+  const session = await backend.createSession(encodeModel(graph), { name: graph.name });
+  const store = (value: Value, data?: TypedArray) => {
+    const shape = staticShape(value.shape, value.name);
+    return {
+      name: value.name,
+      stored: { type: value.type, shape, storage: backend.allocate(value.type, shape, data) },
+    };
+  };
+  const feeds = graph.inputs.map((value) => store(value, plausible(value)));
+  const targets = graph.outputs.map((value) => store(value));
+  return () => session.run(feeds, targets);
+}
+
+/** Finite data for an input of a train or optimizer graph: their speed does not depend on it otherwise. */
+function plausible({ type, shape, name }: Value): TypedArray {
+  const length = elementCount(staticShape(shape, name));
+  const rng = new Rng(4).fork(name);
+  if (type === "int64") return new BigInt64Array(length);
+  if (type !== "float32") return new Int32Array(length).map(() => rng.integer(0, 63));
+  return Float32Array.from({ length }, () => (length === 1 ? 0.5 : Math.abs(0.02 * rng.normal())));
+}
