@@ -68,7 +68,7 @@ export function describeGap(a: LaneRounds, b: LaneRounds): Statement | undefined
       : `with ${formatCount(left.examples, "accepted pair")} (${a.label}) and ${right.examples} (${b.label})`;
   const measured =
     `After round ${left.round}, ${budget}: ${b.label} ${formatPercent(right.evaluation.accuracy)}, ` +
-    `${a.label} ${formatPercent(left.evaluation.accuracy)} of ${left.evaluation.n} ${left.evaluation.split} questions. ` +
+    `${a.label} ${formatPercent(left.evaluation.accuracy)} of ${formatCount(left.evaluation.n, `${left.evaluation.split} question`)}. ` +
     `Difference ${formatPoints(difference.value)}, 95${NBSP}% interval ${formatInterval(difference.low, difference.high)}.`;
   const reading =
     verdict === "unclear"

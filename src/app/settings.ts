@@ -166,5 +166,5 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
 
 /** One line that names the settings. */
 export function summarizeDraft(draft: SettingsDraft): string {
-  return `seed ${draft.seed}, ${draft.rounds} rounds × ${draft.querySize} seeds, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+  return `seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
 }

@@ -6,7 +6,7 @@
  */
 import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
-import { formatPercent } from "../format.ts";
+import { formatCount, formatPercent } from "../format.ts";
 import { LaneMark } from "../views/icons.tsx";
 import { linePath, linearScale, niceDomain, ticksBetween } from "./scale.ts";
 import { useWidth } from "./useWidth.ts";
@@ -87,7 +87,7 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
           <text class="axis-title" x={0} y={12}>
             {evaluation === undefined
               ? "↑ % answered right"
-              : `↑ % of ${evaluation.n} ${evaluation.split} questions answered right`}
+              : `↑ % of ${formatCount(evaluation.n, `${evaluation.split} question`)} answered right`}
           </text>
           {evaluation === undefined && (
             <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">

@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { AppState } from "../appState.ts";
 import { hasRun, laneLabels } from "../appState.ts";
 import type { Actions } from "../controller.ts";
+import { formatCount } from "../format.ts";
 import { EMPTY_LANE } from "../laneState.ts";
 import { LearningCurve } from "../plots/learningCurve.tsx";
 import { maxLossOf } from "../plots/poolLayout.ts";
@@ -83,7 +84,7 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
                 ))}
                 <span>
                   bars: 95&nbsp;% Wilson interval
-                  {evaluation === undefined ? "" : `, n = ${evaluation.n} ${evaluation.split} questions`}
+                  {evaluation === undefined ? "" : `, n = ${formatCount(evaluation.n, `${evaluation.split} question`)}`}
                 </span>
               </p>
             </div>

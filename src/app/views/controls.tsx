@@ -61,31 +61,42 @@ export function Controls({
   return (
     <div class="controls">
       <div class="buttons" role="group" aria-label="Run">
-        <button
-          type="button"
+        <Button
           class="primary"
-          disabled={action === undefined || (action === "start" && !valid)}
-          onClick={() => action !== undefined && actions[action]()}
+          off={action === undefined || (action === "start" && !valid)}
+          onPress={() => action !== undefined && actions[action]()}
         >
           {label}
-        </button>
-        <button type="button" disabled={!mayStep} title="Both lanes take one phase" onClick={() => actions.step()}>
+        </Button>
+        <Button off={!mayStep} title="Both lanes take one phase" onPress={() => actions.step()}>
           Step
-        </button>
-        <button
-          type="button"
-          disabled={!idle || fresh}
-          title="Put this run away and begin another"
-          onClick={() => actions.newRun()}
-        >
+        </Button>
+        <Button off={!idle || fresh} title="Put this run away and begin another" onPress={() => actions.newRun()}>
           New run
-        </button>
+        </Button>
       </div>
       <p class="status">
         <span class={`lamp lamp-${lampOf(state)}`} aria-hidden="true" />
         {fresh && idle && !valid ? "Correct the marked settings to start." : statusText(state)}
       </p>
     </div>
+  );
+}
+
+interface ButtonProps {
+  readonly off: boolean;
+  readonly onPress: () => void;
+  readonly children: string;
+  readonly class?: string;
+  readonly title?: string;
+}
+
+/** A button that keeps the keyboard's focus while it is off: `disabled` would lose it at every press. */
+function Button({ off, onPress, children, ...rest }: ButtonProps): VNode {
+  return (
+    <button type="button" aria-disabled={off} onClick={() => off || onPress()} {...rest}>
+      {children}
+    </button>
   );
 }
 

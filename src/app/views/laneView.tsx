@@ -134,7 +134,7 @@ function LaneFigure({ lane }: { readonly lane: LaneState }): VNode | null {
     <div class="figure">
       <p class="figure-value">{formatPercent(evaluation.accuracy)}</p>
       <p class="figure-note">
-        {evaluation.correct} of {evaluation.n} {evaluation.split} questions, 95&nbsp;%:{" "}
+        {evaluation.correct} of {formatCount(evaluation.n, `${evaluation.split} question`)}, 95&nbsp;%:{" "}
         {(evaluation.low * 100).toFixed(1)}–{formatPercent(evaluation.high)}
       </p>
       {change !== undefined && <p class="figure-note">{change.text}</p>}
