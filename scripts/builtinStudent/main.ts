@@ -21,7 +21,7 @@ import { newStudent, PRETRAIN_DEFAULTS, runStage, STAGES } from "./pretrain.ts";
 const CORPUS = 40_000;
 /** Of these, questions in the other wordings, 60 of each. */
 const TASTE = 540;
-const CARD_QUESTIONS = 600;
+const CARD_QUESTIONS = 300;
 /** What a stage reads; the rest of the directory is for people. */
 const STUDENT_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors"];
 const MAX_NEW_TOKENS = 56;
