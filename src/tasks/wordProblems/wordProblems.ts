@@ -44,25 +44,18 @@ export interface WordProblemsOptions {
   readonly maxResult?: number;
 }
 
-/** Ours: mostly plain, one part in twenty of each unfamiliar cluster, so that selection has something to find. */
-export const DEFAULT_CLUSTERS: Readonly<Record<Cluster, number>> = {
-  plain: 11,
-  colloquial: 1,
-  passive: 1,
-  indirect: 1,
-  calendar: 1,
-  dozens: 1,
-  spelled: 1,
-  distractor: 1,
-  "question-first": 1,
-  backward: 1,
+/**
+ * Ours, chosen by measurement on validation splits: what the built-in student can learn
+ * from a few hundred pairs. Many seeds it masters, many that need one step more than it
+ * has seen, and three wordings it knows badly; the other wordings are there to be asked for.
+ */
+export const DEFAULT_CLUSTERS: Readonly<Partial<Record<Cluster, number>>> = {
+  plain: 14,
+  colloquial: 2,
+  dozens: 2,
+  "question-first": 2,
 };
-export const DEFAULT_LEVELS: Readonly<Record<string, number>> = {
-  "1 step": 6,
-  "2 steps": 7,
-  "3 steps": 5,
-  "4 steps": 2,
-};
+export const DEFAULT_LEVELS: Readonly<Record<string, number>> = { "1 step": 3, "2 steps": 4, "3 steps": 5, "4 steps": 8 };
 const PRETRAINING_LEVELS: Readonly<Record<string, number>> = { "1 step": 7, "2 steps": 7, "3 steps": 6 };
 const DEFAULT_LIMITS: NumberLimits = { maxOperand: 40, maxResult: 200 };
 
