@@ -51,6 +51,8 @@ export default {
       "error",
       { object: "Math", property: "random", message: "randomness comes from Rng (src/core/rng.ts)" },
     ],
+    // A leading underscore says that a parameter or a taken-out field is not used.
+    "no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
     eqeqeq: "error",
     "no-var": "error",
     "prefer-const": "error",
@@ -80,6 +82,8 @@ export default {
       plugins: ["vitest"],
       rules: {
         "vitest/no-conditional-expect": "off",
+        // What every test of a file must leave behind is checked in its afterEach.
+        "vitest/no-standalone-expect": "off",
         "vitest/valid-title": "off",
         "vitest/valid-describe-callback": "off",
         "vitest/no-focused-tests": "error",

@@ -15,7 +15,7 @@ import { canonicalForm, questionOf } from "../../src/tasks/wordProblems/question
 import { readStory } from "../../src/tasks/wordProblems/readStory.ts";
 import { storyCluster, storyProgram, tellStory } from "../../src/tasks/wordProblems/story.ts";
 import type { Story } from "../../src/tasks/wordProblems/story.ts";
-import { LEVELS, pretrainingSlice, wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
+import { DEFAULT_CLUSTERS, LEVELS, pretrainingSlice, wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
 import { writeStory } from "../../src/tasks/wordProblems/writeStory.ts";
 import { refereeAnswer, wrongLine } from "../support/wordProblemReferee.ts";
 
@@ -167,11 +167,13 @@ describe("the splits", () => {
     ]).toEqual([30, 30, 10, 10]);
   });
 
-  it("are mostly plain by default with every cluster present", () => {
+  it("hold each cluster in its share of the default mixture", () => {
     const { pool } = wordProblemsTask().splits({ pool: 400, validation: 0, test: 0 }, new Rng(3));
-    const count = (cluster: string) => pool.filter((q) => q.tags?.cluster === cluster).length;
-    expect(count("plain")).toBe(220);
-    for (const cluster of CLUSTERS) expect(count(cluster), cluster).toBeGreaterThanOrEqual(18);
+    const count = (cluster: string) => pool.filter((q) => q.tags?.["cluster"] === cluster).length;
+    const total = Object.values(DEFAULT_CLUSTERS).reduce((sum, weight) => sum + weight, 0);
+    for (const cluster of CLUSTERS) {
+      expect(count(cluster), cluster).toBe((400 * (DEFAULT_CLUSTERS[cluster] ?? 0)) / total);
+    }
   });
 
   it("keep questions and answers short enough for a small student", () => {
