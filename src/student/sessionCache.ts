@@ -4,6 +4,7 @@
  */
 import { encodeModel } from "../onnx/model.ts";
 import type { Graph } from "../onnx/types.ts";
+import type { Decoder } from "../nn/family.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
@@ -20,6 +21,10 @@ export class SessionCache {
     this.#blueprint = blueprint;
   }
 
+  get decoder(): Decoder {
+    return this.#blueprint.decoder;
+  }
+
   #get(name: string, build: () => Graph): Promise<Session> {
     const known = this.#sessions.get(name);
     if (known !== undefined) return known;
@@ -34,8 +39,9 @@ export class SessionCache {
     return this.#get(`score ${batch}x${length} ${scores.join()}`, () => buildScoreGraph(this.#blueprint, batch, length, scores));
   }
 
-  train(batch: number, length: number, accumulate: boolean): Promise<Session> {
-    return this.#get(`train ${batch}x${length}${accumulate ? " accumulate" : ""}`, () => buildTrainGraph(this.#blueprint, batch, length, { accumulate }));
+  train(batch: number, length: number, options: { readonly accumulate: boolean; readonly packed: boolean }): Promise<Session> {
+    const name = `train ${batch}x${length}${options.packed ? " packed" : ""}${options.accumulate ? " accumulate" : ""}`;
+    return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));
   }
 
   adamw(options: { readonly weightDecay: number; readonly maxGradNorm: number }): Promise<Session> {

@@ -10,7 +10,7 @@ import type { Lora } from "../nn/lora.ts";
 
 /** Float32 data of a parameter tensor. */
 export function floatData(tensor: Tensor, name: string): Float32Array {
-  if (!(tensor.data instanceof Float32Array)) badInput(`weights '${name}'`, "a floating-point tensor", tensor.type);
+  if (!(tensor.data instanceof Float32Array)) badInput(`weights '${name}'`, "float32, float16 or bfloat16 values", tensor.type, "Convert the checkpoint, for example to float32");
   return tensor.data;
 }
 

@@ -111,7 +111,7 @@ describe("a directory that is no student is refused", () => {
         changeTensors(llama(), WEIGHTS, (tensors) =>
           tensors.set(NORM, { type: "int32", shape: [24], data: new Int32Array(24) }),
         ),
-      /'model.norm.weight'.*a floating-point tensor, got int32/,
+      /'model.norm.weight'.*float32, float16 or bfloat16 values, got int32/,
     ],
     [
       "one parameter under two names",
