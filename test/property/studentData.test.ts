@@ -83,7 +83,7 @@ test("a batch holds each row's tokens and targets at its place, and nothing that
             throw new Error(`row ${b} position ${t}`);
           const counts = real && t + 1 >= own.ids.length - own.completionTokens;
           if (weight !== (counts ? 1 : 0)) throw new Error(`weight of row ${b} position ${t}`);
-          counted += Number(weight);
+          counted += weight;
         }
       }
       expect(counted).toBe(batch.lossTokens);

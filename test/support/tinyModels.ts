@@ -2,7 +2,7 @@
  * @file Models of a few hundred parameters with random float64 weights, for checks that
  * visit every parameter: configs of every family and feeds of their graphs.
  */
-import { Rng } from "../../src/core/rng.ts";
+import type { Rng } from "../../src/core/rng.ts";
 import { parseDecoder } from "../../src/nn/families.ts";
 import type { Decoder } from "../../src/nn/family.ts";
 import { NO_LORA, type Lora } from "../../src/nn/lora.ts";

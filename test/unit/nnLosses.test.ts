@@ -44,7 +44,7 @@ function scoreGraph(rows: number, vocabulary: number, scores: readonly TokenScor
     parameter: () => weight,
   });
   const { values } = tokenScores(context, hidden, targets, scores, maxLogitsBytes);
-  values.forEach((value, i) => g.output(value, scores[i]!));
+  values.forEach((value, i) => g.output(value, scores[i]));
   return g.build();
 }
 

@@ -174,7 +174,7 @@ describe("where a row ends", () => {
             lengths.push(result.host("rest").shape[0]!);
             return result;
           },
-        } as typeof session;
+        };
       };
       // Every row's first token ends it: 3 rows in a graph of 4.
       const eos = free.map((row) => row.ids[0]!);
