@@ -14,6 +14,7 @@ import type { Lane } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
 import { finishedRecords } from "./runRecords.ts";
 import type { RunLibrary, StoredRun } from "./runStore.ts";
+import type { UntouchedAnswers } from "./untouchedAnswers.ts";
 
 /** What the service needs of an engine; a student needs the rest. */
 export type RaceEngine = Pick<Engine, "info" | "dispose">;
@@ -49,6 +50,7 @@ export interface LaneSetting {
   readonly lane: number;
   readonly showPool: boolean;
   readonly signal: AbortSignal;
+  readonly untouched: UntouchedAnswers;
   /** Takes warnings that come after opening. */
   readonly tell: (record: LoopRecord) => void;
 }
@@ -79,7 +81,7 @@ export async function openLane<E extends RaceEngine>(
   const store = await deps.library.open(runId);
   owned.push(() => store.close());
   const records = closedLoop(config, {
-    student,
+    student: setting.untouched.join(student, JSON.stringify([name, config.training.method, config.seed])),
     studentName: name,
     task,
     teacher,

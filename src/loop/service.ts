@@ -29,6 +29,7 @@ import type { Lane } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
 import { storedRecords } from "./runRecords.ts";
 import type { RunHeader, StoredRun } from "./runStore.ts";
+import { UntouchedAnswers } from "./untouchedAnswers.ts";
 
 interface OpenRace {
   readonly race: Race;
@@ -163,9 +164,10 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       const engine = await this.#deps.openEngine(options.ep);
       owned.push(() => engine.dispose());
       const opened: OpenedLane[] = [];
+      const untouched = new UntouchedAnswers();
       for (const [lane, plan] of plans.entries()) {
         const tell = (record: LoopRecord): void => this.#events.push({ type: "record", lane, record });
-        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, tell };
+        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, untouched, tell };
         opened.push(await openLane(this.#deps, engine, plan, setting, owned));
       }
       const lanes = opened.map(({ lane }) => lane);

@@ -17,6 +17,8 @@ beforeEach(() => {
   query.delete("seed");
   query.set("rounds", "2");
   query.set("query", "10");
+  query.set("each", "2");
+  query.set("pool", "120");
   history.replaceState(null, "", `?${query.toString()}`);
   localStorage.clear();
   root = document.createElement("div");

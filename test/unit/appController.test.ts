@@ -16,7 +16,7 @@ import type { LoopService } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { linearRace } from "../support/linearRace.ts";
 
-const DRAFT: SettingsDraft = { ...DEFAULT_DRAFT, rounds: "2", querySize: "5" };
+const DRAFT: SettingsDraft = { ...DEFAULT_DRAFT, rounds: "2", querySize: "5", perSeed: "2", pool: "120" };
 
 interface Page {
   readonly controller: Controller;

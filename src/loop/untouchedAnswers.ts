@@ -1,0 +1,75 @@
+/**
+ * @file What students of one race answer before any training, worked out once. The
+ * lanes begin with equal weights and the same questions, so that the second would
+ * compute bit for bit what the first did. Greedy answers and scores only; from the
+ * first training on every student computes for itself.
+ */
+import type { Student } from "../student/types.ts";
+
+interface Answer {
+  readonly value: Promise<unknown>;
+  /** Students that still may ask for it. */
+  waiting: number;
+}
+
+export class UntouchedAnswers {
+  readonly #known = new Map<string, Answer>();
+  #students = 0;
+
+  /**
+   * `student`, sharing its untouched answers with all students of the same `identity`.
+   * Borrows it; it must be used through the result alone as long as it is to be trained.
+   * @param identity what its base weights depend on.
+   */
+  join(student: Student, identity: string): Student {
+    this.#students++;
+    let untouched = false;
+    const shared = <R>(asked: unknown, work: () => Promise<R>): Promise<R> =>
+      untouched ? this.#once(JSON.stringify([identity, asked]), work) : work();
+    return {
+      engine: student.engine,
+      parameters: student.parameters,
+      maxPositions: student.maxPositions,
+      encode: (row, options) => student.encode(row, options),
+      score: (rows, scores, options = {}) => {
+        const { batchSize, truncate } = options;
+        return shared({ rows, scores, batchSize, truncate }, () => student.score(rows, scores, options));
+      },
+      generate: (prompts, options) => {
+        const { maxNewTokens, temperature = 0, batchSize } = options;
+        const work = () => student.generate(prompts, options);
+        return temperature === 0 ? shared({ prompts, maxNewTokens, batchSize }, work) : work();
+      },
+      train: (rows, options) => {
+        untouched = false;
+        return student.train(rows, options);
+      },
+      reset: async () => {
+        await student.reset();
+        untouched = true;
+      },
+      snapshot: () => student.snapshot(),
+      restore: (parameters) => {
+        untouched = false;
+        return student.restore(parameters);
+      },
+      dispose: () => student.dispose(),
+    };
+  }
+
+  /** The answer to `key`; forgotten when every student had it, or when it failed. */
+  async #once<R>(key: string, work: () => Promise<R>): Promise<R> {
+    let answer = this.#known.get(key);
+    if (answer === undefined) {
+      answer = { value: work(), waiting: this.#students };
+      this.#known.set(key, answer);
+    }
+    if (--answer.waiting === 0) this.#known.delete(key);
+    try {
+      return (await answer.value) as R;
+    } catch (error) {
+      this.#known.delete(key);
+      throw error;
+    }
+  }
+}
