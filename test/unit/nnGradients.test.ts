@@ -56,7 +56,8 @@ describe.each(["llamaTied", "llamaUntied", "qwen2Tied", "gpt2"] as const)("%s", 
 function gradientOf(blueprint: StudentBlueprint, outputs: ReadonlyMap<string, NdArray>, name: string): number[] {
   for (const group of blueprint.layout.groups) {
     const entry = group.entries.find(({ spec }) => spec.name === name);
-    if (entry) return outputs.get(`grad.${group.name}.out`)!.data.slice(entry.offset, entry.offset + entry.size);
+    if (entry)
+      return Array.from(outputs.get(`grad.${group.name}.out`)!.data.slice(entry.offset, entry.offset + entry.size));
   }
   throw new Error(`no parameter ${name}`);
 }
