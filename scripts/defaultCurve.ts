@@ -26,31 +26,51 @@ const { values } = parseArgs({
   },
 });
 const seeds = values.seeds.split(",").map(Number);
-const engine = await createEngine(values.ep === "wasm" ? "wasm" : "cpu", values.threads === undefined ? {} : { threads: Number(values.threads) });
-process.stdout.write(`| strategy | ${["round", "synthetic pairs", "test accuracy, mean", "95 % interval of the mean"].join(" | ")} |\n|---|---|---|---|---|\n`);
+const engine = await createEngine(
+  values.ep === "wasm" ? "wasm" : "cpu",
+  values.threads === undefined ? {} : { threads: Number(values.threads) },
+);
+process.stdout.write(
+  `| strategy | ${["round", "synthetic pairs", "test accuracy, mean", "95 % interval of the mean"].join(" | ")} |\n|---|---|---|---|---|\n`,
+);
 for (const strategy of values.strategies.split(",")) {
   const runs: RoundSummary[][] = [];
   for (const seed of seeds) {
     const config = parseExperimentConfig({ seed, strategy: { name: strategy } });
-    const student = await openStudent(engine, { source: directorySource("public/student"), method: config.training.method, seed });
+    const student = await openStudent(engine, {
+      source: directorySource("public/student"),
+      method: config.training.method,
+      seed,
+    });
     const task = createTask(config.task.name);
     const store = await new MemoryLibrary().open(`${strategy} ${seed}`);
     const rounds: RoundSummary[] = [];
-    for await (const record of closedLoop(config, { student, task, teacher: createTeacher(config.teacher, task), store })) {
+    for await (const record of closedLoop(config, {
+      student,
+      task,
+      teacher: createTeacher(config.teacher, task),
+      store,
+    })) {
       if (record.type === "round") rounds.push(record.summary);
     }
     await student.dispose();
     runs.push(rounds);
-    process.stderr.write(`${strategy} seed ${seed}: ${rounds.map(({ examples, evaluation, durationMs }) => `${examples} ${(100 * evaluation.accuracy).toFixed(1)} % (${(durationMs / 1000).toFixed(0)} s)`).join(", ")}\n`);
+    process.stderr.write(
+      `${strategy} seed ${seed}: ${rounds.map(({ examples, evaluation, durationMs }) => `${examples} ${(100 * evaluation.accuracy).toFixed(1)} % (${(durationMs / 1000).toFixed(0)} s)`).join(", ")}\n`,
+    );
   }
   runs[0]?.forEach((_, round) => {
     const at = runs.flatMap((run) => run[round] ?? []);
     const mean = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
     const accuracies = at.map(({ evaluation }) => 100 * evaluation.accuracy);
     const center = mean(accuracies);
-    const deviation = Math.sqrt(accuracies.reduce((sum, x) => sum + (x - center) ** 2, 0) / Math.max(1, accuracies.length - 1));
+    const deviation = Math.sqrt(
+      accuracies.reduce((sum, x) => sum + (x - center) ** 2, 0) / Math.max(1, accuracies.length - 1),
+    );
     const half = ((T_95[accuracies.length - 1] ?? 1.96) * deviation) / Math.sqrt(accuracies.length);
-    process.stdout.write(`| ${strategy} | ${round} | ${mean(at.map(({ examples }) => examples)).toFixed(0)} | ${center.toFixed(1)} % | ${(center - half).toFixed(1)} to ${(center + half).toFixed(1)} % |\n`);
+    process.stdout.write(
+      `| ${strategy} | ${round} | ${mean(at.map(({ examples }) => examples)).toFixed(0)} | ${center.toFixed(1)} % | ${(center - half).toFixed(1)} to ${(center + half).toFixed(1)} % |\n`,
+    );
   });
 }
 await engine.dispose();

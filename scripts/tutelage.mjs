@@ -18,7 +18,9 @@ const problem = nodeProblem(process.versions.node);
 if (problem !== undefined) stop(problem);
 
 // Dawn's driver and Vulkan loader are found only by a process that starts with them in its environment.
-const wantsWebgpu = process.argv.some((arg, i) => arg === "--ep=webgpu" || (arg === "webgpu" && process.argv[i - 1] === "--ep"));
+const wantsWebgpu = process.argv.some(
+  (arg, i) => arg === "--ep=webgpu" || (arg === "webgpu" && process.argv[i - 1] === "--ep"),
+);
 if (wantsWebgpu && process.env.TUTELAGE_VULKAN_SET === undefined) {
   // The mark keeps the second process from starting a third.
   const env = { ...process.env, TUTELAGE_VULKAN_SET: "1" };

@@ -23,9 +23,18 @@ const CORPUS = 40_000;
 const TASTE = 540;
 const CARD_QUESTIONS = 300;
 /** Every wording, for the tokenizer and the card; the task's own default mixture has a few of them. */
-const ALL_WORDINGS = { levels: { "1 step": 6, "2 steps": 7, "3 steps": 5, "4 steps": 2 }, clusters: { ...Object.fromEntries(CLUSTERS.map((cluster) => [cluster, 1])), plain: 11 } };
+const ALL_WORDINGS = {
+  levels: { "1 step": 6, "2 steps": 7, "3 steps": 5, "4 steps": 2 },
+  clusters: { ...Object.fromEntries(CLUSTERS.map((cluster) => [cluster, 1])), plain: 11 },
+};
 /** What a stage reads; the rest of the directory is for people. */
-const STUDENT_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "generation_config.json", "model.safetensors"];
+const STUDENT_FILES = [
+  "config.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "generation_config.json",
+  "model.safetensors",
+];
 const MAX_NEW_TOKENS = 56;
 
 /** One stage as it was run, kept beside the weights for the card. */
@@ -41,7 +50,12 @@ interface StageLog {
   readonly finalLoss: number;
 }
 
-async function accuracyTable(student: LanguageModel, task: Task, questions: readonly Question[], label: (question: Question) => string): Promise<string> {
+async function accuracyTable(
+  student: LanguageModel,
+  task: Task,
+  questions: readonly Question[],
+  label: (question: Question) => string,
+): Promise<string> {
   const generations = await student.generate(
     questions.map((question) => task.prompt(question.question)),
     { maxNewTokens: MAX_NEW_TOKENS },
@@ -107,7 +121,11 @@ ${byCluster}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { out: { type: "string", default: "public/student" }, stage: { type: "string" }, threads: { type: "string" } },
+    options: {
+      out: { type: "string", default: "public/student" },
+      stage: { type: "string" },
+      threads: { type: "string" },
+    },
   });
   const { out } = values;
   const threads = values.threads === undefined ? availableParallelism() : Number(values.threads);
@@ -121,7 +139,9 @@ async function main(): Promise<void> {
     if (stages.length > 0) {
       const plain = pretrainingSlice(rng.fork("corpus"), CORPUS);
       const otherWordings = CLUSTERS.filter((cluster) => cluster !== "plain");
-      const taste = pretrainingSlice(rng.fork("taste"), TASTE, { clusters: Object.fromEntries(otherWordings.map((cluster) => [cluster, 1])) });
+      const taste = pretrainingSlice(rng.fork("taste"), TASTE, {
+        clusters: Object.fromEntries(otherWordings.map((cluster) => [cluster, 1])),
+      });
       mkdirSync(out, { recursive: true });
       if (values.stage === undefined) {
         const texts = task.splits({ pool: 200, validation: 0, test: 0 }, rng.fork("splits")).pool;
@@ -130,10 +150,15 @@ async function main(): Promise<void> {
       }
       for (const stage of stages) {
         const source = directorySource(out);
-        const files = new Map(await Promise.all(STUDENT_FILES.map(async (name) => [name, await source.read(name)] as const)));
+        const files = new Map(
+          await Promise.all(STUDENT_FILES.map(async (name) => [name, await source.read(name)] as const)),
+        );
         const startedMs = performance.now();
         const { weights, loss } = await runStage(engine, task, files, { plain, taste }, stage, options, (record) => {
-          if (record.step % 50 === 0) process.stderr.write(`${stage.name} ${record.step}/${stage.steps}  loss ${record.loss.toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`);
+          if (record.step % 50 === 0)
+            process.stderr.write(
+              `${stage.name} ${record.step}/${stage.steps}  loss ${record.loss.toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`,
+            );
         });
         writeFileSync(join(out, "model.safetensors"), weights);
         const log: StageLog = {

@@ -83,8 +83,15 @@ export function studentConfig(options: PretrainOptions): Record<string, unknown>
 }
 
 /** Files of a student before its weights. `extra` are texts in the wordings that pretraining does not show, so that they do not cost more tokens. */
-export function studentFiles(options: PretrainOptions, questions: readonly Question[], extra: readonly Question[]): Map<string, string> {
-  const texts = [...questions.slice(0, TOKENIZER_QUESTIONS), ...extra].flatMap((question) => [question.question, `\n${question.answer}`]);
+export function studentFiles(
+  options: PretrainOptions,
+  questions: readonly Question[],
+  extra: readonly Question[],
+): Map<string, string> {
+  const texts = [...questions.slice(0, TOKENIZER_QUESTIONS), ...extra].flatMap((question) => [
+    question.question,
+    `\n${question.answer}`,
+  ]);
   const [eos] = SPECIAL_TOKENS;
   return new Map([
     ["config.json", `${JSON.stringify(studentConfig(options), null, 2)}\n`],
@@ -106,7 +113,9 @@ function initialWeights(config: unknown, options: PretrainOptions): Map<string, 
     parseDecoder(config).parameters.map(({ name, shape }) => {
       const own = rng.fork(name);
       const deviation = /(o_proj|down_proj)\.weight$/.test(name) ? 0.02 / Math.sqrt(2 * options.layers) : 0.02;
-      const data = Float32Array.from({ length: elementCount(shape) }, () => (shape.length === 1 ? 1 : own.normal() * deviation));
+      const data = Float32Array.from({ length: elementCount(shape) }, () =>
+        shape.length === 1 ? 1 : own.normal() * deviation,
+      );
       return [name, { type: "float32", shape, data }] as const;
     }),
   );
@@ -126,9 +135,16 @@ function orderRows(rows: readonly EncodedRow[], batchSize: number, steps: number
 }
 
 /** All files of a student with random weights. `extra` as in `studentFiles`. */
-export function newStudent(options: PretrainOptions, questions: readonly Question[], extra: readonly Question[]): Map<string, string | Uint8Array> {
+export function newStudent(
+  options: PretrainOptions,
+  questions: readonly Question[],
+  extra: readonly Question[],
+): Map<string, string | Uint8Array> {
   const weights = writeSafetensors(initialWeights(studentConfig(options), options));
-  return new Map<string, string | Uint8Array>([...studentFiles(options, questions, extra), ["model.safetensors", weights]]);
+  return new Map<string, string | Uint8Array>([
+    ...studentFiles(options, questions, extra),
+    ["model.safetensors", weights],
+  ]);
 }
 
 /** Trains the student in `files` through one stage; returns its new weights and the mean loss of the last 100 steps. */
@@ -143,14 +159,26 @@ export async function runStage(
 ): Promise<{ readonly weights: Uint8Array; readonly loss: number }> {
   const student = await openStudent(engine, { source: memorySource(files, "built-in student") });
   const encode = (questions: readonly Question[]): EncodedRow[] =>
-    student.encodeAll(questions.map((question) => ({ id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) })));
+    student.encodeAll(
+      questions.map((question) => ({
+        id: question.id,
+        prompt: task.prompt(question.question),
+        completion: task.completion(question),
+      })),
+    );
   const { steps, learningRate } = stage;
   const { batchSize, seed } = options;
   const rng = new Rng(seed).fork(stage.name === "plain" ? "order" : `order ${stage.name}`);
   const tasteRows = Math.round((steps * batchSize * stage.tastePercent) / 100);
   const taste = tasteRows === 0 ? [] : encode(data.taste);
   const plain = encode(data.plain);
-  const rows = tasteRows === 0 ? plain : [...plain.slice(0, steps * batchSize - tasteRows), ...Array.from({ length: tasteRows }, (_, i) => taste[i % taste.length]).filter((row) => row !== undefined)];
+  const rows =
+    tasteRows === 0
+      ? plain
+      : [
+          ...plain.slice(0, steps * batchSize - tasteRows),
+          ...Array.from({ length: tasteRows }, (_, i) => taste[i % taste.length]).filter((row) => row !== undefined),
+        ];
   const trainer = student.trainer(orderRows(rows, batchSize, steps, rng), {
     steps,
     batchSize,

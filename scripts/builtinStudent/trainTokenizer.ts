@@ -43,7 +43,10 @@ export function trainTokenizer(texts: Iterable<string>, vocabSize: number): Reco
   for (const text of texts) {
     for (const [piece] of text.matchAll(pattern)) counts.set(piece, (counts.get(piece) ?? 0) + 1);
   }
-  const words = [...counts].map(([piece, count]): Word => ({ symbols: Array.from(encoder.encode(piece), (b) => characters[b] ?? ""), count }));
+  const words = [...counts].map(([piece, count]): Word => ({
+    symbols: Array.from(encoder.encode(piece), (b) => characters[b] ?? ""),
+    count,
+  }));
   const tokens = [...SPECIAL_TOKENS, ...characters];
   const merges: [string, string][] = [];
   while (tokens.length < vocabSize) {
@@ -69,7 +72,15 @@ export function trainTokenizer(texts: Iterable<string>, vocabSize: number): Reco
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: SPECIAL_TOKENS.map((content, id) => ({ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true })),
+    added_tokens: SPECIAL_TOKENS.map((content, id) => ({
+      id,
+      content,
+      single_word: false,
+      lstrip: false,
+      rstrip: false,
+      normalized: false,
+      special: true,
+    })),
     normalizer: null,
     pre_tokenizer: {
       type: "Sequence",

@@ -23,13 +23,17 @@ export async function main(argv: readonly string[], streams: Streams = PROCESS_S
   }
   try {
     const command = COMMANDS.find((candidate) => candidate.name === name);
-    if (command === undefined) throw new BadInputError(`tutelage: expected a command (${COMMANDS.map((known) => known.name).join(", ")}), got '${name}'. See: tutelage --help`);
+    if (command === undefined)
+      throw new BadInputError(
+        `tutelage: expected a command (${COMMANDS.map((known) => known.name).join(", ")}), got '${name}'. See: tutelage --help`,
+      );
     await command.run(args, streams);
     return 0;
   } catch (error) {
     const message = messageOf(error);
     streams.err(`${message.startsWith("tutelage") ? "" : "tutelage: "}${message}\n`);
-    if (!(error instanceof TutelageError) && error instanceof Error && error.stack !== undefined) streams.err(`${error.stack}\n`);
+    if (!(error instanceof TutelageError) && error instanceof Error && error.stack !== undefined)
+      streams.err(`${error.stack}\n`);
     return error instanceof BadInputError ? 2 : 1;
   }
 }

@@ -31,7 +31,11 @@ export class Options {
   readonly #values: Readonly<Record<string, string | boolean | undefined>>;
   readonly #specs: OptionSpecs;
 
-  private constructor(values: Readonly<Record<string, string | boolean | undefined>>, positionals: readonly string[], specs: OptionSpecs) {
+  private constructor(
+    values: Readonly<Record<string, string | boolean | undefined>>,
+    positionals: readonly string[],
+    specs: OptionSpecs,
+  ) {
     this.#values = values;
     this.positionals = positionals;
     this.#specs = specs;
@@ -41,22 +45,40 @@ export class Options {
   static parse(command: string, args: readonly string[], own: OptionSpecs, maxPositionals = 0): Options {
     const specs = { ...own, ...COMMON_OPTIONS };
     const config = Object.fromEntries(
-      Object.entries(specs).map(([name, spec]) => [name, { type: spec.value === undefined ? ("boolean" as const) : ("string" as const) }]),
+      Object.entries(specs).map(([name, spec]) => [
+        name,
+        { type: spec.value === undefined ? ("boolean" as const) : ("string" as const) },
+      ]),
     );
     try {
       // Numbers may be negative (`--lr -1` is a wrong value, not an unknown option): join such pairs first.
       const joined = joinNegativeNumbers(args);
-      const { values, positionals } = parseArgs({ args: joined, options: config, allowPositionals: true, strict: true });
-      if (positionals.length > maxPositionals) badInput(`tutelage ${command}`, `at most ${maxPositionals} file arguments`, positionals.join(" "));
-      const options = new Options(values as Record<string, string | boolean | undefined>, positionals, specs);
+      const { values, positionals } = parseArgs({
+        args: joined,
+        options: config,
+        allowPositionals: true,
+        strict: true,
+      });
+      if (positionals.length > maxPositionals)
+        badInput(`tutelage ${command}`, `at most ${maxPositionals} file arguments`, positionals.join(" "));
+      const options = new Options(values, positionals, specs);
       if (options.flag("help")) return options;
       for (const [name, spec] of Object.entries(specs)) {
-        if (spec.required && values[name] === undefined) badInput(`tutelage ${command}`, `option --${name} ${spec.value ?? ""}`.trim(), "none", `See: tutelage ${command} --help`);
+        if (spec.required && values[name] === undefined)
+          badInput(
+            `tutelage ${command}`,
+            `option --${name} ${spec.value ?? ""}`.trim(),
+            "none",
+            `See: tutelage ${command} --help`,
+          );
       }
       return options;
     } catch (error) {
       if (error instanceof BadInputError) throw error;
-      throw new BadInputError(`tutelage ${command}: ${error instanceof Error ? error.message : String(error)}. See: tutelage ${command} --help`, { cause: error });
+      throw new BadInputError(
+        `tutelage ${command}: ${error instanceof Error ? error.message : String(error)}. See: tutelage ${command} --help`,
+        { cause: error },
+      );
     }
   }
 
@@ -76,7 +98,8 @@ export class Options {
 
   requiredText(name: string): string {
     const value = this.text(name);
-    if (value === undefined || value === "") badInput(`--${name}`, `a value (${this.#specs[name]?.value ?? "text"})`, "none");
+    if (value === undefined || value === "")
+      badInput(`--${name}`, `a value (${this.#specs[name]?.value ?? "text"})`, "none");
     return value;
   }
 
@@ -92,7 +115,8 @@ export class Options {
     const text = this.requiredText(name);
     const value = text.trim() === "" ? Number.NaN : Number(text);
     const { min = -Infinity, max = Infinity } = range;
-    if (!fits(value) || value < min || value > max) badInput(`--${name}`, `${kind}${describeRange(range)}`, JSON.stringify(text));
+    if (!fits(value) || value < min || value > max)
+      badInput(`--${name}`, `${kind}${describeRange(range)}`, JSON.stringify(text));
     return value;
   }
 
@@ -120,7 +144,8 @@ function joinNegativeNumbers(args: readonly string[]): string[] {
   const out: string[] = [];
   for (const arg of args) {
     const previous = out.at(-1);
-    if (/^-\d/.test(arg) && previous?.startsWith("--") && !previous.includes("=")) out[out.length - 1] = `${previous}=${arg}`;
+    if (/^-\d/.test(arg) && previous?.startsWith("--") && !previous.includes("="))
+      out[out.length - 1] = `${previous}=${arg}`;
     else out.push(arg);
   }
   return out;
@@ -131,7 +156,9 @@ export function helpText(usage: string, summary: string, own: OptionSpecs, notes
   const lines = Object.entries({ ...own, ...COMMON_OPTIONS }).map(([name, spec]) => {
     const left = `  --${name}${spec.value === undefined ? "" : ` ${spec.value}`}`;
     const tail = spec.required ? " (required)" : spec.default === undefined ? "" : ` (default: ${spec.default})`;
-    return left.length < 30 ? `${left.padEnd(30)}${spec.description}${tail}` : `${left}\n${" ".repeat(30)}${spec.description}${tail}`;
+    return left.length < 30
+      ? `${left.padEnd(30)}${spec.description}${tail}`
+      : `${left}\n${" ".repeat(30)}${spec.description}${tail}`;
   });
   return `Usage: ${usage}\n\n${summary}\n\nOptions:\n${lines.join("\n")}\n${notes === "" ? "" : `\n${notes}\n`}`;
 }

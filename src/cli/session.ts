@@ -16,12 +16,19 @@ export async function openEngine(options: Options, output: Output): Promise<Engi
   const threads = options.given("threads") ? { threads: options.integer("threads", { min: 1, max: 256 }) } : {};
   const engine = await createEngine(ep, { ...threads, selfTest: deviceSelfTest });
   const { info } = engine;
-  output.note(`engine: ${info.ep} (${info.version}${info.adapter ? `, ${info.adapter}` : `, ${info.threads} threads`})${info.selfTest ? `; self-test: ${info.selfTest}` : ""}${info.fallbackReason ? `; ${info.fallbackReason}` : ""}`);
+  output.note(
+    `engine: ${info.ep} (${info.version}${info.adapter ? `, ${info.adapter}` : `, ${info.threads} threads`})${info.selfTest ? `; self-test: ${info.selfTest}` : ""}${info.fallbackReason ? `; ${info.fallbackReason}` : ""}`,
+  );
   return engine;
 }
 
 /** Runs `body` with the student that `--student` and `--adapter` name; everything is released afterwards. */
-export async function withStudent<T>(options: Options, output: Output, method: TrainMethod | undefined, body: (student: LanguageModel, engine: Engine) => Promise<T>): Promise<T> {
+export async function withStudent<T>(
+  options: Options,
+  output: Output,
+  method: TrainMethod | undefined,
+  body: (student: LanguageModel, engine: Engine) => Promise<T>,
+): Promise<T> {
   const source = directorySource(options.requiredText("student"));
   const adapterPath = options.given("adapter") ? options.requiredText("adapter") : undefined;
   const engine = await openEngine(options, output);
@@ -44,7 +51,10 @@ export async function withStudent<T>(options: Options, output: Output, method: T
 }
 
 /** A data file as text. @throws BadInputError naming the option's file. */
-export async function readDataFile(options: Options, name: string): Promise<{ readonly text: string; readonly path: string }> {
+export async function readDataFile(
+  options: Options,
+  name: string,
+): Promise<{ readonly text: string; readonly path: string }> {
   const path = options.requiredText(name);
   return { text: await readTextFile(path), path };
 }

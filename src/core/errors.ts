@@ -39,7 +39,10 @@ export class TutelageError extends Error {
 /** The caller gave something unusable (file, option, shape): exit status 2 on the command line. */
 export class BadInputError extends TutelageError {
   override readonly name = "BadInputError";
-  constructor(message: string, options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly details?: Readonly<Record<string, unknown>>; readonly cause?: unknown } = {},
+  ) {
     super("bad-input", message, options);
   }
 }

@@ -43,7 +43,7 @@ export class Rng {
 
   /** State to save; see `fromState`. */
   get state(): RngState {
-    return { seed: this.#seed, state: [...(this.#generator.getState() as readonly number[])] };
+    return { seed: this.#seed, state: [...this.#generator.getState()] };
   }
 
   /** Independent stream named `name`; depends on this stream's seed only, not on its position. */

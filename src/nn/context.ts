@@ -65,7 +65,8 @@ export class ModelContext {
 
   /** Logits [M, V] of hidden states [M, D]: the output head, tied or not. */
   logits(hidden: Value): Value {
-    if (this.decoder.tieWordEmbeddings) return this.builder.gemm(hidden, this.#parameter(this.decoder.embedding), { transB: true });
+    if (this.decoder.tieWordEmbeddings)
+      return this.builder.gemm(hidden, this.#parameter(this.decoder.embedding), { transB: true });
     return this.linear(hidden, "lm_head");
   }
 }

@@ -16,6 +16,12 @@ export function parseDecoder(json: unknown, where = "config.json"): Decoder {
   config.only("quantization_config", [], "Quantised checkpoints cannot be trained here; use the unquantised one");
   const modelType = config.text("model_type");
   const family = FAMILIES.find((candidate) => candidate.modelTypes.includes(modelType));
-  if (family === undefined) badInput(`${where} 'model_type'`, `one of ${SUPPORTED_MODEL_TYPES.join(", ")}`, JSON.stringify(modelType), "This architecture is not supported");
+  if (family === undefined)
+    badInput(
+      `${where} 'model_type'`,
+      `one of ${SUPPORTED_MODEL_TYPES.join(", ")}`,
+      JSON.stringify(modelType),
+      "This architecture is not supported",
+    );
   return family.parse(config);
 }

@@ -30,7 +30,12 @@ export function linearModules(decoder: Decoder): string[] {
 }
 
 /** The LoRA modules of `decoder`: those for which `adapt` gives a config. @throws BadInputError of `where` when there is none. */
-export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraModuleConfig | undefined, where = "LoRA target modules", hint = ""): Lora {
+export function resolveLora(
+  decoder: Decoder,
+  adapt: (module: string) => LoraModuleConfig | undefined,
+  where = "LoRA target modules",
+  hint = "",
+): Lora {
   const modules = new Map<string, LoraModule>();
   const parameters: ParameterSpec[] = [];
   for (const { shape, linear } of decoder.parameters) {
@@ -41,7 +46,10 @@ export function resolveLora(decoder: Decoder, adapt: (module: string) => LoraMod
     const loraA = `base_model.model.${linear.module}.lora_A.weight`;
     const loraB = `base_model.model.${linear.module}.lora_B.weight`;
     modules.set(linear.module, { loraA, loraB, ...config });
-    parameters.push({ name: loraA, shape: [config.r, inSize], decay: true }, { name: loraB, shape: [outSize, config.r], decay: true });
+    parameters.push(
+      { name: loraA, shape: [config.r, inSize], decay: true },
+      { name: loraB, shape: [outSize, config.r], decay: true },
+    );
   }
   if (modules.size === 0) {
     const names = [...new Set(linearModules(decoder).map((module) => module.split(".").at(-1)))];

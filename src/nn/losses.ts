@@ -15,7 +15,13 @@ export type TokenScore = (typeof TOKEN_SCORES)[number];
 /** Largest logits tensor of one chunk: the smallest storage-buffer binding that WebGPU guarantees. */
 const MAX_LOGITS_BYTES = 128 * 1024 * 1024;
 
-function chunkScores(context: ModelContext, logits: Value, targets: Value, scores: readonly TokenScore[], fixed: Value[]): Value[] {
+function chunkScores(
+  context: ModelContext,
+  logits: Value,
+  targets: Value,
+  scores: readonly TokenScore[],
+  fixed: Value[],
+): Value[] {
   const g = context.builder;
   const [rows, vocabulary] = logits.shape;
   invariant(typeof rows === "number" && typeof vocabulary === "number", "logits have a static shape");
@@ -48,7 +54,10 @@ function chunkScores(context: ModelContext, logits: Value, targets: Value, score
       }
       case "el2n": {
         invariant(p !== undefined, "el2n needs probabilities");
-        const classes = g.int32(Int32Array.from({ length: vocabulary }, (_, i) => i), [1, vocabulary]);
+        const classes = g.int32(
+          Int32Array.from({ length: vocabulary }, (_, i) => i),
+          [1, vocabulary],
+        );
         const error = g.sub(p, g.cast(g.equal(targets, classes), "float32"));
         return g.sqrt(g.reduceSum(g.mul(error, error), [-1]));
       }

@@ -43,7 +43,16 @@ export function rmsNorm(context: ModelContext, x: Value, weight: string, epsilon
 }
 
 /** The activations that configs name and that are computed here. */
-export const ACTIVATIONS = ["silu", "swish", "gelu", "gelu_new", "gelu_pytorch_tanh", "gelu_fast", "relu", "tanh"] as const;
+export const ACTIVATIONS = [
+  "silu",
+  "swish",
+  "gelu",
+  "gelu_new",
+  "gelu_pytorch_tanh",
+  "gelu_fast",
+  "relu",
+  "tanh",
+] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
 /** An activation of x, elementwise. */
@@ -83,7 +92,13 @@ export interface AttentionSizes {
 }
 
 /** x [B·T, heads·H] → [B, heads, T, H]. */
-function splitHeads(context: ModelContext, x: Value, { batch, length }: Sequence, heads: number, headDim: number): Value {
+function splitHeads(
+  context: ModelContext,
+  x: Value,
+  { batch, length }: Sequence,
+  heads: number,
+  headDim: number,
+): Value {
   const g = context.builder;
   return g.transpose(g.reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
 }
@@ -101,7 +116,10 @@ export function rotary(context: ModelContext, x: Value, sequence: Sequence, cos:
   const g = context.builder;
   const width = staticOr(x.shape[1], -1);
   const rows = g.reshape(x, [sequence.batch, sequence.length, width]);
-  const rotated = g.node("RotaryEmbedding", [rows, sequence.positions("int64"), cos, sin], { domain: CONTRIB_DOMAIN, attributes: { interleaved: attr.int(0) } })[0];
+  const rotated = g.node("RotaryEmbedding", [rows, sequence.positions("int64"), cos, sin], {
+    domain: CONTRIB_DOMAIN,
+    attributes: { interleaved: attr.int(0) },
+  })[0];
   invariant(rotated !== undefined, "RotaryEmbedding has an output");
   return g.reshape(rotated, [sequence.batch * sequence.length, width]);
 }
@@ -112,13 +130,21 @@ export function rotary(context: ModelContext, x: Value, sequence: Sequence, cos:
  * folded into the row axis, so that keys are never copied per head and their
  * gradient needs no reduction.
  */
-export function attention(context: ModelContext, q: Value, k: Value, v: Value, sequence: Sequence, sizes: AttentionSizes): Value {
+export function attention(
+  context: ModelContext,
+  q: Value,
+  k: Value,
+  v: Value,
+  sequence: Sequence,
+  sizes: AttentionSizes,
+): Value {
   const g = context.builder;
   const { batch, length } = sequence;
   const { numAttentionHeads: heads, numKeyValueHeads: kvHeads, headDim } = sizes;
   const group = heads / kvHeads;
   /** (B, N, T, X) → (B, K, G·T, X), the inverse of what `scores` are brought to for the mask. */
-  const fold = (x: Value): Value => (group === 1 ? x : g.reshape(x, [batch, kvHeads, group * length, staticOr(x.shape[3], -1)]));
+  const fold = (x: Value): Value =>
+    group === 1 ? x : g.reshape(x, [batch, kvHeads, group * length, staticOr(x.shape[3], -1)]);
   const queries = fold(g.scale(splitHeads(context, q, sequence, heads, headDim), sizes.scale)); // (B, K, G·T, H)
   const segments = sequence.attend(
     sizes.layer,
@@ -144,7 +170,12 @@ export function attention(context: ModelContext, q: Value, k: Value, v: Value, s
 }
 
 /** Softmax over the concatenated segments, then the sum of each part's weighted values; the cached values are not copied. */
-function mixSegments(context: ModelContext, segments: readonly Segment[], scores: readonly Value[], fold: (p: Value) => Value): Value {
+function mixSegments(
+  context: ModelContext,
+  segments: readonly Segment[],
+  scores: readonly Value[],
+  fold: (p: Value) => Value,
+): Value {
   const g = context.builder;
   const max = scores.map((s) => g.reduceMax(s, [-1])).reduce((a, b) => g.where(g.greater(a, b), a, b));
   const exps = scores.map((s) => g.exp(g.sub(s, max)));

@@ -21,7 +21,8 @@ export class RawConfig {
 
   /** @throws BadInputError when `values` is not a JSON object. */
   constructor(values: unknown, where = "config.json") {
-    if (typeof values !== "object" || values === null || Array.isArray(values)) badInput(where, "a JSON object", describe(values));
+    if (typeof values !== "object" || values === null || Array.isArray(values))
+      badInput(where, "a JSON object", describe(values));
     this.#where = where;
     this.#values = values as Record<string, unknown>;
   }
@@ -33,7 +34,8 @@ export class RawConfig {
   /** Positive integer, at most `max`. */
   size(key: string, fallback?: number, max = MAX_SIZE): number {
     const value = this.#values[key] ?? fallback;
-    if (typeof value !== "number" || !Number.isInteger(value) || value <= 0) badInput(`${this.#where} '${key}'`, "a positive integer", describe(value));
+    if (typeof value !== "number" || !Number.isInteger(value) || value <= 0)
+      badInput(`${this.#where} '${key}'`, "a positive integer", describe(value));
     if (value > max) badInput(`${this.#where} '${key}'`, `at most ${max}`, describe(value));
     return value;
   }
@@ -41,7 +43,8 @@ export class RawConfig {
   /** Finite number. */
   number(key: string, fallback?: number): number {
     const value = this.#values[key] ?? fallback;
-    if (typeof value !== "number" || !Number.isFinite(value)) badInput(`${this.#where} '${key}'`, "a number", describe(value));
+    if (typeof value !== "number" || !Number.isFinite(value))
+      badInput(`${this.#where} '${key}'`, "a number", describe(value));
     return value;
   }
 

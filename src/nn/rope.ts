@@ -24,7 +24,9 @@ export interface RopeConfig {
 /** Reads `rope_theta` and `rope_scaling`, or the newer `rope_parameters` that holds both. @throws BadInputError for a scaling we do not know. */
 export function parseRope(config: RawConfig, defaultTheta = 10000): RopeConfig {
   const scaling = config.object("rope_parameters") ?? config.object("rope_scaling");
-  const theta = scaling?.has("rope_theta") ? scaling.positive("rope_theta") : config.positive("rope_theta", defaultTheta);
+  const theta = scaling?.has("rope_theta")
+    ? scaling.positive("rope_theta")
+    : config.positive("rope_theta", defaultTheta);
   if (scaling === undefined) return { theta, scaling: { type: "default" } };
   const type = scaling.has("rope_type") ? scaling.text("rope_type") : scaling.text("type", "default");
   switch (type) {
@@ -44,7 +46,12 @@ export function parseRope(config: RawConfig, defaultTheta = 10000): RopeConfig {
         },
       };
     default:
-      return badInput("config.json 'rope_scaling.rope_type'", "default, linear or llama3", JSON.stringify(type), "This rotary scaling is not implemented");
+      return badInput(
+        "config.json 'rope_scaling.rope_type'",
+        "default, linear or llama3",
+        JSON.stringify(type),
+        "This rotary scaling is not implemented",
+      );
   }
 }
 
@@ -68,7 +75,11 @@ export function inverseFrequencies(rope: RopeConfig, rotaryDim: number): Float64
 }
 
 /** Tables `cos(p·f_i)`, `sin(p·f_i)`, each [positions, rotaryDim/2] row-major. */
-export function ropeTables(rope: RopeConfig, rotaryDim: number, positions: number): { readonly cos: Float32Array; readonly sin: Float32Array } {
+export function ropeTables(
+  rope: RopeConfig,
+  rotaryDim: number,
+  positions: number,
+): { readonly cos: Float32Array; readonly sin: Float32Array } {
   const frequencies = inverseFrequencies(rope, rotaryDim);
   const half = rotaryDim / 2;
   const cos = new Float32Array(positions * half);

@@ -68,8 +68,14 @@ export function buildAdamW(groups: readonly ParameterGroup[], options: AdamWOpti
     const grad = scaled[i];
     const square = squares[i];
     invariant(grad !== undefined && square !== undefined, "one gradient per group");
-    const m = output(g, `expAvg.${group.name}.out`, "Add", [g.mul(expAvg, g.float(beta1, [1])), g.mul(grad, firstFactor)]);
-    const v = output(g, `expAvgSq.${group.name}.out`, "Add", [g.mul(expAvgSq, g.float(beta2, [1])), g.mul(square, secondFactor)]);
+    const m = output(g, `expAvg.${group.name}.out`, "Add", [
+      g.mul(expAvg, g.float(beta1, [1])),
+      g.mul(grad, firstFactor),
+    ]);
+    const v = output(g, `expAvgSq.${group.name}.out`, "Add", [
+      g.mul(expAvgSq, g.float(beta2, [1])),
+      g.mul(square, secondFactor),
+    ]);
     const update = g.mul(g.div(m, g.add(g.sqrt(v), epsilonScaled)), stepSize);
     const decayed = group.decay && weightDecay !== 0 ? g.mul(param, keep) : param;
     output(g, `param.${group.name}.out`, "Sub", [decayed, update]);

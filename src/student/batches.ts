@@ -20,7 +20,11 @@ export interface MicroBatch {
 
 /** A micro-batch whose sequences hold several rows each (`packing.ts`). */
 export interface PackedMicroBatch extends MicroBatch {
-  readonly feeds: MicroBatch["feeds"] & { readonly segments: Tensor; readonly "positions.int32": Tensor; readonly "positions.int64": Tensor };
+  readonly feeds: MicroBatch["feeds"] & {
+    readonly segments: Tensor;
+    readonly "positions.int32": Tensor;
+    readonly "positions.int64": Tensor;
+  };
 }
 
 /**

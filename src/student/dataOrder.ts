@@ -25,13 +25,15 @@ export class DataOrder {
   /** @throws BadInputError when there is nothing to train on or for. */
   constructor(rowCount: number, options: DataOrderOptions) {
     for (const key of ["batchSize", "gradAccum"] as const) {
-      if (!Number.isInteger(options[key]) || options[key] < 1) badInput(`training option ${key}`, "a positive integer", String(options[key]));
+      if (!Number.isInteger(options[key]) || options[key] < 1)
+        badInput(`training option ${key}`, "a positive integer", String(options[key]));
     }
     if (rowCount === 0) badInput("training data", "at least one row", "0 rows");
     const microBatches = Math.ceil(rowCount / options.batchSize);
     this.stepsPerEpoch = Math.ceil(microBatches / options.gradAccum);
     const total = options.steps ?? Math.ceil((options.epochs ?? 3) * this.stepsPerEpoch);
-    if (!Number.isInteger(total) || total < 1) badInput("training length", "at least one step (steps or epochs)", String(options.steps ?? options.epochs));
+    if (!Number.isInteger(total) || total < 1)
+      badInput("training length", "at least one step (steps or epochs)", String(options.steps ?? options.epochs));
     this.totalSteps = total;
     this.#rowCount = rowCount;
     this.#options = options;
@@ -52,7 +54,9 @@ export class DataOrder {
   #orderOf(epoch: number): readonly number[] {
     if (this.#epoch?.index === epoch) return this.#epoch.order;
     const identity = Array.from({ length: this.#rowCount }, (_, i) => i);
-    const order = this.#options.shuffle ? new Rng(this.#options.seed).fork(`epoch ${epoch}`).shuffle(identity) : identity;
+    const order = this.#options.shuffle
+      ? new Rng(this.#options.seed).fork(`epoch ${epoch}`).shuffle(identity)
+      : identity;
     this.#epoch = { index: epoch, order };
     return order;
   }

@@ -41,14 +41,22 @@ function feedsOf(graph: Graph, rng: Rng): Record<string, Tensor> {
     const data =
       type === "int32"
         ? Int32Array.from({ length: size }, () => own.integer(0, CONFIG.vocab_size - 1))
-        : Float32Array.from({ length: size }, () => (name === "weights" || size === 1 ? 0.5 : name.startsWith("expAvgSq") ? own.uniform() : 0.3 * own.normal()));
+        : Float32Array.from({ length: size }, () =>
+            name === "weights" || size === 1 ? 0.5 : name.startsWith("expAvgSq") ? own.uniform() : 0.3 * own.normal(),
+          );
     feeds[name] = { type, shape: dims, data };
   }
   return feeds;
 }
 
 function makeCase(graph: Graph, rng: Rng): SelfTestCase {
-  return { name: graph.name, model: encodeModel(graph), feeds: feedsOf(graph, rng), outputs: graph.outputs.map((output) => output.name), tolerance: TOLERANCE };
+  return {
+    name: graph.name,
+    model: encodeModel(graph),
+    feeds: feedsOf(graph, rng),
+    outputs: graph.outputs.map((output) => output.name),
+    tolerance: TOLERANCE,
+  };
 }
 
 /**

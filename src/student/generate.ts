@@ -58,8 +58,10 @@ const MAX_INVERSE_TEMPERATURE = 1e38;
 /** Position feeds in both integer types; a session takes the one it declares. */
 function positionFeeds(session: Session, shape: readonly number[], positions: Int32Array): Record<string, Tensor> {
   const feeds: Record<string, Tensor> = {};
-  if (session.inputNames.includes("positions.int32")) feeds["positions.int32"] = { type: "int32", shape, data: positions };
-  if (session.inputNames.includes("positions.int64")) feeds["positions.int64"] = { type: "int64", shape, data: BigInt64Array.from(positions, BigInt) };
+  if (session.inputNames.includes("positions.int32"))
+    feeds["positions.int32"] = { type: "int32", shape, data: positions };
+  if (session.inputNames.includes("positions.int64"))
+    feeds["positions.int64"] = { type: "int64", shape, data: BigInt64Array.from(positions, BigInt) };
   return feeds;
 }
 
@@ -70,21 +72,49 @@ function positionFeeds(session: Session, shape: readonly number[], positions: In
  * batch size.
  * @throws BadInputError naming the prompt that leaves no room, or wrong options.
  */
-export async function generateTokens(parts: Parts, prompts: readonly Int32Array[], options: GenerateOptions): Promise<GeneratedTokens[]> {
+export async function generateTokens(
+  parts: Parts,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): Promise<GeneratedTokens[]> {
   const sampling = { temperature: options.temperature ?? 0, topP: options.topP ?? 1 };
   checkSampling(sampling);
-  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1) badInput("max-new-tokens", "a positive integer", String(options.maxNewTokens));
-  if (sampling.temperature > 0 && options.rng === undefined) badInput("sampling", "a seeded random stream when temperature > 0", "none");
+  if (!Number.isInteger(options.maxNewTokens) || options.maxNewTokens < 1)
+    badInput("max-new-tokens", "a positive integer", String(options.maxNewTokens));
+  if (sampling.temperature > 0 && options.rng === undefined)
+    badInput("sampling", "a seeded random stream when temperature > 0", "none");
   const rng = options.rng ?? new Rng(0);
   const rows = prompts.map((prompt, index): Row => {
-    if (prompt.length === 0) badInput(`prompt ${index + 1}`, "at least one token", "0 tokens", "The tokenizer adds no beginning-of-sequence token: give some text");
+    if (prompt.length === 0)
+      badInput(
+        `prompt ${index + 1}`,
+        "at least one token",
+        "0 tokens",
+        "The tokenizer adds no beginning-of-sequence token: give some text",
+      );
     const room = parts.maxPositions - prompt.length;
-    if (room < 1) badInput(`prompt ${index + 1}`, `at most ${parts.maxPositions - 1} tokens`, `${prompt.length} tokens`, "Shorten the prompt");
-    return { index, prompt, limit: Math.min(options.maxNewTokens, room), rng: rng.fork(`row ${index}`), generated: [], finished: undefined };
+    if (room < 1)
+      badInput(
+        `prompt ${index + 1}`,
+        `at most ${parts.maxPositions - 1} tokens`,
+        `${prompt.length} tokens`,
+        "Shorten the prompt",
+      );
+    return {
+      index,
+      prompt,
+      limit: Math.min(options.maxNewTokens, room),
+      rng: rng.fork(`row ${index}`),
+      generated: [],
+      finished: undefined,
+    };
   });
   const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
   let done = 0;
-  for (const indices of batchesByLength(prompts.map((prompt) => prompt.length), batchSize)) {
+  for (const indices of batchesByLength(
+    prompts.map((prompt) => prompt.length),
+    batchSize,
+  )) {
     throwIfAborted(options.signal, "generation");
     const batch = indices.map((index) => {
       const row = rows[index];
@@ -92,7 +122,9 @@ export async function generateTokens(parts: Parts, prompts: readonly Int32Array[
       return row;
     });
     const prompt = layOut(batch, bucketRows(batch.length, batchSize), parts.maxPositions);
-    await (parts.mode === "whole" ? generateWhole(parts, batch, prompt, sampling) : generateStepwise(parts, batch, prompt, sampling, options.signal));
+    await (parts.mode === "whole"
+      ? generateWhole(parts, batch, prompt, sampling)
+      : generateStepwise(parts, batch, prompt, sampling, options.signal));
     done += batch.length;
     options.onProgress?.(done, prompts.length);
   }
@@ -150,7 +182,11 @@ function layOut(rows: readonly Row[], batch: number, maxPositions: number): Prom
 function append(row: Row, token: number, eosTokenIds: readonly number[]): void {
   if (row.finished !== undefined) return;
   if (token < 0) {
-    throw new TutelageError("non-finite", `prompt ${row.index + 1}: expected finite logits, got NaN or infinity. The student's weights hold NaN or values too large for float32`, { details: { prompt: row.index + 1 } });
+    throw new TutelageError(
+      "non-finite",
+      `prompt ${row.index + 1}: expected finite logits, got NaN or infinity. The student's weights hold NaN or values too large for float32`,
+      { details: { prompt: row.index + 1 } },
+    );
   }
   row.generated.push(token);
   if (eosTokenIds.includes(token)) row.finished = "stop";
@@ -158,7 +194,12 @@ function append(row: Row, token: number, eosTokenIds: readonly number[]): void {
 }
 
 /** Padding rows repeat a real one, so that the loop in the graph ends when the real rows have. */
-async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling): Promise<void> {
+async function generateWhole(
+  parts: Parts,
+  rows: readonly Row[],
+  prompt: PromptBatch,
+  sampling: Sampling,
+): Promise<void> {
   const { batch, length, positionLimit, slots } = prompt;
   const choice = sampling.temperature === 0 ? "greedy" : sampling.topP < 1 ? "nucleus" : "sample";
   const session = await parts.sessions.generation(batch, length, positionLimit, choice, parts.eosTokenIds);
@@ -176,19 +217,31 @@ async function generateWhole(parts: Parts, rows: readonly Row[], prompt: PromptB
   if (choice !== "greedy") {
     const uniforms = new Float32Array(draws * batch);
     const own = rows.map((row) => Array.from({ length: draws }, () => Math.min(row.rng.uniform(), LARGEST_UNIFORM)));
-    for (let i = 0; i < uniforms.length; i++) uniforms[i] = own[Math.min(i % batch, rows.length - 1)]?.[Math.floor(i / batch)] ?? 0;
+    for (let i = 0; i < uniforms.length; i++)
+      uniforms[i] = own[Math.min(i % batch, rows.length - 1)]?.[Math.floor(i / batch)] ?? 0;
     feeds["uniforms"] = { type: "float32", shape: [draws, batch], data: uniforms };
-    feeds["inverseTemperature"] = { type: "float32", shape: [1], data: Float32Array.of(Math.min(1 / sampling.temperature, MAX_INVERSE_TEMPERATURE)) };
+    feeds["inverseTemperature"] = {
+      type: "float32",
+      shape: [1],
+      data: Float32Array.of(Math.min(1 / sampling.temperature, MAX_INVERSE_TEMPERATURE)),
+    };
   }
   if (choice === "nucleus") feeds["topP"] = { type: "float32", shape: [1], data: Float32Array.of(sampling.topP) };
   const result = await session.run(feeds, { first: "host", rest: "host" });
   const tokens = [...Array.from(result.host("first").data, Number), ...Array.from(result.host("rest").data, Number)];
   rows.forEach((row, b) => {
-    for (let at = b; at < tokens.length && row.finished === undefined; at += batch) append(row, tokens[at] ?? 0, parts.eosTokenIds);
+    for (let at = b; at < tokens.length && row.finished === undefined; at += batch)
+      append(row, tokens[at] ?? 0, parts.eosTokenIds);
   });
 }
 
-async function generateStepwise(parts: Parts, rows: readonly Row[], prompt: PromptBatch, sampling: Sampling, signal: AbortSignal | undefined): Promise<void> {
+async function generateStepwise(
+  parts: Parts,
+  rows: readonly Row[],
+  prompt: PromptBatch,
+  sampling: Sampling,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const { batch, length, positionLimit, keyMask } = prompt;
   const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
   const outputs: Record<string, "host" | "device"> = { logits: "host" };

@@ -26,7 +26,12 @@ function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: numbe
  * `keyMask` float32 [B, 1, 1, T] (0, or MASKED at padding). Outputs: `logits` [B, V]
  * of the last token, `k.<i>`, `v.<i>` [B, K, T, H] of every layer.
  */
-export function buildPrefillGraph(blueprint: StudentBlueprint, batch: number, length: number, positionLimit: number): Graph {
+export function buildPrefillGraph(
+  blueprint: StudentBlueprint,
+  batch: number,
+  length: number,
+  positionLimit: number,
+): Graph {
   const g = new GraphBuilder("prefill");
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
@@ -61,7 +66,12 @@ export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, pos
   const ids = g.input("ids", "int32", [batch, 1]);
   const keyMask = g.input("keyMask", "float32", [batch, 1, 1, "past+1"]);
   const grow = (name: string, layer: number, fresh: Value): Value => {
-    const past = g.input(`past.${name}.${layer}`, "float32", [batch, decoder.numKeyValueHeads, "past", decoder.headDim]);
+    const past = g.input(`past.${name}.${layer}`, "float32", [
+      batch,
+      decoder.numKeyValueHeads,
+      "past",
+      decoder.headDim,
+    ]);
     return g.output(g.concat([past, fresh], 2), `${name}.${layer}`);
   };
   const sequence: Sequence = {
@@ -90,24 +100,42 @@ function one(values: readonly Value[]): Value {
  * the same uniform number in [0, 1), `uniform` [B, 1]. −1 where the token's logit is
  * NaN or infinite.
  */
-function chooseToken(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: Value | undefined, inverseTemperature: Value | undefined, topP: Value | undefined): Value {
+function chooseToken(
+  g: GraphBuilder,
+  logits: Value,
+  choice: TokenChoice,
+  uniform: Value | undefined,
+  inverseTemperature: Value | undefined,
+  topP: Value | undefined,
+): Value {
   const token = tokenOf(g, logits, choice, uniform, inverseTemperature, topP);
   const zero = g.mul(g.gatherElements(logits, token, 1), g.float(0, [1]));
   return g.where(g.equal(zero, g.float(0, [1])), token, g.int32([-1]));
 }
 
-function tokenOf(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: Value | undefined, inverseTemperature: Value | undefined, topP: Value | undefined): Value {
+function tokenOf(
+  g: GraphBuilder,
+  logits: Value,
+  choice: TokenChoice,
+  uniform: Value | undefined,
+  inverseTemperature: Value | undefined,
+  topP: Value | undefined,
+): Value {
   const vocabulary = logits.shape[1];
   invariant(typeof vocabulary === "number", "the vocabulary size is static");
   if (choice === "greedy") return g.cast(g.argmax(logits, 1), "int32");
   invariant(uniform !== undefined && inverseTemperature !== undefined, "sampling has its inputs");
   // Below the maximum first: at low temperatures the products would overflow.
   let weights = g.softmax(g.mul(g.sub(logits, g.reduceMax(logits, [1])), inverseTemperature));
-  const cumSum = (x: Value, exclusive: boolean): Value => one(g.node("CumSum", [x, g.int32([1])], exclusive ? { attributes: { exclusive: attr.int(1) } } : {}));
+  const cumSum = (x: Value, exclusive: boolean): Value =>
+    one(g.node("CumSum", [x, g.int32([1])], exclusive ? { attributes: { exclusive: attr.int(1) } } : {}));
   let order: Value | undefined;
   if (choice === "nucleus") {
     invariant(topP !== undefined, "nucleus sampling has its mass");
-    const [sorted, indices] = g.node("TopK", [weights, g.ints([vocabulary])], { outputCount: 2, attributes: { axis: attr.int(1), largest: attr.int(1), sorted: attr.int(1) } });
+    const [sorted, indices] = g.node("TopK", [weights, g.ints([vocabulary])], {
+      outputCount: 2,
+      attributes: { axis: attr.int(1), largest: attr.int(1), sorted: attr.int(1) },
+    });
     invariant(sorted !== undefined && indices !== undefined, "TopK has two outputs");
     weights = g.mul(sorted, g.cast(g.less(cumSum(sorted, true), topP), "float32"));
     order = indices;
@@ -132,7 +160,14 @@ function tokenOf(g: GraphBuilder, logits: Value, choice: TokenChoice, uniform: V
  * n ≤ steps: the loop ends when every row has given one of `eosTokenIds`. Tokens of
  * a row after its EOS mean nothing.
  */
-export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number, length: number, positionLimit: number, choice: TokenChoice, eosTokenIds: readonly number[]): Graph {
+export function buildGenerationGraph(
+  blueprint: StudentBlueprint,
+  batch: number,
+  length: number,
+  positionLimit: number,
+  choice: TokenChoice,
+  eosTokenIds: readonly number[],
+): Graph {
   const { decoder } = blueprint;
   const g = new GraphBuilder("generate");
   const { context } = contextFor(g, blueprint);
@@ -143,9 +178,12 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
   const uniforms = choice === "greedy" ? undefined : g.input("uniforms", "float32", ["draws", batch]);
   const inverseTemperature = choice === "greedy" ? undefined : g.input("inverseTemperature", "float32", [1]);
   const topP = choice === "nucleus" ? g.input("topP", "float32", [1]) : undefined;
-  const draw = (b: GraphBuilder, index: Value): Value | undefined => uniforms && b.reshape(b.gather(uniforms, index), [batch, 1]);
+  const draw = (b: GraphBuilder, index: Value): Value | undefined =>
+    uniforms && b.reshape(b.gather(uniforms, index), [batch, 1]);
   const isEos = (b: GraphBuilder, token: Value): Value =>
-    eosTokenIds.map((id) => b.equal(token, b.int32([id]))).reduce((x, y) => b.or(x, y), b.constant("bool", [batch, 1], new Uint8Array(batch), "false"));
+    eosTokenIds
+      .map((id) => b.equal(token, b.int32([id])))
+      .reduce((x, y) => b.or(x, y), b.constant("bool", [batch, 1], new Uint8Array(batch), "false"));
   const notAll = (b: GraphBuilder, finished: Value): Value =>
     b.less(b.reduceSum(b.cast(finished, "float32"), [0, 1], false), b.float(batch - 0.5, []));
 
@@ -161,7 +199,14 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
       return [{ k, v, mask }];
     },
   });
-  const first = chooseToken(g, context.logits(lastHidden(g, hidden, batch, length)), choice, draw(g, g.int32([0])), inverseTemperature, topP);
+  const first = chooseToken(
+    g,
+    context.logits(lastHidden(g, hidden, batch, length)),
+    choice,
+    draw(g, g.int32([0])),
+    inverseTemperature,
+    topP,
+  );
   const finished = isEos(g, first);
   g.output(first, "first");
 
@@ -171,13 +216,22 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
   const token = b.input("token", "int32", [batch, 1]);
   const finishedBefore = b.input("finishedBefore", "bool", [batch, 1]);
   const cacheShape = [batch, decoder.numKeyValueHeads, "generated", decoder.headDim];
-  const own = promptCache.map((_, i) => ({ k: b.input(`own.k.${i}`, "float32", cacheShape), v: b.input(`own.v.${i}`, "float32", cacheShape) }));
+  const own = promptCache.map((_, i) => ({
+    k: b.input(`own.k.${i}`, "float32", cacheShape),
+    v: b.input(`own.v.${i}`, "float32", cacheShape),
+  }));
   const grown: Value[] = [];
   const position = b.add(start, iteration);
   const limit = b.constant("int64", [1], BigInt64Array.of(BigInt(positionLimit - 1)), "limit");
   // Rows at the end of the context run on with a clipped position; the caller drops what they say.
   const clipped = b.where(b.less(position, limit), position, limit);
-  const bodyContext = new ModelContext({ builder: b, decoder, lora: blueprint.lora.modules, parameter: (name) => context.parameter(name), fusedNorm: blueprint.fusedNorm ?? true });
+  const bodyContext = new ModelContext({
+    builder: b,
+    decoder,
+    lora: blueprint.lora.modules,
+    parameter: (name) => context.parameter(name),
+    fusedNorm: blueprint.fusedNorm ?? true,
+  });
   const stepHidden = decoder.hiddenStates(bodyContext, token, {
     batch,
     length: 1,
@@ -192,7 +246,8 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
       return [{ ...prompt, mask: keyMask }, after];
     },
   });
-  const nextDraw = uniforms && draw(b, b.reshape(b.add(iteration, b.constant("int64", [1], BigInt64Array.of(1n), "one")), [1]));
+  const nextDraw =
+    uniforms && draw(b, b.reshape(b.add(iteration, b.constant("int64", [1], BigInt64Array.of(1n), "one")), [1]));
   const next = chooseToken(b, bodyContext.logits(stepHidden), choice, nextDraw, inverseTemperature, topP);
   const finishedNow = b.or(finishedBefore, isEos(b, next));
   b.output(notAll(b, finishedNow), "continueNext");
@@ -201,9 +256,17 @@ export function buildGenerationGraph(blueprint: StudentBlueprint, batch: number,
   grown.forEach((value, i) => b.output(value, `grown.${i}`));
   b.output(next, "emitted");
 
-  const empty = g.constant("float32", [batch, decoder.numKeyValueHeads, 0, decoder.headDim], new Float32Array(0), "empty");
+  const empty = g.constant(
+    "float32",
+    [batch, decoder.numKeyValueHeads, 0, decoder.headDim],
+    new Float32Array(0),
+    "empty",
+  );
   const inputs = [steps, notAll(g, finished), first, finished, ...grown.map(() => empty)];
-  const outputs = g.node("Loop", inputs, { attributes: { body: attr.graph(b.build()) }, outputCount: grown.length + 3 });
+  const outputs = g.node("Loop", inputs, {
+    attributes: { body: attr.graph(b.build()) },
+    outputCount: grown.length + 3,
+  });
   const rest = outputs.at(-1);
   invariant(rest !== undefined, "the loop emits tokens");
   g.output(rest, "rest");

@@ -25,7 +25,10 @@ export interface StudentBlueprint {
 }
 
 /** The parameters and the module context of a new graph. */
-export function contextFor(builder: GraphBuilder, blueprint: StudentBlueprint): { readonly context: ModelContext; readonly bound: BoundParameters } {
+export function contextFor(
+  builder: GraphBuilder,
+  blueprint: StudentBlueprint,
+): { readonly context: ModelContext; readonly bound: BoundParameters } {
   const bound = new BoundParameters(builder, blueprint.layout);
   const context = new ModelContext({
     builder,
@@ -75,7 +78,13 @@ function packedSequence(g: GraphBuilder, batch: number, length: number): Sequenc
   const segments = g.input("segments", "int32", [batch, length]);
   const sameRow = g.equal(g.reshape(segments, [batch, 1, length, 1]), g.reshape(segments, [batch, 1, 1, length]));
   const mask = g.where(sameRow, causalMask(g, length), g.float(MASKED, [1])); // (B, 1, T, T)
-  return { batch, length, positionLimit: length, positions: positionInput(g, batch, length), attend: (_layer, k, v) => [{ k, v, mask }] };
+  return {
+    batch,
+    length,
+    positionLimit: length,
+    positions: positionInput(g, batch, length),
+    attend: (_layer, k, v) => [{ k, v, mask }],
+  };
 }
 
 /** Positions [B, T] as an input, `positions.int32` or `positions.int64`, declared when first asked for. */
@@ -93,7 +102,12 @@ export function positionInput(g: GraphBuilder, batch: number, length: number): (
  * `weights` float32 [B, T] (1 where the target counts). One output per score, its
  * name: the weighted sum over each row's tokens, [B].
  */
-export function buildScoreGraph(blueprint: StudentBlueprint, batch: number, length: number, scores: readonly TokenScore[]): Graph {
+export function buildScoreGraph(
+  blueprint: StudentBlueprint,
+  batch: number,
+  length: number,
+  scores: readonly TokenScore[],
+): Graph {
   const g = new GraphBuilder("score");
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
@@ -117,7 +131,12 @@ export function buildScoreGraph(blueprint: StudentBlueprint, batch: number, leng
  * [P], the (accumulated) gradient of that *sum*: the divisor belongs to the
  * optimizer, which knows the token count of the whole batch.
  */
-export function buildTrainGraph(blueprint: StudentBlueprint, batch: number, length: number, options: { readonly accumulate: boolean; readonly packed?: boolean }): Graph {
+export function buildTrainGraph(
+  blueprint: StudentBlueprint,
+  batch: number,
+  length: number,
+  options: { readonly accumulate: boolean; readonly packed?: boolean },
+): Graph {
   const g = new GraphBuilder("train");
   const { context, bound } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);

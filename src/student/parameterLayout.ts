@@ -45,9 +45,19 @@ function pack(specs: readonly ParameterSpec[], decay: boolean): LayoutGroup[] {
 /** Full finetuning trains every parameter; with LoRA only the adapter's. */
 export function layoutParameters(decoder: Decoder, lora: Lora, method: "full" | "lora"): ParameterLayout {
   const trainable = method === "lora" ? lora.parameters : decoder.parameters;
-  if (trainable.length === 0) badInput("training method lora", "an adapter with at least one module", "none", "Give LoRA target modules");
+  if (trainable.length === 0)
+    badInput("training method lora", "an adapter with at least one module", "none", "Give LoRA target modules");
   return {
-    groups: [...pack(trainable.filter((spec) => spec.decay), true), ...pack(trainable.filter((spec) => !spec.decay), false)],
+    groups: [
+      ...pack(
+        trainable.filter((spec) => spec.decay),
+        true,
+      ),
+      ...pack(
+        trainable.filter((spec) => !spec.decay),
+        false,
+      ),
+    ],
     // A full finetune of an adapted student would train the base under a frozen adapter: the adapter is merged first.
     frozen: method === "lora" ? decoder.parameters : [],
   };
@@ -64,7 +74,9 @@ export class BoundParameters {
   constructor(builder: GraphBuilder, layout: ParameterLayout) {
     this.#builder = builder;
     this.#frozen = new Map(layout.frozen.map((spec) => [spec.name, spec]));
-    this.#location = new Map(layout.groups.flatMap((group) => group.entries.map((entry) => [entry.spec.name, { group, entry }] as const)));
+    this.#location = new Map(
+      layout.groups.flatMap((group) => group.entries.map((entry) => [entry.spec.name, { group, entry }] as const)),
+    );
   }
 
   /** The value of a parameter; a trainable one is a reshaped slice of its group's input `param.<group>`. */

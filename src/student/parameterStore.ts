@@ -16,7 +16,8 @@ function flatten(group: LayoutGroup, values: HostParameters): Tensor {
   for (const { spec, offset, size } of group.entries) {
     const source = values.get(spec.name);
     if (source === undefined) badInput("parameters", `a value for '${spec.name}'`, "none");
-    if (source.length !== size) badInput(`parameter '${spec.name}'`, `${size} values ${formatShape(spec.shape)}`, String(source.length));
+    if (source.length !== size)
+      badInput(`parameter '${spec.name}'`, `${size} values ${formatShape(spec.shape)}`, String(source.length));
     data.set(source, offset);
   }
   return { type: "float32", shape: [group.size], data };
@@ -83,7 +84,9 @@ export class ParameterStore {
   write(values: HostParameters): void {
     const flat = this.layout.groups.map((group) => ({ group, tensor: flatten(group, values) }));
     const known = new Set(this.layout.groups.flatMap((group) => group.entries.map((entry) => entry.spec.name)));
-    for (const name of values.keys()) if (!known.has(name)) badInput("parameters", "values of this student's trainable parameters", `one for '${name}'`);
+    for (const name of values.keys())
+      if (!known.has(name))
+        badInput("parameters", "values of this student's trainable parameters", `one for '${name}'`);
     for (const { group, tensor } of flat) {
       const next = this.#engine.upload(tensor);
       this.#groups.get(group.name)?.dispose();

@@ -11,7 +11,13 @@ import type { LanguageModel } from "./student.ts";
 import { mergeLora } from "./weights.ts";
 
 /** Files that are copied as they are when the student's directory has them. */
-const COPIED_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "chat_template.jinja"];
+const COPIED_FILES = [
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "generation_config.json",
+  "chat_template.jinja",
+];
 
 /** Names that `saveStudent` may write. */
 export const STUDENT_FILES: readonly string[] = ["config.json", "model.safetensors", ...COPIED_FILES];
@@ -56,6 +62,8 @@ export async function saveLora(student: LanguageModel, sink: FileSink): Promise<
     invariant(data !== undefined && shape !== undefined, `value of ${name}`);
     return { type: "float32", shape, data };
   };
-  const modules = new Map<string, LoraFactors>([...lora.modules].map(([module, { loraA, loraB }]) => [module, { loraA: tensor(loraA), loraB: tensor(loraB) }]));
+  const modules = new Map<string, LoraFactors>(
+    [...lora.modules].map(([module, { loraA, loraB }]) => [module, { loraA: tensor(loraA), loraB: tensor(loraB) }]),
+  );
   await saveAdapter(sink, { config: { baseModel: source.name, ...loraConfig }, modules });
 }

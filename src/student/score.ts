@@ -29,7 +29,10 @@ export async function scoreRows(
   const batchSize = options.batchSize ?? DEFAULT_SCORE_BATCH;
   const out = new Array<ScoreRow>(rows.length);
   let done = 0;
-  for (const indices of batchesByLength(rows.map((row) => row.ids.length), batchSize)) {
+  for (const indices of batchesByLength(
+    rows.map((row) => row.ids.length),
+    batchSize,
+  )) {
     throwIfAborted(options.signal, "scoring");
     const batch = makeMicroBatch(
       indices.map((index) => {
@@ -41,13 +44,22 @@ export async function scoreRows(
       parts.maxPositions,
     );
     const session = await parts.sessions.score(batch.batch, batch.length, tokenScores);
-    const result = await session.run({ ...parts.store.feeds(session), ...batch.feeds }, Object.fromEntries(tokenScores.map((score) => [score, "host" as const])));
+    const result = await session.run(
+      { ...parts.store.feeds(session), ...batch.feeds },
+      Object.fromEntries(tokenScores.map((score) => [score, "host" as const])),
+    );
     batch.rows.forEach((row, b) => {
       const sumOf = (score: TokenScore): number => Number(result.host(score).data[b]);
-      const values = scores.map((score) => [score, score === "lossSum" ? sumOf("loss") : sumOf(score) / row.completionTokens] as const);
+      const values = scores.map(
+        (score) => [score, score === "lossSum" ? sumOf("loss") : sumOf(score) / row.completionTokens] as const,
+      );
       for (const [score, value] of values) {
         if (Number.isFinite(value)) continue;
-        throw new TutelageError("non-finite", `row ${JSON.stringify(row.id)}: expected a finite ${score}, got ${value}. The student's weights hold NaN or values too large for float32`, { details: { row: row.id, score, value } });
+        throw new TutelageError(
+          "non-finite",
+          `row ${JSON.stringify(row.id)}: expected a finite ${score}, got ${value}. The student's weights hold NaN or values too large for float32`,
+          { details: { row: row.id, score, value } },
+        );
       }
       out[indices[b] ?? 0] = { id: row.id, tokens: row.completionTokens, ...Object.fromEntries(values) };
     });

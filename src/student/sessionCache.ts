@@ -36,27 +36,43 @@ export class SessionCache {
   }
 
   score(batch: number, length: number, scores: readonly TokenScore[]): Promise<Session> {
-    return this.#get(`score ${batch}x${length} ${scores.join()}`, () => buildScoreGraph(this.#blueprint, batch, length, scores));
+    return this.#get(`score ${batch}x${length} ${scores.join()}`, () =>
+      buildScoreGraph(this.#blueprint, batch, length, scores),
+    );
   }
 
-  train(batch: number, length: number, options: { readonly accumulate: boolean; readonly packed: boolean }): Promise<Session> {
+  train(
+    batch: number,
+    length: number,
+    options: { readonly accumulate: boolean; readonly packed: boolean },
+  ): Promise<Session> {
     const name = `train ${batch}x${length}${options.packed ? " packed" : ""}${options.accumulate ? " accumulate" : ""}`;
     return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));
   }
 
   adamw(options: { readonly weightDecay: number; readonly maxGradNorm: number }): Promise<Session> {
-    return this.#get(`adamw ${options.weightDecay} ${options.maxGradNorm}`, () => buildAdamW(this.#blueprint.layout.groups, options));
+    return this.#get(`adamw ${options.weightDecay} ${options.maxGradNorm}`, () =>
+      buildAdamW(this.#blueprint.layout.groups, options),
+    );
   }
 
   prefill(batch: number, length: number, positionLimit: number): Promise<Session> {
-    return this.#get(`prefill ${batch}x${length} ${positionLimit}`, () => buildPrefillGraph(this.#blueprint, batch, length, positionLimit));
+    return this.#get(`prefill ${batch}x${length} ${positionLimit}`, () =>
+      buildPrefillGraph(this.#blueprint, batch, length, positionLimit),
+    );
   }
 
   decode(batch: number, positionLimit: number): Promise<Session> {
     return this.#get(`decode ${batch} ${positionLimit}`, () => buildDecodeGraph(this.#blueprint, batch, positionLimit));
   }
 
-  generation(batch: number, length: number, positionLimit: number, choice: TokenChoice, eosTokenIds: readonly number[]): Promise<Session> {
+  generation(
+    batch: number,
+    length: number,
+    positionLimit: number,
+    choice: TokenChoice,
+    eosTokenIds: readonly number[],
+  ): Promise<Session> {
     return this.#get(`generate ${batch}x${length} ${positionLimit} ${choice} ${eosTokenIds.join()}`, () =>
       buildGenerationGraph(this.#blueprint, batch, length, positionLimit, choice, eosTokenIds),
     );
@@ -65,6 +81,10 @@ export class SessionCache {
   async dispose(): Promise<void> {
     const sessions = [...this.#sessions.values()];
     this.#sessions.clear();
-    for (const session of sessions) await session.then((made) => made.dispose(), () => undefined);
+    for (const session of sessions)
+      await session.then(
+        (made) => made.dispose(),
+        () => undefined,
+      );
   }
 }

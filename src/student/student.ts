@@ -23,7 +23,18 @@ import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
 import { Trainer, type TrainerState } from "./trainer.ts";
-import type { EncodedRow, ExampleRow, GenerateOptions, Generation, ScoreName, ScoreRow, StepRecord, Student, TrainMethod, TrainOptions } from "./types.ts";
+import type {
+  EncodedRow,
+  ExampleRow,
+  GenerateOptions,
+  Generation,
+  ScoreName,
+  ScoreRow,
+  StepRecord,
+  Student,
+  TrainMethod,
+  TrainOptions,
+} from "./types.ts";
 import { floatData, matchWeights, mergeLora } from "./weights.ts";
 
 export interface OpenStudentOptions {
@@ -61,10 +72,24 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   const tokenizer = await loadTokenizer(source);
   for (const warning of tokenizer.warnings) warn(warning);
   if (tokenizer.vocabSize > decoder.vocabSize) {
-    badInput(source.name, `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`, `${tokenizer.vocabSize} tokens`, "Tokenizer and weights belong to different models");
+    badInput(
+      source.name,
+      `a tokenizer of at most ${decoder.vocabSize} tokens (vocab_size in config.json)`,
+      `${tokenizer.vocabSize} tokens`,
+      "Tokenizer and weights belong to different models",
+    );
   }
-  for (const [role, id] of [["a beginning", tokenizer.bosTokenId], ["an end", tokenizer.eosTokenId]] as const) {
-    if (id !== undefined && id >= decoder.vocabSize) badInput(source.name, `${role}-of-sequence token below vocab_size (${decoder.vocabSize})`, String(id), "Correct the token ids in config.json or tokenizer_config.json");
+  for (const [role, id] of [
+    ["a beginning", tokenizer.bosTokenId],
+    ["an end", tokenizer.eosTokenId],
+  ] as const) {
+    if (id !== undefined && id >= decoder.vocabSize)
+      badInput(
+        source.name,
+        `${role}-of-sequence token below vocab_size (${decoder.vocabSize})`,
+        String(id),
+        "Correct the token ids in config.json or tokenizer_config.json",
+      );
   }
   let weights = matchWeights(decoder, await loadWeights(source), source.name, warn);
   const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
@@ -75,7 +100,12 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   let values: HostParameters;
   if (adapter !== undefined) {
     loraConfig = adapter.config;
-    lora = loraOf(decoder, adapter.config, `${options.adapter?.name ?? "adapter"}: target_modules`, "The adapter belongs to another model");
+    lora = loraOf(
+      decoder,
+      adapter.config,
+      `${options.adapter?.name ?? "adapter"}: target_modules`,
+      "The adapter belongs to another model",
+    );
     values = adapterValues(lora, adapter, options.adapter?.name ?? "adapter");
     if (method?.method === "full") {
       weights = mergeLora(decoder, weights, lora, values);
@@ -93,12 +123,26 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   const trainable = loraConfig === undefined ? "full" : "lora";
   if (trainable === "full") values = new Map([...weights].map(([name, tensor]) => [name, floatData(tensor, name)]));
   invariant(typeof configJson === "object" && configJson !== null, "config.json was parsed as an object");
-  const model: Model = { decoder, configJson: configJson as Record<string, unknown>, tokenizer, weights, lora, loraConfig, source };
+  const model: Model = {
+    decoder,
+    configJson: configJson as Record<string, unknown>,
+    tokenizer,
+    weights,
+    lora,
+    loraConfig,
+    source,
+  };
   return new LanguageModel(engine, model, values, warn);
 }
 
 function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: string): Lora {
-  return resolveLora(decoder, (module) => (isTargeted(config, module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined), where, hint);
+  return resolveLora(
+    decoder,
+    (module) =>
+      isTargeted(config, module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined,
+    where,
+    hint,
+  );
 }
 
 /** Every name that was asked for must match: PEFT would skip a misspelt one silently. */
@@ -107,7 +151,11 @@ function checkTargets(decoder: Decoder, targets: "all-linear" | readonly string[
   const modules = linearModules(decoder);
   for (const target of targets) {
     if (!modules.some((module) => module === target || module.endsWith(`.${target}`))) {
-      badInput("LoRA target modules", `names of linear layers (${[...new Set(modules.map((module) => module.split(".").at(-1)))].join(", ")}) or all-linear`, JSON.stringify(target));
+      badInput(
+        "LoRA target modules",
+        `names of linear layers (${[...new Set(modules.map((module) => module.split(".").at(-1)))].join(", ")}) or all-linear`,
+        JSON.stringify(target),
+      );
     }
   }
 }
@@ -118,13 +166,30 @@ function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string): HostP
   const shapes = new Map(lora.parameters.map((spec) => [spec.name, spec.shape.join()]));
   for (const [module, { loraA, loraB }] of lora.modules) {
     const factors = adapter.modules.get(module);
-    if (factors === undefined) badInput(where, `factors for the target '${module}'`, "none", "The adapter belongs to another model");
-    for (const [name, tensor] of [[loraA, factors.loraA], [loraB, factors.loraB]] as const) {
-      if (tensor.shape.join() !== shapes.get(name)) badInput(`${where}: '${name}'`, `shape [${shapes.get(name)}]`, `[${tensor.shape.join()}]`, "The adapter belongs to another model");
+    if (factors === undefined)
+      badInput(where, `factors for the target '${module}'`, "none", "The adapter belongs to another model");
+    for (const [name, tensor] of [
+      [loraA, factors.loraA],
+      [loraB, factors.loraB],
+    ] as const) {
+      if (tensor.shape.join() !== shapes.get(name))
+        badInput(
+          `${where}: '${name}'`,
+          `shape [${shapes.get(name)}]`,
+          `[${tensor.shape.join()}]`,
+          "The adapter belongs to another model",
+        );
       out.set(name, floatData(tensor, name));
     }
   }
-  for (const module of adapter.modules.keys()) if (!lora.modules.has(module)) badInput(where, "factors of the model's linear layers only", `'${module}'`, "The adapter belongs to another model");
+  for (const module of adapter.modules.keys())
+    if (!lora.modules.has(module))
+      badInput(
+        where,
+        "factors of the model's linear layers only",
+        `'${module}'`,
+        "The adapter belongs to another model",
+      );
   return out;
 }
 
@@ -164,7 +229,10 @@ export class LanguageModel implements Student {
   }
 
   encode(row: ExampleRow, options: { readonly truncate?: boolean } = {}): EncodedRow {
-    return encodeRow(this.model.tokenizer, row, { maxPositions: this.maxPositions, truncate: options.truncate ?? false });
+    return encodeRow(this.model.tokenizer, row, {
+      maxPositions: this.maxPositions,
+      truncate: options.truncate ?? false,
+    });
   }
 
   /** Tokenized rows; rows without an id are numbered from 1. @throws BadInputError naming a row that does not fit. */
@@ -175,15 +243,26 @@ export class LanguageModel implements Student {
     return [...encoded.rows];
   }
 
-  #parts(): { readonly engine: Engine; readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number } {
-    if (this.#disposed) throw new TutelageError("disposed", "student: expected an open student, got one that was disposed");
+  #parts(): {
+    readonly engine: Engine;
+    readonly store: ParameterStore;
+    readonly sessions: SessionCache;
+    readonly maxPositions: number;
+  } {
+    if (this.#disposed)
+      throw new TutelageError("disposed", "student: expected an open student, got one that was disposed");
     return { engine: this.#engine, store: this.#store, sessions: this.#sessions, maxPositions: this.maxPositions };
   }
 
   async score(
     rows: readonly ExampleRow[],
     scores: readonly ScoreName[],
-    options: { readonly batchSize?: number; readonly truncate?: boolean; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void } = {},
+    options: {
+      readonly batchSize?: number;
+      readonly truncate?: boolean;
+      readonly signal?: AbortSignal;
+      readonly onProgress?: (done: number, total: number) => void;
+    } = {},
   ): Promise<ScoreRow[]> {
     return scoreRows(this.#parts(), this.encodeAll(rows, options.truncate), scores, options);
   }
@@ -192,11 +271,20 @@ export class LanguageModel implements Student {
     const { tokenizer, decoder } = this.model;
     const ids = prompts.map((prompt) => Int32Array.from(tokenizer.encodePrompt(prompt)));
     const tokens = await generateTokens(
-      { ...this.#parts(), mode: this.#generationMode(), numHiddenLayers: decoder.numHiddenLayers, vocabSize: decoder.vocabSize, eosTokenIds: tokenizer.eosTokenIds },
+      {
+        ...this.#parts(),
+        mode: this.#generationMode(),
+        numHiddenLayers: decoder.numHiddenLayers,
+        vocabSize: decoder.vocabSize,
+        eosTokenIds: tokenizer.eosTokenIds,
+      },
       ids,
       options,
     );
-    return tokens.map((generated, i) => ({ ...generated, completion: tokenizer.decodeContinuation(ids[i] ?? [], generated.ids) }));
+    return tokens.map((generated, i) => ({
+      ...generated,
+      completion: tokenizer.decodeContinuation(ids[i] ?? [], generated.ids),
+    }));
   }
 
   /** Inside one run nothing can be stopped: only students whose batch takes seconds generate in whole. */
@@ -210,7 +298,8 @@ export class LanguageModel implements Student {
   }
 
   async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {
-    if (this.#training) throw new TutelageError("internal", "student: expected one training at a time, got a second one");
+    if (this.#training)
+      throw new TutelageError("internal", "student: expected one training at a time, got a second one");
     const trainer = this.trainer(this.encodeAll(rows, options.truncate), options);
     this.#training = true;
     try {

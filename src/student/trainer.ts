@@ -51,11 +51,23 @@ function only(tensor: Tensor): number {
 
 /** Before anything is changed: the state fits these groups and this number of steps. */
 function checkState(state: TrainerState, groups: readonly ParameterGroup[], totalSteps: number): void {
-  if (!Number.isInteger(state.step) || state.step < 0 || state.step > totalSteps) badInput("training state", `a step from 0 to ${totalSteps}`, String(state.step), "The state belongs to a longer training");
+  if (!Number.isInteger(state.step) || state.step < 0 || state.step > totalSteps)
+    badInput(
+      "training state",
+      `a step from 0 to ${totalSteps}`,
+      String(state.step),
+      "The state belongs to a longer training",
+    );
   for (const moments of [state.expAvg, state.expAvgSq]) {
     for (const { name, size } of groups) {
       const length = moments.get(name)?.length;
-      if (length !== size) badInput(`training state '${name}'`, `${size} values`, length === undefined ? "none" : String(length), "The state belongs to another student or adapter");
+      if (length !== size)
+        badInput(
+          `training state '${name}'`,
+          `${size} values`,
+          length === undefined ? "none" : String(length),
+          "The state belongs to another student or adapter",
+        );
     }
   }
 }
@@ -77,7 +89,12 @@ export class Trainer {
   #disposed = false;
 
   constructor(
-    parts: { readonly engine: Engine; readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number },
+    parts: {
+      readonly engine: Engine;
+      readonly store: ParameterStore;
+      readonly sessions: SessionCache;
+      readonly maxPositions: number;
+    },
     rows: readonly EncodedRow[],
     options: TrainOptions,
     resume?: TrainerState,
@@ -131,7 +148,9 @@ export class Trainer {
     const micro = this.#order.microBatches(this.#step).map((indices) => this.#microBatch(indices));
     const tokens = micro.reduce((sum, batch) => sum + batch.lossTokens, 0);
     const lossSum = await this.#accumulate(micro);
-    const lr = this.#options.learningRate * learningRateFactor(this.#options.scheduler, this.#step, this.totalSteps, this.#options.warmupSteps);
+    const lr =
+      this.#options.learningRate *
+      learningRateFactor(this.#options.scheduler, this.#step, this.totalSteps, this.#options.warmupSteps);
     const loss = lossSum / tokens;
     const gradNorm = await this.#update(tokens, lr, loss);
     this.#step++;
@@ -174,10 +193,14 @@ export class Trainer {
     for (const [i, batch] of micro.entries()) {
       throwIfAborted(this.#options.signal, "training");
       const accumulate = i > 0;
-      const session = await this.#sessions.train(batch.batch, batch.length, { accumulate, packed: "segments" in batch.feeds });
+      const session = await this.#sessions.train(batch.batch, batch.length, {
+        accumulate,
+        packed: "segments" in batch.feeds,
+      });
       const feeds: Record<string, Tensor | DeviceTensor> = this.#store.feeds(session);
       // Families read positions as one integer type or another.
-      for (const [name, tensor] of Object.entries(batch.feeds)) if (session.inputNames.includes(name)) feeds[name] = tensor;
+      for (const [name, tensor] of Object.entries(batch.feeds))
+        if (session.inputNames.includes(name)) feeds[name] = tensor;
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {
@@ -194,7 +217,10 @@ export class Trainer {
   }
 
   async #update(tokens: number, lr: number, loss: number): Promise<number> {
-    const session = await this.#sessions.adamw({ weightDecay: this.#options.weightDecay, maxGradNorm: this.#options.maxGradNorm });
+    const session = await this.#sessions.adamw({
+      weightDecay: this.#options.weightDecay,
+      maxGradNorm: this.#options.maxGradNorm,
+    });
     const t = this.#step + 1;
     const feeds: Record<string, Tensor | DeviceTensor> = {
       inverseTokens: scalar(1 / tokens),
@@ -234,7 +260,10 @@ export class Trainer {
     const expAvg = new Map<string, Float32Array>();
     const expAvgSq = new Map<string, Float32Array>();
     for (const group of this.#groups) {
-      for (const [into, tensor] of [[expAvg, group.expAvg], [expAvgSq, group.expAvgSq]] as const) {
+      for (const [into, tensor] of [
+        [expAvg, group.expAvg],
+        [expAvgSq, group.expAvgSq],
+      ] as const) {
         const { data } = await this.#engine.read(tensor);
         invariant(data instanceof Float32Array, "moments are float32");
         into.set(group.name, data);
@@ -248,7 +277,15 @@ export class Trainer {
     if (this.#disposed) return;
     this.#disposed = true;
     for (const group of this.#groups) {
-      for (const tensor of [group.grad, group.gradSpare, group.expAvg, group.expAvgSq, group.paramSpare, group.expAvgSpare, group.expAvgSqSpare]) {
+      for (const tensor of [
+        group.grad,
+        group.gradSpare,
+        group.expAvg,
+        group.expAvgSq,
+        group.paramSpare,
+        group.expAvgSpare,
+        group.expAvgSqSpare,
+      ]) {
         tensor?.dispose();
       }
     }

@@ -22,7 +22,17 @@ const TENSORS_FILE = "training_state.safetensors";
 export const TRAINING_STATE_FILES: readonly string[] = [STATE_FILE, TENSORS_FILE];
 
 /** Options that decide what a step does; `totalSteps` only where the schedule depends on it. */
-const COMPARED_OPTIONS = ["batchSize", "gradAccum", "learningRate", "scheduler", "warmupSteps", "weightDecay", "maxGradNorm", "shuffle", "seed"] as const;
+const COMPARED_OPTIONS = [
+  "batchSize",
+  "gradAccum",
+  "learningRate",
+  "scheduler",
+  "warmupSteps",
+  "weightDecay",
+  "maxGradNorm",
+  "shuffle",
+  "seed",
+] as const;
 type ComparedOptions = Pick<TrainOptions, (typeof COMPARED_OPTIONS)[number]>;
 
 /** What a training state belongs to. */
@@ -40,10 +50,16 @@ export interface TrainingIdentity {
 const SECTIONS = ["parameters", "expAvg", "expAvgSq"] as const;
 
 /** What training `student` on `rows` with `options` is. Needs `crypto.subtle` (Node, secure pages). */
-export async function identifyTraining(student: LanguageModel, rows: readonly EncodedRow[], options: TrainOptions, totalSteps: number): Promise<TrainingIdentity> {
+export async function identifyTraining(
+  student: LanguageModel,
+  rows: readonly EncodedRow[],
+  options: TrainOptions,
+  totalSteps: number,
+): Promise<TrainingIdentity> {
   const { weights, lora, loraConfig } = student.model;
   const parts: string[] = [];
-  for (const [name, tensor] of weights) parts.push(`${name} [${tensor.shape.join()}] ${await digest(floatData(tensor, name))}`);
+  for (const [name, tensor] of weights)
+    parts.push(`${name} [${tensor.shape.join()}] ${await digest(floatData(tensor, name))}`);
   for (const [module, { r, scaling }] of lora.modules) parts.push(`${module} r ${r} scaling ${scaling}`);
   const tokens = rows.map((row) => `${row.completionTokens}:${row.ids.join()}`).join("\n");
   return {
@@ -56,7 +72,17 @@ export async function identifyTraining(student: LanguageModel, rows: readonly En
   };
 }
 
-function comparedOptions({ batchSize, gradAccum, learningRate, scheduler, warmupSteps, weightDecay, maxGradNorm, shuffle, seed }: TrainOptions): ComparedOptions {
+function comparedOptions({
+  batchSize,
+  gradAccum,
+  learningRate,
+  scheduler,
+  warmupSteps,
+  weightDecay,
+  maxGradNorm,
+  shuffle,
+  seed,
+}: TrainOptions): ComparedOptions {
   return { batchSize, gradAccum, learningRate, scheduler, warmupSteps, weightDecay, maxGradNorm, shuffle, seed };
 }
 
@@ -66,12 +92,20 @@ async function digest(data: Float32Array | Uint8Array): Promise<string> {
 }
 
 /** Writes the state; the caller commits the sink. */
-export async function saveTrainingState(sink: FileSink, state: TrainerState, identity: TrainingIdentity): Promise<void> {
+export async function saveTrainingState(
+  sink: FileSink,
+  state: TrainerState,
+  identity: TrainingIdentity,
+): Promise<void> {
   const tensors = new Map<string, Tensor>();
   for (const section of SECTIONS) {
-    for (const [name, data] of state[section]) tensors.set(`${section}.${name}`, { type: "float32", shape: [data.length], data });
+    for (const [name, data] of state[section])
+      tensors.set(`${section}.${name}`, { type: "float32", shape: [data.length], data });
   }
-  await sink.write(STATE_FILE, `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, step: state.step, ...identity }, null, 2)}\n`);
+  await sink.write(
+    STATE_FILE,
+    `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, step: state.step, ...identity }, null, 2)}\n`,
+  );
   await sink.write(TENSORS_FILE, writeSafetensors(tensors));
 }
 
@@ -84,36 +118,78 @@ export async function saveTrainingState(sink: FileSink, state: TrainerState, ide
  */
 export async function loadTrainingState(source: FileSource, identity: TrainingIdentity): Promise<TrainerState> {
   const where = `${source.name}/${STATE_FILE}`;
-  if (!(await source.has(STATE_FILE))) badInput(source.name, `a training state (${TRAINING_STATE_FILES.join(", ")})`, `no ${STATE_FILE}`, "tutelage train --save-state writes one");
+  if (!(await source.has(STATE_FILE)))
+    badInput(
+      source.name,
+      `a training state (${TRAINING_STATE_FILES.join(", ")})`,
+      `no ${STATE_FILE}`,
+      "tutelage train --save-state writes one",
+    );
   const json = parseJsonObject(await source.readText(STATE_FILE), where);
-  if (json["schemaVersion"] !== SCHEMA_VERSION) badInput(`${where}: schemaVersion`, String(SCHEMA_VERSION), describeValue(json["schemaVersion"]), "The state was written by another version");
+  if (json["schemaVersion"] !== SCHEMA_VERSION)
+    badInput(
+      `${where}: schemaVersion`,
+      String(SCHEMA_VERSION),
+      describeValue(json["schemaVersion"]),
+      "The state was written by another version",
+    );
   const step = json["step"];
-  if (!Number.isSafeInteger(step) || (step as number) < 0) badInput(`${where}: step`, "the number of steps done", describeValue(step));
+  if (!Number.isSafeInteger(step) || (step as number) < 0)
+    badInput(`${where}: step`, "the number of steps done", describeValue(step));
   compare(json, identity, where);
   return { step: step as number, ...(await readTensors(source)) };
 }
 
 function compare(json: JsonObject, identity: TrainingIdentity, where: string): void {
   const same = (key: string, saved: unknown, now: unknown, hint: string): void => {
-    if (saved !== now) badInput(where, `${key} ${describeValue(saved)}, with which the state was saved`, describeValue(now), hint);
+    if (saved !== now)
+      badInput(where, `${key} ${describeValue(saved)}, with which the state was saved`, describeValue(now), hint);
   };
   same("method", json["method"], identity.method, "Train by the same --method");
-  if (json["student"] !== identity.student) badInput(where, "the student and adapter settings that the state was saved for", "other weights or adapter settings", "Give the same --student and LoRA settings");
-  if (json["data"] !== identity.data) badInput(where, `the ${describeValue(json["rows"])} rows that the state was saved for, token by token`, `${identity.rows} rows that differ from them`, "Give the same --data");
+  if (json["student"] !== identity.student)
+    badInput(
+      where,
+      "the student and adapter settings that the state was saved for",
+      "other weights or adapter settings",
+      "Give the same --student and LoRA settings",
+    );
+  if (json["data"] !== identity.data)
+    badInput(
+      where,
+      `the ${describeValue(json["rows"])} rows that the state was saved for, token by token`,
+      `${identity.rows} rows that differ from them`,
+      "Give the same --data",
+    );
   const options = json["options"];
   if (!isJsonObject(options)) badInput(`${where}: options`, "an object", describeValue(options));
   for (const key of COMPARED_OPTIONS) same(key, options[key], identity.options[key], "Give the same training options");
   const { scheduler } = identity.options;
-  if (scheduler === "linear" || scheduler === "cosine") same("totalSteps", json["totalSteps"], identity.totalSteps, `The ${scheduler} schedule depends on the number of all steps: give the same --steps or --epochs`);
+  if (scheduler === "linear" || scheduler === "cosine")
+    same(
+      "totalSteps",
+      json["totalSteps"],
+      identity.totalSteps,
+      `The ${scheduler} schedule depends on the number of all steps: give the same --steps or --epochs`,
+    );
 }
 
 async function readTensors(source: FileSource): Promise<Omit<TrainerState, "step">> {
   const where = `${source.name}/${TENSORS_FILE}`;
   const file = parseSafetensors(await source.read(TENSORS_FILE), where);
-  const out = { parameters: new Map<string, Float32Array>(), expAvg: new Map<string, Float32Array>(), expAvgSq: new Map<string, Float32Array>() };
+  const out = {
+    parameters: new Map<string, Float32Array>(),
+    expAvg: new Map<string, Float32Array>(),
+    expAvgSq: new Map<string, Float32Array>(),
+  };
   for (const key of file.names) {
     const section = SECTIONS.find((name) => key.startsWith(`${name}.`));
-    if (section === undefined) badInput(`${where}: tensor ${JSON.stringify(key)}`, `a name that begins with ${SECTIONS.join(", ")}`, "another", "The file is not a training state");
+    if (section === undefined)
+      badInput(
+        `${where}: tensor ${JSON.stringify(key)}`,
+        `a name that begins with ${SECTIONS.join(", ")}`,
+        "another",
+        "The file is not a training state",
+      );
     out[section].set(key.slice(section.length + 1), floatData(file.tensor(key), key));
   }
   return out;

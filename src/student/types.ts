@@ -87,7 +87,12 @@ export interface StepRecord {
 /** Which parameters train. */
 export type TrainMethod =
   | { readonly method: "full" }
-  | { readonly method: "lora"; readonly r: number; readonly loraAlpha: number; readonly targetModules: "all-linear" | readonly string[] };
+  | {
+      readonly method: "lora";
+      readonly r: number;
+      readonly loraAlpha: number;
+      readonly targetModules: "all-linear" | readonly string[];
+    };
 
 /** A student on an engine, as the loop uses it. The implementation also saves, loads and exposes its model. */
 export interface Student {
@@ -99,7 +104,12 @@ export interface Student {
   score(
     rows: readonly ExampleRow[],
     scores: readonly ScoreName[],
-    options?: { readonly batchSize?: number; readonly truncate?: boolean; readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
+    options?: {
+      readonly batchSize?: number;
+      readonly truncate?: boolean;
+      readonly signal?: AbortSignal;
+      readonly onProgress?: (done: number, total: number) => void;
+    },
   ): Promise<ScoreRow[]>;
   generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]>;
   /** Finetunes in place; pulls one optimizer step per iteration, so not pulling pauses. Moments start at zero. */

@@ -10,7 +10,13 @@ import type { Lora } from "../nn/lora.ts";
 
 /** Float32 data of a parameter tensor. */
 export function floatData(tensor: Tensor, name: string): Float32Array {
-  if (!(tensor.data instanceof Float32Array)) badInput(`weights '${name}'`, "float32, float16 or bfloat16 values", tensor.type, "Convert the checkpoint, for example to float32");
+  if (!(tensor.data instanceof Float32Array))
+    badInput(
+      `weights '${name}'`,
+      "float32, float16 or bfloat16 values",
+      tensor.type,
+      "Convert the checkpoint, for example to float32",
+    );
   return tensor.data;
 }
 
@@ -19,7 +25,12 @@ export function floatData(tensor: Tensor, name: string): Float32Array {
  * `onWarning` is told of tensors that no parameter takes, as transformers does.
  * @throws BadInputError for a missing tensor, another shape or a type that is not floating point.
  */
-export function matchWeights(decoder: Decoder, checkpoint: ReadonlyMap<string, Tensor>, where: string, onWarning: (message: string) => void): Map<string, Tensor> {
+export function matchWeights(
+  decoder: Decoder,
+  checkpoint: ReadonlyMap<string, Tensor>,
+  where: string,
+  onWarning: (message: string) => void,
+): Map<string, Tensor> {
   const found = new Map<string, { readonly tensor: Tensor; readonly storedAs: string }>();
   for (const [storedAs, tensor] of checkpoint) {
     const name = decoder.canonicalName(storedAs);
@@ -38,23 +49,39 @@ export function matchWeights(decoder: Decoder, checkpoint: ReadonlyMap<string, T
       continue;
     }
     if (!sameShape(entry.tensor.shape, shape)) {
-      badInput(`${where}: '${entry.storedAs}'`, `shape ${formatShape(shape)} as config.json says`, formatShape(entry.tensor.shape), "config.json and the weights belong to different models");
+      badInput(
+        `${where}: '${entry.storedAs}'`,
+        `shape ${formatShape(shape)} as config.json says`,
+        formatShape(entry.tensor.shape),
+        "config.json and the weights belong to different models",
+      );
     }
     floatData(entry.tensor, name);
     out.set(name, entry.tensor);
   }
   if (missing.length > 0) {
-    badInput(where, `all ${decoder.parameters.length} parameters of a ${decoder.family} model`, `${missing.length} missing: ${missing.slice(0, 4).join(", ")}${missing.length > 4 ? ", …" : ""}`);
+    badInput(
+      where,
+      `all ${decoder.parameters.length} parameters of a ${decoder.family} model`,
+      `${missing.length} missing: ${missing.slice(0, 4).join(", ")}${missing.length > 4 ? ", …" : ""}`,
+    );
   }
   if (found.size > 0) {
     const names = [...found.values()].map((entry) => entry.storedAs);
-    onWarning(`${where}: ${names.length} tensors that a ${decoder.family} model does not use are ignored: ${names.slice(0, 4).join(", ")}${names.length > 4 ? ", …" : ""}`);
+    onWarning(
+      `${where}: ${names.length} tensors that a ${decoder.family} model does not use are ignored: ${names.slice(0, 4).join(", ")}${names.length > 4 ? ", …" : ""}`,
+    );
   }
   return out;
 }
 
 /** `W + scaling · B A` for every adapted layer (transposed for [in, out] weights); other tensors are shared. */
-export function mergeLora(decoder: Decoder, weights: ReadonlyMap<string, Tensor>, lora: Lora, values: ReadonlyMap<string, Float32Array>): Map<string, Tensor> {
+export function mergeLora(
+  decoder: Decoder,
+  weights: ReadonlyMap<string, Tensor>,
+  lora: Lora,
+  values: ReadonlyMap<string, Float32Array>,
+): Map<string, Tensor> {
   const merged = new Map(weights);
   for (const spec of decoder.parameters) {
     const module = spec.linear && lora.modules.get(spec.linear.module);

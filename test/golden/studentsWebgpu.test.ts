@@ -18,7 +18,11 @@ test("scores of a Llama match PyTorch", () => checkScores(engine, "llama-gqa-tie
 test("scores of a GPT-2 match PyTorch", () => checkScores(engine, "gpt2-prefixed"));
 test("greedy continuations match PyTorch", () => checkGreedy(engine, "llama-gqa-tied"));
 
-for (const [name, method] of [["llama-gqa-tied", "full"], ["llama-gqa-tied", "lora"], ["gpt2-prefixed", "full"]] as const) {
+for (const [name, method] of [
+  ["llama-gqa-tied", "full"],
+  ["llama-gqa-tied", "lora"],
+  ["gpt2-prefixed", "full"],
+] as const) {
   test(`${method} training of ${name} matches PyTorch`, async () => {
     const trajectory = loadGolden(name).trajectories.find((candidate) => candidate.method === method);
     expect(trajectory).toBeDefined();

@@ -41,7 +41,7 @@ async function run(item: OnnxCase): Promise<{
 }
 
 function ortTensor({ type, data, shape }: Tensor): OrtTensor {
-  return new OrtTensor(type, data as Float32Array, shape) as OrtTensor;
+  return new OrtTensor(type, data as Float32Array, shape);
 }
 
 describe("inference agrees with ONNX Runtime", () => {

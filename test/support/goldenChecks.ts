@@ -4,7 +4,16 @@ import { directorySource } from "../../src/formats/node/directorySource.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import { openStudent, type LanguageModel } from "../../src/student/student.ts";
 import { SIMPLE_SCORES } from "../../src/student/types.ts";
-import { adapterDirectory, goldenRows, loadGolden, studentDirectory, TOLERANCES, updateError, type Golden, type GoldenTrajectory } from "./goldens.ts";
+import {
+  adapterDirectory,
+  goldenRows,
+  loadGolden,
+  studentDirectory,
+  TOLERANCES,
+  updateError,
+  type Golden,
+  type GoldenTrajectory,
+} from "./goldens.ts";
 
 type Tolerances = { readonly [K in keyof (typeof TOLERANCES)["host"]]: number };
 
@@ -12,7 +21,12 @@ export function tolerancesOf(engine: Engine): Tolerances {
   return engine.ep === "webgpu" ? TOLERANCES.webgpu : TOLERANCES.host;
 }
 
-async function withGoldenStudent(engine: Engine, golden: Golden, options: { readonly adapter?: string; readonly full?: boolean }, body: (student: LanguageModel) => Promise<void>): Promise<void> {
+async function withGoldenStudent(
+  engine: Engine,
+  golden: Golden,
+  options: { readonly adapter?: string; readonly full?: boolean },
+  body: (student: LanguageModel) => Promise<void>,
+): Promise<void> {
   const student = await openStudent(engine, {
     source: directorySource(studentDirectory(golden.student)),
     ...(options.adapter === undefined ? {} : { adapter: directorySource(adapterDirectory(options.adapter)) }),
@@ -37,14 +51,20 @@ export async function checkScores(engine: Engine, name: string): Promise<void> {
       expect(result.tokens, `${name} row ${result.id}: tokens`).toBe(expected?.completionTokens);
       for (const key of SIMPLE_SCORES) {
         const scale = key === "lossSum" ? result.tokens : 1;
-        expect(Math.abs((result[key] ?? NaN) - (expected?.[key] ?? NaN)) / scale, `${name} row ${result.id}: ${key}`).toBeLessThan(score);
+        expect(
+          Math.abs((result[key] ?? NaN) - (expected?.[key] ?? NaN)) / scale,
+          `${name} row ${result.id}: ${key}`,
+        ).toBeLessThan(score);
       }
     });
   });
   await withGoldenStudent(engine, golden, { adapter: golden.adapter }, async (student) => {
     const results = await student.score(rows, ["loss"]);
     results.forEach((result, i) => {
-      expect(Math.abs((result.loss ?? NaN) - (golden.adapterScores[i]?.loss ?? NaN)), `${name} with adapter, row ${result.id}`).toBeLessThan(score);
+      expect(
+        Math.abs((result.loss ?? NaN) - (golden.adapterScores[i]?.loss ?? NaN)),
+        `${name} with adapter, row ${result.id}`,
+      ).toBeLessThan(score);
     });
   });
 }
@@ -71,7 +91,10 @@ export async function checkGreedy(engine: Engine, name: string): Promise<void> {
 export async function checkTrajectory(engine: Engine, name: string, trajectory: GoldenTrajectory): Promise<void> {
   const golden = loadGolden(name);
   const tolerance = tolerancesOf(engine);
-  const options = { full: trajectory.method === "full", ...(trajectory.adapter === undefined ? {} : { adapter: trajectory.adapter }) };
+  const options = {
+    full: trajectory.method === "full",
+    ...(trajectory.adapter === undefined ? {} : { adapter: trajectory.adapter }),
+  };
   await withGoldenStudent(engine, golden, options, async (student) => {
     const before = await student.snapshot();
     let at = 0;
@@ -82,9 +105,14 @@ export async function checkTrajectory(engine: Engine, name: string, trajectory: 
       expect(record.tokens, `${label}: tokens`).toBe(expected?.tokens);
       expect(record.lr, `${label}: lr`).toBeCloseTo(expected?.lr ?? NaN, 12);
       expect(Math.abs(record.loss / (expected?.loss ?? NaN) - 1), `${label}: loss`).toBeLessThan(tolerance.loss);
-      expect(Math.abs(record.gradNorm / (expected?.gradNorm ?? NaN) - 1), `${label}: gradNorm`).toBeLessThan(tolerance.gradNorm);
+      expect(Math.abs(record.gradNorm / (expected?.gradNorm ?? NaN) - 1), `${label}: gradNorm`).toBeLessThan(
+        tolerance.gradNorm,
+      );
     }
     expect(at).toBe(trajectory.steps.length);
-    expect(updateError(trajectory.update, before, await student.snapshot()), `${name} ${trajectory.name}: update`).toBeLessThan(tolerance.update);
+    expect(
+      updateError(trajectory.update, before, await student.snapshot()),
+      `${name} ${trajectory.name}: update`,
+    ).toBeLessThan(tolerance.update);
   });
 }

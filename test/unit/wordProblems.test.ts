@@ -15,7 +15,12 @@ import { canonicalForm, questionOf } from "../../src/tasks/wordProblems/question
 import { readStory } from "../../src/tasks/wordProblems/readStory.ts";
 import { storyCluster, storyProgram, tellStory } from "../../src/tasks/wordProblems/story.ts";
 import type { Story } from "../../src/tasks/wordProblems/story.ts";
-import { DEFAULT_CLUSTERS, LEVELS, pretrainingSlice, wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
+import {
+  DEFAULT_CLUSTERS,
+  LEVELS,
+  pretrainingSlice,
+  wordProblemsTask,
+} from "../../src/tasks/wordProblems/wordProblems.ts";
 import { writeStory } from "../../src/tasks/wordProblems/writeStory.ts";
 import { refereeAnswer, wrongLine } from "../support/wordProblemReferee.ts";
 

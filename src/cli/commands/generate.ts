@@ -39,11 +39,21 @@ export const generateCommand: Command = {
     await withStudent(options, output, undefined, async (student) => {
       const generations = await student.generate(
         prompts.map((row) => row.prompt),
-        { maxNewTokens, temperature, topP, batchSize, rng, onProgress: (done, total) => output.progress(`generated ${done}/${total}`) },
+        {
+          maxNewTokens,
+          temperature,
+          topP,
+          batchSize,
+          rng,
+          onProgress: (done, total) => output.progress(`generated ${done}/${total}`),
+        },
       );
       generations.forEach(({ completion, tokens, finishReason }, i) => {
         const prompt = prompts[i];
-        output.record({ id: prompt?.id, completion, tokens, finishReason }, `${prompt?.id}  ${prompt?.prompt}\u2502${completion}  (${tokens} tokens, ${finishReason})`);
+        output.record(
+          { id: prompt?.id, completion, tokens, finishReason },
+          `${prompt?.id}  ${prompt?.prompt}\u2502${completion}  (${tokens} tokens, ${finishReason})`,
+        );
       });
     });
   },

@@ -8,9 +8,17 @@ import { Output } from "../output.ts";
 import { readDataFile, withStudent } from "../session.ts";
 
 const OPTIONS: OptionSpecs = {
-  student: { value: "DIR", description: "student directory (config.json, model.safetensors, tokenizer.json)", required: true },
+  student: {
+    value: "DIR",
+    description: "student directory (config.json, model.safetensors, tokenizer.json)",
+    required: true,
+  },
   adapter: { value: "DIR", description: "PEFT adapter to apply" },
-  data: { value: "FILE", description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"', required: true },
+  data: {
+    value: "FILE",
+    description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"',
+    required: true,
+  },
   scores: { value: "LIST", description: `comma-separated: ${SIMPLE_SCORES.join(", ")}`, default: "loss,lossSum" },
   "batch-size": { value: "N", description: "rows per graph run", default: "16" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },

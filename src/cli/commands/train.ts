@@ -7,7 +7,12 @@ import { SCHEDULERS } from "../../optim/schedule.ts";
 import { DataOrder } from "../../student/dataOrder.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
 import type { LanguageModel } from "../../student/student.ts";
-import { identifyTraining, loadTrainingState, saveTrainingState, TRAINING_STATE_FILES } from "../../student/trainingState.ts";
+import {
+  identifyTraining,
+  loadTrainingState,
+  saveTrainingState,
+  TRAINING_STATE_FILES,
+} from "../../student/trainingState.ts";
 import type { EncodedRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
@@ -17,13 +22,25 @@ import { readDataFile, withStudent } from "../session.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR", description: "student directory to start from", required: true },
-  data: { value: "FILE", description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"', required: true },
-  out: { value: "DIR", description: "where the trained student or adapter goes; written whole at the end or not at all", required: true },
+  data: {
+    value: "FILE",
+    description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"',
+    required: true,
+  },
+  out: {
+    value: "DIR",
+    description: "where the trained student or adapter goes; written whole at the end or not at all",
+    required: true,
+  },
   adapter: { value: "DIR", description: "PEFT adapter to continue (with --method full it is merged first)" },
   method: { value: "full|lora", description: "train all weights, or a low-rank adapter", default: "full" },
   "lora-r": { value: "R", description: "rank of a new adapter", default: "8" },
   "lora-alpha": { value: "X", description: "alpha of a new adapter; scaling is alpha/r", default: "16" },
-  "lora-targets": { value: "LIST", description: "comma-separated module names (q_proj,v_proj), or all-linear", default: "all-linear" },
+  "lora-targets": {
+    value: "LIST",
+    description: "comma-separated module names (q_proj,v_proj), or all-linear",
+    default: "all-linear",
+  },
   epochs: { value: "N", description: "passes over the data (default 3)" },
   steps: { value: "N", description: "optimizer steps; instead of --epochs" },
   "batch-size": { value: "N", description: "rows per micro-batch", default: "8" },
@@ -33,9 +50,19 @@ const OPTIONS: OptionSpecs = {
   "warmup-steps": { value: "N", description: "linear warm-up from 0", default: "0" },
   "weight-decay": { value: "X", description: "decoupled decay of weights (not of norms and biases)", default: "0" },
   "max-grad-norm": { value: "X", description: "clip to this global norm; 0: no clipping", default: "1" },
-  "save-state": { value: "DIR", description: "keep the state of the training here: when it ends, is interrupted, or as --save-every says" },
-  "save-every": { value: "N", description: "optimizer steps between savings of the state; 0: only at the end", default: "0" },
-  "stop-after": { value: "N", description: "stop after optimizer step N of the whole training, to go on later; needs --save-state" },
+  "save-state": {
+    value: "DIR",
+    description: "keep the state of the training here: when it ends, is interrupted, or as --save-every says",
+  },
+  "save-every": {
+    value: "N",
+    description: "optimizer steps between savings of the state; 0: only at the end",
+    default: "0",
+  },
+  "stop-after": {
+    value: "N",
+    description: "stop after optimizer step N of the whole training, to go on later; needs --save-state",
+  },
   "resume-state": { value: "DIR", description: "go on with a saved state: same student, data and options" },
   "no-shuffle": { description: "keep the rows in file order" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
@@ -52,7 +79,13 @@ function parseMethod(options: Options): TrainMethod | undefined {
     return { method };
   }
   if (options.given("adapter")) {
-    if (given !== undefined) badInput(`--${given}`, "no LoRA setting beside --adapter", options.text(given) ?? "", "A continued adapter keeps its own rank, alpha and targets");
+    if (given !== undefined)
+      badInput(
+        `--${given}`,
+        "no LoRA setting beside --adapter",
+        options.text(given) ?? "",
+        "A continued adapter keeps its own rank, alpha and targets",
+      );
     return undefined;
   }
   const targets = options.requiredText("lora-targets");
@@ -67,7 +100,9 @@ function parseMethod(options: Options): TrainMethod | undefined {
 function parseTrainOptions(options: Options): TrainOptions {
   if (options.given("epochs") && options.given("steps")) badInput("--epochs and --steps", "one of them", "both");
   return {
-    ...(options.given("steps") ? { steps: options.integer("steps", { min: 1 }) } : { epochs: options.given("epochs") ? options.number("epochs", { min: 0 }) : 3 }),
+    ...(options.given("steps")
+      ? { steps: options.integer("steps", { min: 1 }) }
+      : { epochs: options.given("epochs") ? options.number("epochs", { min: 0 }) : 3 }),
     batchSize: options.integer("batch-size", { min: 1 }),
     gradAccum: options.integer("grad-accum", { min: 1 }),
     learningRate: options.number("lr", { min: 0 }),
@@ -86,7 +121,8 @@ function parseOut(options: Options): string {
   const out = options.requiredText("out");
   for (const name of ["student", "adapter"]) {
     const input = options.text(name);
-    if (input !== undefined && resolve(input) === resolve(out)) badInput("--out", `another directory than --${name}`, out);
+    if (input !== undefined && resolve(input) === resolve(out))
+      badInput("--out", `another directory than --${name}`, out);
   }
   return out;
 }
@@ -101,12 +137,15 @@ interface StatePlan {
 }
 
 async function parseStatePlan(options: Options): Promise<StatePlan> {
-  const directory = (name: string): string | undefined => (options.given(name) ? options.requiredText(name) : undefined);
+  const directory = (name: string): string | undefined =>
+    options.given(name) ? options.requiredText(name) : undefined;
   const save = directory("save-state");
-  for (const name of ["save-every", "stop-after"]) if (options.given(name) && save === undefined) badInput(`--${name}`, "--save-state DIR beside it", "none");
+  for (const name of ["save-every", "stop-after"])
+    if (options.given(name) && save === undefined) badInput(`--${name}`, "--save-state DIR beside it", "none");
   for (const name of ["out", "student", "adapter"]) {
     const other = options.text(name);
-    if (save !== undefined && other !== undefined && resolve(save) === resolve(other)) badInput("--save-state", `another directory than --${name}`, save);
+    if (save !== undefined && other !== undefined && resolve(save) === resolve(other))
+      badInput("--save-state", `another directory than --${name}`, save);
   }
   // Now, not after hours: the directory can be written to.
   if (save !== undefined) await (await directorySink(save, TRAINING_STATE_FILES)).abort();
@@ -119,12 +158,31 @@ async function parseStatePlan(options: Options): Promise<StatePlan> {
 }
 
 /** Trains to the end (true), or to where `plan` stops (false). On an interrupt the last whole step is kept. */
-async function trainSteps(student: LanguageModel, rows: readonly EncodedRow[], options: TrainOptions, plan: StatePlan, output: Output): Promise<boolean> {
+async function trainSteps(
+  student: LanguageModel,
+  rows: readonly EncodedRow[],
+  options: TrainOptions,
+  plan: StatePlan,
+  output: Output,
+): Promise<boolean> {
   const { totalSteps } = new DataOrder(rows.length, options);
-  const identity = plan.resume === undefined && plan.save === undefined ? undefined : await identifyTraining(student, rows, options, totalSteps);
-  const resume = plan.resume === undefined || identity === undefined ? undefined : await loadTrainingState(directorySource(plan.resume), identity);
-  if (resume !== undefined && resume.step >= totalSteps) badInput(`--resume-state ${plan.resume}`, `a state with steps left to ${totalSteps}`, `one after step ${resume.step}`, "That training is done; a constant schedule can go on with more --steps");
-  if (resume !== undefined && resume.step >= plan.stopAfter) badInput("--stop-after", `a step after ${resume.step}, where --resume-state goes on`, String(plan.stopAfter));
+  const identity =
+    plan.resume === undefined && plan.save === undefined
+      ? undefined
+      : await identifyTraining(student, rows, options, totalSteps);
+  const resume =
+    plan.resume === undefined || identity === undefined
+      ? undefined
+      : await loadTrainingState(directorySource(plan.resume), identity);
+  if (resume !== undefined && resume.step >= totalSteps)
+    badInput(
+      `--resume-state ${plan.resume}`,
+      `a state with steps left to ${totalSteps}`,
+      `one after step ${resume.step}`,
+      "That training is done; a constant schedule can go on with more --steps",
+    );
+  if (resume !== undefined && resume.step >= plan.stopAfter)
+    badInput("--stop-after", `a step after ${resume.step}, where --resume-state goes on`, String(plan.stopAfter));
   const trainer = student.trainer(rows, options, resume);
   const save = async (): Promise<void> => {
     if (plan.save === undefined || identity === undefined) return;
@@ -139,7 +197,10 @@ async function trainSteps(student: LanguageModel, rows: readonly EncodedRow[], o
   try {
     while (trainer.step < Math.min(totalSteps, plan.stopAfter)) {
       const record = await trainer.next();
-      output.record(record, `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`);
+      output.record(
+        record,
+        `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`,
+      );
       if (plan.saveEvery > 0 && trainer.step % plan.saveEvery === 0) await save();
     }
     await save();
@@ -181,14 +242,26 @@ export const trainCommand: Command = {
       const finished = await withInterrupt((signal) =>
         withStudent(options, output, method, async (student) => {
           const { total, trainable } = student.parameters;
-          output.note(`training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`);
-          const done = await trainSteps(student, student.encodeAll(rows, trainOptions.truncate), { ...trainOptions, signal }, plan, output);
+          output.note(
+            `training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`,
+          );
+          const done = await trainSteps(
+            student,
+            student.encodeAll(rows, trainOptions.truncate),
+            { ...trainOptions, signal },
+            plan,
+            output,
+          );
           if (done) await (lora ? saveLora(student, sink) : saveStudent(student, sink));
           return done;
         }),
       );
       if (finished) await sink.commit();
-      output.note(finished ? `wrote ${out}` : `stopped after step ${plan.stopAfter}, ${out} not written; go on with --resume-state ${plan.save}`);
+      output.note(
+        finished
+          ? `wrote ${out}`
+          : `stopped after step ${plan.stopAfter}, ${out} not written; go on with --resume-state ${plan.save}`,
+      );
     } finally {
       await sink.abort();
     }

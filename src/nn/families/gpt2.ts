@@ -13,7 +13,11 @@ import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 function parseGpt2(config: RawConfig): Decoder {
   const hiddenSize = config.size("n_embd", config.has("hidden_size") ? config.size("hidden_size") : 768);
   const heads = config.size("n_head", config.has("num_attention_heads") ? config.size("num_attention_heads") : 12);
-  const layers = config.size("n_layer", config.has("num_hidden_layers") ? config.size("num_hidden_layers") : 12, MAX_LAYERS);
+  const layers = config.size(
+    "n_layer",
+    config.has("num_hidden_layers") ? config.size("num_hidden_layers") : 12,
+    MAX_LAYERS,
+  );
   const positions = config.size("n_positions", config.has("n_ctx") ? config.size("n_ctx") : 1024);
   const vocabSize = config.size("vocab_size", 50257);
   const intermediateSize = config.size("n_inner", 4 * hiddenSize);
@@ -27,7 +31,10 @@ function parseGpt2(config: RawConfig): Decoder {
   const headDim = hiddenSize / heads;
 
   const vector = (name: string, size: number): ParameterSpec => ({ name, shape: [size], decay: false });
-  const norm = (module: string): ParameterSpec[] => [vector(`${module}.weight`, hiddenSize), vector(`${module}.bias`, hiddenSize)];
+  const norm = (module: string): ParameterSpec[] => [
+    vector(`${module}.weight`, hiddenSize),
+    vector(`${module}.bias`, hiddenSize),
+  ];
   const conv1d = (module: string, inSize: number, outSize: number): ParameterSpec[] => [
     { name: `${module}.weight`, shape: [inSize, outSize], decay: true, linear: { module, layout: "in-out" } },
     vector(`${module}.bias`, outSize),
@@ -49,7 +56,12 @@ function parseGpt2(config: RawConfig): Decoder {
   }
   parameters.push(...norm("transformer.ln_f"));
   if (!tieWordEmbeddings) {
-    parameters.push({ name: "lm_head.weight", shape: [vocabSize, hiddenSize], decay: true, linear: { module: "lm_head", layout: "out-in" } });
+    parameters.push({
+      name: "lm_head.weight",
+      shape: [vocabSize, hiddenSize],
+      decay: true,
+      linear: { module: "lm_head", layout: "out-in" },
+    });
   }
   const names = new Set(parameters.map((spec) => spec.name));
 
@@ -63,7 +75,12 @@ function parseGpt2(config: RawConfig): Decoder {
     let x = g.reshape(g.add(token, position), [rows, hiddenSize]);
     // A bias on the keys adds the same number to all scores of a query, which softmax ignores. Left out, its
     // gradient is exactly 0; kept, it would be rounding noise, which Adam scales up to whole steps.
-    const keyBiasMask = g.constant("float32", [3 * hiddenSize], Float32Array.from({ length: 3 * hiddenSize }, (_, i) => (Math.floor(i / hiddenSize) === 1 ? 0 : 1)), "keyBiasMask");
+    const keyBiasMask = g.constant(
+      "float32",
+      [3 * hiddenSize],
+      Float32Array.from({ length: 3 * hiddenSize }, (_, i) => (Math.floor(i / hiddenSize) === 1 ? 0 : 1)),
+      "keyBiasMask",
+    );
     for (let i = 0; i < layers; i++) {
       const block = `transformer.h.${i}`;
       x = g.scope(`h.${i}`, () => {
@@ -79,7 +96,10 @@ function parseGpt2(config: RawConfig): Decoder {
         });
         const afterAttention = g.add(x, context.linear(mixed, `${block}.attn.c_proj`, { bias: true }));
         const up = context.linear(layerNorm(afterAttention, `${block}.ln_2`), `${block}.mlp.c_fc`, { bias: true });
-        return g.add(afterAttention, context.linear(activation(context, up, hiddenAct), `${block}.mlp.c_proj`, { bias: true }));
+        return g.add(
+          afterAttention,
+          context.linear(activation(context, up, hiddenAct), `${block}.mlp.c_proj`, { bias: true }),
+        );
       });
     }
     return layerNorm(x, "transformer.ln_f");

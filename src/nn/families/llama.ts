@@ -31,7 +31,8 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
   const maxPositionEmbeddings = config.size("max_position_embeddings", family === "qwen2" ? 32768 : 2048);
   const tieWordEmbeddings = config.flag("tie_word_embeddings", false);
   const rope = parseRope(config);
-  if (heads % kvHeads !== 0) badInput("config.json 'num_key_value_heads'", `a divisor of num_attention_heads (${heads})`, String(kvHeads));
+  if (heads % kvHeads !== 0)
+    badInput("config.json 'num_key_value_heads'", `a divisor of num_attention_heads (${heads})`, String(kvHeads));
   if (headDim % 2 !== 0) badInput("config.json 'head_dim'", "an even number", String(headDim));
 
   const norm = (name: string): ParameterSpec => ({ name: `${name}.weight`, shape: [hiddenSize], decay: false });
@@ -39,7 +40,9 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
     { name: `${module}.weight`, shape: [outSize, inSize], decay: true, linear: { module, layout: "out-in" } },
     ...(bias ? [{ name: `${module}.bias`, shape: [outSize], decay: false }] : []),
   ];
-  const parameters: ParameterSpec[] = [{ name: "model.embed_tokens.weight", shape: [vocabSize, hiddenSize], decay: true }];
+  const parameters: ParameterSpec[] = [
+    { name: "model.embed_tokens.weight", shape: [vocabSize, hiddenSize], decay: true },
+  ];
   for (let i = 0; i < layers; i++) {
     const layer = `model.layers.${i}`;
     parameters.push(
@@ -64,7 +67,10 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
     const tables = ropeTables(rope, headDim, positionLimit);
     const cos = g.constant("float32", [positionLimit, headDim / 2], tables.cos, "rope.cos");
     const sin = g.constant("float32", [positionLimit, headDim / 2], tables.sin, "rope.sin");
-    let x = g.reshape(g.gather(context.parameter("model.embed_tokens.weight"), ids), [sequence.batch * sequence.length, hiddenSize]);
+    let x = g.reshape(g.gather(context.parameter("model.embed_tokens.weight"), ids), [
+      sequence.batch * sequence.length,
+      hiddenSize,
+    ]);
     for (let i = 0; i < layers; i++) {
       const layer = `model.layers.${i}`;
       x = g.scope(`layers.${i}`, () => {
@@ -116,7 +122,11 @@ export const llama: Family = {
   modelTypes: ["llama"],
   parse: (config) => {
     const attentionBias = config.flag("attention_bias", false);
-    return parseLlamaLike(config, "llama", { queryKeyValue: attentionBias, output: attentionBias, mlp: config.flag("mlp_bias", false) });
+    return parseLlamaLike(config, "llama", {
+      queryKeyValue: attentionBias,
+      output: attentionBias,
+      mlp: config.flag("mlp_bias", false),
+    });
   },
 };
 

@@ -175,7 +175,7 @@ export class Call {
   /** Known integer values of an input, all of them numbers. */
   numbers(index: number): readonly number[] | undefined {
     const elements = this.content(index)?.elements;
-    return elements?.every((element) => typeof element === "number") ? (elements as readonly number[]) : undefined;
+    return elements?.every((element) => typeof element === "number") ? elements : undefined;
   }
 
   /**

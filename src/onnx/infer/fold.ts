@@ -205,14 +205,13 @@ export function foldNode(
       ? FOLDS[node.opType]
       : undefined;
   if (fold === undefined || (type !== "int32" && type !== "int64" && type !== "bool")) return undefined;
-  if (!shape.every((dim) => typeof dim === "number") || elementCount(shape as readonly number[]) > MAX_FOLDED_ELEMENTS)
-    return undefined;
+  if (!shape.every((dim) => typeof dim === "number") || elementCount(shape) > MAX_FOLDED_ELEMENTS) return undefined;
   const call = new Call(node, inputs, context);
   if (!SOURCES.includes(node.opType) && inputs.some((input, i) => input !== undefined && call.content(i) === undefined))
     return undefined;
-  const elements = fold(call, shape as readonly number[]);
-  if (elements === undefined || elements.length !== elementCount(shape as readonly number[])) return undefined;
+  const elements = fold(call, shape);
+  if (elements === undefined || elements.length !== elementCount(shape)) return undefined;
   // Rounded stand-ins for "to the end" may pass through, but nothing may be computed into one.
   if (elements.some((element) => element === undefined || Number.isNaN(element))) return undefined;
-  return { type, shape: shape as readonly number[], elements: elements as readonly Dim[] };
+  return { type, shape: shape, elements: elements as readonly Dim[] };
 }

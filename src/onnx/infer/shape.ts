@@ -6,7 +6,7 @@ import { ALL, type Call, INDICES, NUMERIC, type OutputType, type RuleTable, WIDE
 
 /** The numbers of a list, or undefined when one is a symbol. */
 function numbersOf(values: readonly Dim[] | undefined): readonly number[] | undefined {
-  return values?.every((value) => typeof value === "number") ? (values as readonly number[]) : undefined;
+  return values?.every((value) => typeof value === "number") ? values : undefined;
 }
 
 function inferTranspose(call: Call): OutputType[] {

@@ -55,7 +55,12 @@ export const DEFAULT_CLUSTERS: Readonly<Partial<Record<Cluster, number>>> = {
   dozens: 2,
   "question-first": 2,
 };
-export const DEFAULT_LEVELS: Readonly<Record<string, number>> = { "1 step": 3, "2 steps": 4, "3 steps": 5, "4 steps": 8 };
+export const DEFAULT_LEVELS: Readonly<Record<string, number>> = {
+  "1 step": 3,
+  "2 steps": 4,
+  "3 steps": 5,
+  "4 steps": 8,
+};
 const PRETRAINING_LEVELS: Readonly<Record<string, number>> = { "1 step": 7, "2 steps": 7, "3 steps": 6 };
 const DEFAULT_LIMITS: NumberLimits = { maxOperand: 40, maxResult: 200 };
 
