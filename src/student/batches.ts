@@ -18,15 +18,6 @@ export interface MicroBatch {
   readonly feeds: { readonly ids: Tensor; readonly targets: Tensor; readonly weights: Tensor };
 }
 
-/** A micro-batch whose sequences hold several rows each (`packing.ts`). */
-export interface PackedMicroBatch extends MicroBatch {
-  readonly feeds: MicroBatch["feeds"] & {
-    readonly segments: Tensor;
-    readonly "positions.int32": Tensor;
-    readonly "positions.int64": Tensor;
-  };
-}
-
 /**
  * Sequence length a graph is built for: the next multiple of 16 (32 above 128, 64
  * above 256, 128 above 512), at most `maxPositions`. Fine steps keep padding small,
@@ -49,7 +40,7 @@ export function bucketRows(rows: number, full: number): number {
   return powerOfTwo(rows, full);
 }
 
-/** Rows as one micro-batch, a row each; missing rows and padding carry no weight. */
+/** Packs rows into one micro-batch; missing rows and padding carry no weight. */
 export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, maxPositions: number): MicroBatch {
   const batch = bucketRows(rows.length, fullBatch);
   const length = bucketLength(Math.max(...rows.map((row) => row.ids.length - 1)), maxPositions);

@@ -10,7 +10,7 @@ import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
 import type { Segment, Sequence } from "../nn/modules.ts";
-import { causalMask, contextFor, positionInput, type StudentBlueprint } from "./graphs.ts";
+import { causalMask, contextFor, type StudentBlueprint } from "./graphs.ts";
 
 /** Hidden states of the last of T tokens of every row: [B·T, D] → [B, D]. */
 function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: number): Value {
@@ -18,6 +18,15 @@ function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: numbe
   invariant(typeof width === "number", "hidden size is static");
   if (length === 1) return hidden;
   return g.reshape(g.slice(g.reshape(hidden, [batch, length, width]), [length - 1], [length], [1]), [batch, width]);
+}
+
+function positionInput(g: GraphBuilder, batch: number, length: number): (type: "int32" | "int64") => Value {
+  const memo = new Map<string, Value>();
+  return (type) => {
+    const value = memo.get(type) ?? g.input(`positions.${type}`, type, [batch, length]);
+    memo.set(type, value);
+    return value;
+  };
 }
 
 /**

@@ -70,34 +70,6 @@ function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence
 }
 
 /**
- * Sequences that hold several rows: a token attends to earlier tokens of its own row.
- * Inputs `segments` int32 [B, T], the row within the sequence, and `positions.int32`
- * or `positions.int64` [B, T], whichever the family reads.
- */
-function packedSequence(g: GraphBuilder, batch: number, length: number): Sequence {
-  const segments = g.input("segments", "int32", [batch, length]);
-  const sameRow = g.equal(g.reshape(segments, [batch, 1, length, 1]), g.reshape(segments, [batch, 1, 1, length]));
-  const mask = g.where(sameRow, causalMask(g, length), g.float(MASKED, [1])); // (B, 1, T, T)
-  return {
-    batch,
-    length,
-    positionLimit: length,
-    positions: positionInput(g, batch, length),
-    attend: (_layer, k, v) => [{ k, v, mask }],
-  };
-}
-
-/** Positions [B, T] as an input, `positions.int32` or `positions.int64`, declared when first asked for. */
-export function positionInput(g: GraphBuilder, batch: number, length: number): (type: "int32" | "int64") => Value {
-  const memo = new Map<string, Value>();
-  return (type) => {
-    const value = memo.get(type) ?? g.input(`positions.${type}`, type, [batch, length]);
-    memo.set(type, value);
-    return value;
-  };
-}
-
-/**
  * Score graph. Inputs: parameters, `ids` int32 [B, T], `targets` int32 [B·T, 1],
  * `weights` float32 [B, T] (1 where the target counts). One output per score, its
  * name: the weighted sum over each row's tokens, [B].
@@ -124,9 +96,8 @@ export function buildScoreGraph(
 }
 
 /**
- * Forward + backward of one micro-batch. Inputs as the score graph; with `packed`
- * those of sequences that hold several rows; with `accumulate` the gradient so far,
- * `grad.<group>` [P]. Outputs: `lossSum` [1], the
+ * Forward + backward of one micro-batch. Inputs as the score graph, and with
+ * `accumulate` the gradient so far, `grad.<group>` [P]. Outputs: `lossSum` [1], the
  * summed negative log-likelihood of the counted targets, and `grad.<group>.out`
  * [P], the (accumulated) gradient of that *sum*: the divisor belongs to the
  * optimizer, which knows the token count of the whole batch.
@@ -135,15 +106,14 @@ export function buildTrainGraph(
   blueprint: StudentBlueprint,
   batch: number,
   length: number,
-  options: { readonly accumulate: boolean; readonly packed?: boolean },
+  options: { readonly accumulate: boolean },
 ): Graph {
   const g = new GraphBuilder("train");
   const { context, bound } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const targets = g.input("targets", "int32", [batch * length, 1]);
   const weights = g.input("weights", "float32", [batch, length]);
-  const sequence = options.packed ? packedSequence(g, batch, length) : wholeSequence(g, batch, length);
-  const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
+  const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
   const { values, fixed } = tokenScores(context, hidden, targets, ["loss"]);
   const [nll] = values;
   invariant(nll !== undefined, "loss was asked for");

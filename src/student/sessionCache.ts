@@ -4,7 +4,6 @@
  */
 import { encodeModel } from "../onnx/model.ts";
 import type { Graph } from "../onnx/types.ts";
-import type { Decoder } from "../nn/family.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
@@ -19,10 +18,6 @@ export class SessionCache {
   constructor(engine: Engine, blueprint: StudentBlueprint) {
     this.#engine = engine;
     this.#blueprint = blueprint;
-  }
-
-  get decoder(): Decoder {
-    return this.#blueprint.decoder;
   }
 
   #get(name: string, build: () => Graph): Promise<Session> {
@@ -41,13 +36,10 @@ export class SessionCache {
     );
   }
 
-  train(
-    batch: number,
-    length: number,
-    options: { readonly accumulate: boolean; readonly packed: boolean },
-  ): Promise<Session> {
-    const name = `train ${batch}x${length}${options.packed ? " packed" : ""}${options.accumulate ? " accumulate" : ""}`;
-    return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));
+  train(batch: number, length: number, accumulate: boolean): Promise<Session> {
+    return this.#get(`train ${batch}x${length}${accumulate ? " accumulate" : ""}`, () =>
+      buildTrainGraph(this.#blueprint, batch, length, { accumulate }),
+    );
   }
 
   adamw(options: { readonly weightDecay: number; readonly maxGradNorm: number }): Promise<Session> {

@@ -9,9 +9,8 @@ import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine } from "../runtime/types.ts";
-import { makeMicroBatch, type MicroBatch, type PackedMicroBatch } from "./batches.ts";
+import { makeMicroBatch, type MicroBatch } from "./batches.ts";
 import { DataOrder } from "./dataOrder.ts";
-import { attentionCost, packMicroBatch, planPacking, type PackingPlan } from "./packing.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { EncodedRow, StepRecord, TrainOptions } from "./types.ts";
@@ -25,9 +24,6 @@ export interface TrainerState {
   readonly expAvg: HostParameters;
   readonly expAvgSq: HostParameters;
 }
-
-/** Steps whose batches are looked at to choose graph shapes: a few milliseconds. */
-const PLANNED_STEPS = 256;
 
 interface GroupBuffers {
   readonly name: string;
@@ -83,8 +79,6 @@ export class Trainer {
   readonly #order: DataOrder;
   readonly #maxPositions: number;
   readonly #groups: GroupBuffers[];
-  /** Shapes of sequences that hold several rows; undefined where a row each is as cheap. */
-  readonly #packing: PackingPlan | undefined;
   #step: number;
   #disposed = false;
 
@@ -107,7 +101,6 @@ export class Trainer {
     this.#maxPositions = parts.maxPositions;
     this.#rows = rows;
     this.#options = options;
-    this.#packing = this.#planPacking();
     this.#step = resume?.step ?? 0;
     if (resume) {
       checkState(resume, this.#store.layout.groups, this.totalSteps);
@@ -145,7 +138,17 @@ export class Trainer {
     invariant(!this.#disposed && this.#step < this.totalSteps, "a trainer with steps left");
     throwIfAborted(this.#options.signal, "training");
     const startedMs = performance.now();
-    const micro = this.#order.microBatches(this.#step).map((indices) => this.#microBatch(indices));
+    const micro = this.#order.microBatches(this.#step).map((indices) =>
+      makeMicroBatch(
+        indices.map((index) => {
+          const row = this.#rows[index];
+          invariant(row !== undefined, "data order stays inside the rows");
+          return row;
+        }),
+        this.#options.batchSize,
+        this.#maxPositions,
+      ),
+    );
     const tokens = micro.reduce((sum, batch) => sum + batch.lossTokens, 0);
     const lossSum = await this.#accumulate(micro);
     const lr =
@@ -159,48 +162,14 @@ export class Trainer {
     return { step: this.#step, loss, gradNorm, lr, tokens, tokensPerSecond: inputTokens / seconds };
   }
 
-  /** Depends on rows and options alone, so that a resumed training has the same shapes. */
-  #planPacking(): PackingPlan | undefined {
-    const steps = Math.min(this.totalSteps, PLANNED_STEPS);
-    const batches = Array.from({ length: steps }, (_, step) => this.#order.microBatches(step)).flat();
-    return planPacking({
-      batches: batches.map((indices) => this.#rowsAt(indices).map((row) => row.ids.length - 1)),
-      batchCount: (batches.length / steps) * this.totalSteps,
-      fullBatch: this.#options.batchSize,
-      graphsPerShape: this.#options.gradAccum > 1 ? 2 : 1,
-      maxPositions: this.#maxPositions,
-      attentionCost: attentionCost(this.#sessions.decoder),
-    });
-  }
-
-  #rowsAt(indices: readonly number[]): EncodedRow[] {
-    return indices.map((index) => {
-      const row = this.#rows[index];
-      invariant(row !== undefined, "data order stays inside the rows");
-      return row;
-    });
-  }
-
-  #microBatch(indices: readonly number[]): MicroBatch | PackedMicroBatch {
-    const rows = this.#rowsAt(indices);
-    if (this.#packing === undefined) return makeMicroBatch(rows, this.#options.batchSize, this.#maxPositions);
-    return packMicroBatch(rows, this.#packing);
-  }
-
   /** Gradients of the summed loss over all micro-batches into `grad`; returns that sum. */
-  async #accumulate(micro: readonly (MicroBatch | PackedMicroBatch)[]): Promise<number> {
+  async #accumulate(micro: readonly MicroBatch[]): Promise<number> {
     let lossSum = 0;
     for (const [i, batch] of micro.entries()) {
       throwIfAborted(this.#options.signal, "training");
       const accumulate = i > 0;
-      const session = await this.#sessions.train(batch.batch, batch.length, {
-        accumulate,
-        packed: "segments" in batch.feeds,
-      });
-      const feeds: Record<string, Tensor | DeviceTensor> = this.#store.feeds(session);
-      // Families read positions as one integer type or another.
-      for (const [name, tensor] of Object.entries(batch.feeds))
-        if (session.inputNames.includes(name)) feeds[name] = tensor;
+      const session = await this.#sessions.train(batch.batch, batch.length, accumulate);
+      const feeds: Record<string, Tensor | DeviceTensor> = { ...this.#store.feeds(session), ...batch.feeds };
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {
