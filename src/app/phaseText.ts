@@ -47,6 +47,10 @@ export function phaseFraction(lane: LaneState): number | undefined {
   const { phase } = lane;
   if (phase === null) return undefined;
   if (phase.state === "end") return 1;
+  // Training tells its progress by its steps.
+  const training = phase.phase === "train" ? lane.losses.at(-1) : undefined;
+  if (training !== undefined && training.round === lane.round && training.totalSteps > 0)
+    return Math.min(1, training.lastStep / training.totalSteps);
   return phase.total > 0 ? Math.min(1, Math.max(0, phase.done / phase.total)) : undefined;
 }
 

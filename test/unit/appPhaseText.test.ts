@@ -71,3 +71,14 @@ test("the share done never leaves 0 to 1, and is unknown where the size is", () 
     ),
   ).toBeUndefined();
 });
+
+test("the bar of training grows with its steps", () => {
+  const fractions: number[] = [];
+  let lane = EMPTY_LANE;
+  for (const record of records) {
+    lane = reduceRecords(lane, [record]);
+    if (record.type === "step") fractions.push(phaseFraction(lane) ?? Number.NaN);
+  }
+  expect(fractions.length).toBeGreaterThan(2);
+  expect(fractions).toEqual(fractions.map((_, i) => (i + 1) / fractions.length));
+});
