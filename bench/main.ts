@@ -10,6 +10,7 @@ import type { ContenderName } from "./contender.ts";
 import { measure } from "./measure.ts";
 import { MODELS, type ModelName } from "./models.ts";
 import { openNodeLine } from "./node/host.ts";
+import { describePadding, measurePadding } from "./padding.ts";
 import { HELP, parseOptions, type BenchOptions } from "./options.ts";
 import { describeModel, figuresOf, tableOf } from "./report.ts";
 import { Seat, type HostName } from "./seat.ts";
@@ -47,6 +48,10 @@ export async function main(args: readonly string[]): Promise<number> {
       const figures = await benchModel(name, options, browser, python);
       if (options.json) for (const row of figures) print({ ...row }, "");
       else print({}, `\n${describeModel(MODELS[name])}\n${tableOf(figures)}`);
+    }
+    if (options.padding) {
+      const figures = await measurePadding();
+      print({ ...figures }, `\n${describePadding(figures)}`);
     }
   } finally {
     await browser?.close();
