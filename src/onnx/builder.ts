@@ -43,6 +43,7 @@ export class GraphBuilder {
   readonly #outputs: Value[] = [];
   readonly #initializers = new Map<string, Tensor>();
   readonly #nodes: Node[] = [];
+  readonly #nodeNames = new Set<string>();
   readonly #values = new Map<string, Value>();
   readonly #opsets: Record<string, number>;
   readonly #constantNames = new Map<string, string>();
@@ -74,6 +75,7 @@ export class GraphBuilder {
     builder.#inputs.push(...graph.inputs);
     builder.#outputs.push(...graph.outputs);
     builder.#nodes.push(...graph.nodes);
+    for (const { name } of graph.nodes) builder.#nodeNames.add(name);
     for (const [name, tensor] of graph.initializers) builder.#initializers.set(name, tensor);
     for (const [name, value] of graph.values) builder.#values.set(name, value);
     Object.assign(builder.#opsets, graph.opsets);
@@ -107,14 +109,19 @@ export class GraphBuilder {
     }
   }
 
-  /** A name not yet used in this graph or around it. */
+  /** A name that no value and no node has yet, in this graph or around it. */
   freshName(hint: string): string {
     const prefix = this.#scope.length === 0 ? "" : `${this.#scope.join(".")}.`;
     const own = this.outer === undefined ? "" : `${this.name}/`;
     let name: string;
     do name = `${own}${prefix}${hint}_${this.#counter++}`;
-    while (this.find(name) !== undefined);
+    while (this.find(name) !== undefined || this.#hasNode(name));
     return name;
+  }
+
+  /** Whether a node here or around has that name: ORT refuses two of one name, whatever they compute. */
+  #hasNode(name: string): boolean {
+    return this.#nodeNames.has(name) || (this.outer?.#hasNode(name) ?? false);
   }
 
   /** Declares a graph input. */
@@ -228,6 +235,7 @@ export class GraphBuilder {
         for (const [domain, version] of Object.entries(attribute.value.opsets)) this.#opsets[domain] ??= version;
     }
     this.#nodes.push(node);
+    this.#nodeNames.add(node.name);
     const outputs = node.outputs.map((output, i) => {
       const type = inferred[i];
       if (type === undefined)
