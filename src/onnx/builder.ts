@@ -121,7 +121,7 @@ export class GraphBuilder {
 
   /** Whether a node here or around has that name: ORT refuses two of one name, whatever they compute. */
   #hasNode(name: string): boolean {
-    return this.#nodeNames.has(name) || (this.outer?.#hasNode(name) ?? false);
+    return this.#nodeNames.has(name) || (this.outer !== undefined && this.outer.#hasNode(name));
   }
 
   /** Declares a graph input. */
