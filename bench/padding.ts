@@ -1,7 +1,7 @@
 /**
  * @file What padding costs on real rows: the share of token positions that hold no token
- * when the built-in student trains on word problems, whose rows are drawn at random, and
- * when it scores them, sorted by length. Counted, not timed: every position costs the same.
+ * when the built-in student trains on word problems, drawn at random or grouped by length,
+ * and when it scores them, sorted by length. Counted, not timed: every position costs the same.
  */
 import { builtinStudentDirectory } from "../src/cli/builtinStudent.ts";
 import { Rng } from "../src/core/rng.ts";
@@ -9,7 +9,7 @@ import { directorySource } from "../src/formats/node/directorySource.ts";
 import { DEFAULT_EXPERIMENT } from "../src/loop/defaults.ts";
 import { parseDecoder } from "../src/nn/families.ts";
 import { batchesByLength, makeMicroBatch, type MicroBatch } from "../src/student/batches.ts";
-import { DataOrder } from "../src/student/dataOrder.ts";
+import { dataOrderOf } from "../src/student/dataOrder.ts";
 import type { EncodedRow } from "../src/student/types.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { encodeRows } from "../src/tokenizer/encodeRow.ts";
@@ -22,6 +22,8 @@ export interface PaddingFigures {
   readonly meanLength: number;
   readonly longest: number;
   readonly training: PaddingOf;
+  /** Training with `groupByLength`, the default of the loop. */
+  readonly groupedTraining: PaddingOf;
   readonly scoring: PaddingOf;
 }
 
@@ -49,14 +51,10 @@ export async function measurePadding(): Promise<PaddingFigures> {
   const { rows } = encodeRows(await loadTokenizer(source), examples, { maxPositions: maxPositionEmbeddings });
 
   const { training, generation } = DEFAULT_EXPERIMENT;
-  const order = new DataOrder(rows.length, {
-    epochs: training.epochs ?? 1,
-    batchSize: training.batchSize,
-    gradAccum: training.gradAccum,
-    shuffle: true,
-    seed: 1,
-  });
-  const drawn = Array.from({ length: order.totalSteps }, (_, step) => order.microBatches(step)).flat();
+  const drawn = (groupByLength: boolean): number[][] => {
+    const order = dataOrderOf(rows, { ...training, shuffle: true, groupByLength, seed: 1 });
+    return Array.from({ length: order.totalSteps }, (_, step) => order.microBatches(step)).flat();
+  };
   const lengths = rows.map((row) => row.ids.length - 1);
   const sorted = batchesByLength(lengths, generation.batchSize);
   const paddingOf = (batches: readonly (readonly number[])[], batchSize: number): PaddingOf => {
@@ -76,7 +74,8 @@ export async function measurePadding(): Promise<PaddingFigures> {
     rows: rows.length,
     meanLength: lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
     longest: Math.max(...lengths),
-    training: paddingOf(drawn, training.batchSize),
+    training: paddingOf(drawn(false), training.batchSize),
+    groupedTraining: paddingOf(drawn(true), training.batchSize),
     scoring: paddingOf(sorted, generation.batchSize),
   };
 }
@@ -85,13 +84,21 @@ function pick(rows: readonly EncodedRow[], indices: readonly number[]): EncodedR
   return indices.flatMap((index) => rows[index] ?? []);
 }
 
-export function describePadding({ rows, meanLength, longest, training, scoring }: PaddingFigures): string {
+export function describePadding({
+  rows,
+  meanLength,
+  longest,
+  training,
+  groupedTraining,
+  scoring,
+}: PaddingFigures): string {
   const share = (value: number): string => `${(100 * value).toFixed(1)}%`;
   const line = (name: string, { batchSize, padding, withExactLengths, shapes }: PaddingOf): string =>
     `  ${name} in batches of ${batchSize}: ${share(padding)} (${share(withExactLengths)} with batches exactly as long as their longest row), ${shapes} graph shapes`;
   return [
     `padding of ${rows} word problems for the built-in student (${meanLength.toFixed(0)} tokens a row, at most ${longest}), share of positions:`,
     line("training, rows drawn at random,", training),
+    line("training, rows grouped by length,", groupedTraining),
     line("scoring, rows sorted by length,", scoring),
   ].join("\n");
 }

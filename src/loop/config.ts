@@ -43,6 +43,7 @@ export interface ExperimentConfig {
     readonly gradAccum: number;
     readonly learningRate: number;
     readonly scheduler: SchedulerName;
+    readonly groupByLength: boolean;
     readonly warmupSteps: number;
     readonly weightDecay: number;
     readonly maxGradNorm: number;

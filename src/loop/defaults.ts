@@ -24,6 +24,7 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
     gradAccum: 1,
     learningRate: 3e-4,
     scheduler: "linear",
+    groupByLength: true,
     warmupSteps: 5,
     weightDecay: 0,
     maxGradNorm: 1,

@@ -10,7 +10,7 @@ import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine } from "../runtime/types.ts";
 import { makeMicroBatch, type MicroBatch } from "./batches.ts";
-import { DataOrder } from "./dataOrder.ts";
+import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { EncodedRow, StepRecord, TrainOptions } from "./types.ts";
@@ -93,7 +93,7 @@ export class Trainer {
     options: TrainOptions,
     resume?: TrainerState,
   ) {
-    this.#order = new DataOrder(rows.length, options);
+    this.#order = dataOrderOf(rows, options);
     this.totalSteps = this.#order.totalSteps;
     this.#engine = parts.engine;
     this.#store = parts.store;

@@ -31,6 +31,7 @@ const COMPARED_OPTIONS = [
   "weightDecay",
   "maxGradNorm",
   "shuffle",
+  "groupByLength",
   "seed",
 ] as const;
 type ComparedOptions = Pick<TrainOptions, (typeof COMPARED_OPTIONS)[number]>;
@@ -81,9 +82,21 @@ function comparedOptions({
   weightDecay,
   maxGradNorm,
   shuffle,
+  groupByLength = false,
   seed,
 }: TrainOptions): ComparedOptions {
-  return { batchSize, gradAccum, learningRate, scheduler, warmupSteps, weightDecay, maxGradNorm, shuffle, seed };
+  return {
+    batchSize,
+    gradAccum,
+    learningRate,
+    scheduler,
+    warmupSteps,
+    weightDecay,
+    maxGradNorm,
+    shuffle,
+    groupByLength,
+    seed,
+  };
 }
 
 async function digest(data: Float32Array | Uint8Array): Promise<string> {

@@ -68,6 +68,8 @@ export interface TrainOptions {
   /** Clip to this global norm; 0 turns clipping off. */
   readonly maxGradNorm: number;
   readonly shuffle: boolean;
+  /** Rows of similar length share a step (needs `shuffle`): less padding, transformers' `group_by_length`. Default off. */
+  readonly groupByLength?: boolean;
   readonly seed: number;
   /** Rows over the context lose tokens from the left of the prompt; by default they are an error. */
   readonly truncate?: boolean;

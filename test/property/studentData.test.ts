@@ -23,14 +23,25 @@ const settings = fc.record({
   batchSize: fc.integer({ min: 1, max: 20 }),
   gradAccum: fc.integer({ min: 1, max: 9 }),
   epochs: fc.integer({ min: 1, max: 4 }),
-  shuffle: fc.boolean(),
+  order: fc.constantFrom(
+    { shuffle: false, groupByLength: false },
+    { shuffle: true, groupByLength: false },
+    { shuffle: true, groupByLength: true },
+  ),
   seed: fc.integer(),
 });
+
+/** Row lengths of all kinds, some equal, in no order. */
+const lengthsOf = (rows: number): number[] => Array.from({ length: rows }, (_, i) => 2 + ((i * 7919) % 13));
+const orderOf = (
+  rows: number,
+  { order, ...options }: Omit<typeof settings extends fc.Arbitrary<infer T> ? T : never, "rows">,
+): DataOrder => new DataOrder(rows, { ...options, ...order }, lengthsOf(rows));
 
 test("every epoch has every row once, in micro-batches that are full but for its last", () => {
   fc.assert(
     fc.property(settings, ({ rows, ...options }) => {
-      const order = new DataOrder(rows, options);
+      const order = orderOf(rows, options);
       expect(order.totalSteps).toBe(options.epochs * order.stepsPerEpoch);
       for (let epoch = 0; epoch < options.epochs; epoch++) {
         const steps = Array.from({ length: order.stepsPerEpoch }, (_, i) =>
@@ -55,8 +66,8 @@ test("every epoch has every row once, in micro-batches that are full but for its
 test("accumulation regroups a step's rows and changes nothing else", () => {
   fc.assert(
     fc.property(settings, fc.integer({ min: 1, max: 4 }), ({ rows, ...options }, factor) => {
-      const split = new DataOrder(rows, { ...options, gradAccum: options.gradAccum * factor });
-      const whole = new DataOrder(rows, { ...options, batchSize: options.batchSize * factor });
+      const split = orderOf(rows, { ...options, gradAccum: options.gradAccum * factor });
+      const whole = orderOf(rows, { ...options, batchSize: options.batchSize * factor });
       expect(split.totalSteps).toBe(whole.totalSteps);
       for (let step = 0; step < whole.totalSteps; step++)
         expect(split.microBatches(step).flat()).toEqual(whole.microBatches(step).flat());

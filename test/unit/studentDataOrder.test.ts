@@ -119,7 +119,42 @@ describe("shuffling", () => {
   });
 });
 
+describe("grouping by length", () => {
+  const lengths = Array.from({ length: 1003 }, (_, i) => 10 + ((i * 7919) % 90));
+  const grouped = options({ shuffle: true, groupByLength: true, batchSize: 4, gradAccum: 2, epochs: 2, seed: 3 });
+  const steps = allSteps(new DataOrder(lengths.length, grouped, lengths)).map((micro) => micro.flat());
+  const spread = (step: number[]): number => {
+    const own = step.map((row) => lengths[row]!);
+    return Math.max(...own) - Math.min(...own);
+  };
+  const mean = (numbers: number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+
+  test("rows of a step are of similar length", () => {
+    const ungrouped = allSteps(new DataOrder(lengths.length, { ...grouped, groupByLength: false }));
+    expect(mean(ungrouped.map((micro) => spread(micro.flat())))).toBeGreaterThan(50);
+    expect(mean(steps.map(spread))).toBeLessThan(5);
+  });
+
+  test("where a step stands in the epoch says nothing of its rows' length", () => {
+    const perEpoch = steps.length / 2;
+    const first = mean(steps.slice(0, perEpoch / 2).flatMap((step) => step.map((row) => lengths[row]!)));
+    const second = mean(steps.slice(perEpoch / 2, perEpoch).flatMap((step) => step.map((row) => lengths[row]!)));
+    expect(Math.abs(first - second)).toBeLessThan(12);
+  });
+
+  test("two epochs do not make the same steps", () => {
+    const keys = steps.map((step) => [...step].sort((a, b) => a - b).join());
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+});
+
 describe("refusals", () => {
+  test("grouped, but not shuffled", () => {
+    expect(() => new DataOrder(2, options({ groupByLength: true }), [1, 2])).toThrow(
+      /groupByLength: expected shuffled rows/,
+    );
+  });
+
   test.each([
     [{ batchSize: 0 }, /batchSize: expected a positive integer, got 0/],
     [{ batchSize: 1.5 }, /batchSize: expected a positive integer, got 1.5/],

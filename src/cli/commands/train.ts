@@ -4,7 +4,7 @@ import { badInput } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
-import { DataOrder } from "../../student/dataOrder.ts";
+import { dataOrderOf } from "../../student/dataOrder.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
 import type { LanguageModel } from "../../student/student.ts";
 import {
@@ -64,6 +64,7 @@ const OPTIONS: OptionSpecs = {
     description: "stop after optimizer step N of the whole training, to go on later; needs --save-state",
   },
   "resume-state": { value: "DIR", description: "go on with a saved state: same student, data and options" },
+  "group-by-length": { description: "rows of similar length share a step: less padding" },
   "no-shuffle": { description: "keep the rows in file order" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
 };
@@ -111,6 +112,7 @@ function parseTrainOptions(options: Options): TrainOptions {
     weightDecay: options.number("weight-decay", { min: 0 }),
     maxGradNorm: options.number("max-grad-norm", { min: 0 }),
     shuffle: !options.flag("no-shuffle"),
+    groupByLength: options.flag("group-by-length"),
     seed: options.integer("seed"),
     truncate: options.flag("truncate"),
   };
@@ -165,7 +167,7 @@ async function trainSteps(
   plan: StatePlan,
   output: Output,
 ): Promise<boolean> {
-  const { totalSteps } = new DataOrder(rows.length, options);
+  const { totalSteps } = dataOrderOf(rows, options);
   const identity =
     plan.resume === undefined && plan.save === undefined
       ? undefined
