@@ -1,12 +1,13 @@
 /**
  * @file The building blocks that families are made of: norms, activations,
  * attention over key-value segments. Shapes: B batch, T new tokens, S keys,
- * D hidden, N heads, K key-value heads, G = N/K, H head size. B and T are static;
- * S may be symbolic (generation).
+ * D hidden, N heads, K key-value heads, G = N/K, H head size. S may be symbolic
+ * (generation), B and T too (an exported model).
  */
 import { invariant } from "../core/errors.ts";
 import { attr } from "../onnx/attributes.ts";
 import { CONTRIB_DOMAIN } from "../onnx/builder.ts";
+import { multiplyDims } from "../onnx/dims.ts";
 import type { Dim, Value } from "../onnx/types.ts";
 import type { ModelContext } from "./context.ts";
 
@@ -22,15 +23,27 @@ export interface Segment {
 
 /** Where the T new tokens stand and what they may attend to. */
 export interface Sequence {
-  readonly batch: number;
-  /** T, static in every graph. */
-  readonly length: number;
+  /** B; a number but in graphs to be exported. */
+  readonly batch: Dim;
+  /** T; a number but in graphs to be exported. */
+  readonly length: Dim;
   /** Positions are below this: the size of rotary tables. */
   readonly positionLimit: number;
   /** [B, T]: position of every new token, in the integer type that the reader takes. */
   readonly positions: (type: "int32" | "int64") => Value;
   /** Segments for layer `layer`, given the new tokens' own keys and values [B, K, T, H]. */
   readonly attend: (layer: number, k: Value, v: Value) => readonly Segment[];
+}
+
+function timesDim(a: Dim, b: Dim): Dim {
+  const product = multiplyDims(a, b);
+  invariant(product !== undefined, "sizes of a sequence have short names");
+  return product;
+}
+
+/** `B·T`, the rows of hidden states. */
+export function rowCount({ batch, length }: Sequence): Dim {
+  return timesDim(batch, length);
 }
 
 /** `x / sqrt(mean(x²) + eps) · w` over the last axis of x [M, D]. */
@@ -103,8 +116,10 @@ function splitHeads(
   return g.transpose(g.reshape(x, [batch, length, heads, headDim]), [0, 2, 1, 3]);
 }
 
-function staticOr(dim: Dim | undefined, otherwise: number): number {
-  return typeof dim === "number" ? dim : otherwise;
+function lastDim(x: Value): Dim {
+  const dim = x.shape.at(-1);
+  invariant(dim !== undefined, "a value with axes");
+  return dim;
 }
 
 /**
@@ -114,14 +129,14 @@ function staticOr(dim: Dim | undefined, otherwise: number): number {
  */
 export function rotary(context: ModelContext, x: Value, sequence: Sequence, cos: Value, sin: Value): Value {
   const g = context.builder;
-  const width = staticOr(x.shape[1], -1);
+  const width = lastDim(x);
   const rows = g.reshape(x, [sequence.batch, sequence.length, width]);
   const rotated = g.node("RotaryEmbedding", [rows, sequence.positions("int64"), cos, sin], {
     domain: CONTRIB_DOMAIN,
     attributes: { interleaved: attr.int(0) },
   })[0];
   invariant(rotated !== undefined, "RotaryEmbedding has an output");
-  return g.reshape(rotated, [sequence.batch * sequence.length, width]);
+  return g.reshape(rotated, [rowCount(sequence), width]);
 }
 
 /**
@@ -144,7 +159,7 @@ export function attention(
   const group = heads / kvHeads;
   /** (B, N, T, X) → (B, K, G·T, X), the inverse of what `scores` are brought to for the mask. */
   const fold = (x: Value): Value =>
-    group === 1 ? x : g.reshape(x, [batch, kvHeads, group * length, staticOr(x.shape[3], -1)]);
+    group === 1 ? x : g.reshape(x, [batch, kvHeads, timesDim(group, length), lastDim(x)]);
   const queries = fold(g.scale(splitHeads(context, q, sequence, heads, headDim), sizes.scale)); // (B, K, G·T, H)
   const segments = sequence.attend(
     sizes.layer,
@@ -153,7 +168,7 @@ export function attention(
   );
   const scores = segments.map((segment) => {
     const raw = g.matmul(queries, g.transpose(segment.k, [0, 1, 3, 2])); // (B, K, G·T, S)
-    const byHead = group === 1 ? raw : g.reshape(raw, [batch, heads, length, staticOr(raw.shape[3], -1)]);
+    const byHead = group === 1 ? raw : g.reshape(raw, [batch, heads, length, lastDim(raw)]);
     return segment.mask ? g.add(byHead, segment.mask) : byHead;
   });
   const [first] = segments;
@@ -166,7 +181,7 @@ export function attention(
     mixed = mixSegments(context, segments, scores, fold);
   }
   const byHead = group === 1 ? mixed : g.reshape(mixed, [batch, heads, length, headDim]);
-  return g.reshape(g.transpose(byHead, [0, 2, 1, 3]), [batch * length, heads * headDim]);
+  return g.reshape(g.transpose(byHead, [0, 2, 1, 3]), [rowCount(sequence), heads * headDim]);
 }
 
 /** Softmax over the concatenated segments, then the sum of each part's weighted values; the cached values are not copied. */

@@ -50,6 +50,7 @@ export class GraphBuilder {
   /** Integer values that nodes were seen to compute; see `constantOf`. */
   readonly #contents = new Map<string, IntegerContent>();
   readonly #constants = new Map<string, Tensor>();
+  readonly #symbolSizes = new Map<string, Value>();
   readonly #context: InferenceContext;
   #scope: string[] = [];
   #counter = 0;
@@ -393,9 +394,36 @@ export class GraphBuilder {
 
   // ---- shape -------------------------------------------------------------------
 
-  /** Reshape to a static shape; `-1` and `0` as in ONNX. */
-  reshape(a: Value, shape: readonly number[]): Value {
-    return this.#one("Reshape", [a, this.ints(shape)]);
+  /**
+   * Reshape; `-1` and `0` as in ONNX. Symbolic sizes are copied from the same axis of
+   * `a`, read off a graph input, or, the last one of neither kind, left to what is left over.
+   */
+  reshape(a: Value, shape: Shape): Value {
+    const target = shape.map((dim, i) => (typeof dim === "string" && dim === a.shape[i] ? 0 : dim));
+    const left = target.includes(-1) ? -1 : target.findLastIndex((dim) => typeof dim === "string");
+    const sizes = target.map((dim, i) => (i === left ? -1 : dim));
+    return this.#one("Reshape", [a, this.#sizes(sizes)]);
+  }
+
+  /** int64 vector of sizes; a symbol's is read off an input that has it. */
+  #sizes(dims: Shape): Value {
+    if (dims.every((dim) => typeof dim === "number")) return this.ints(dims);
+    return this.concat(
+      dims.map((dim) => (typeof dim === "number" ? this.ints([dim]) : this.sizeOf(dim))),
+      0,
+    );
+  }
+
+  /** The size of a symbolic dimension, int64 [1], while the graph runs. @throws internal error when no graph input has it. */
+  sizeOf(symbol: string): Value {
+    const known = this.#symbolSizes.get(symbol);
+    if (known !== undefined) return known;
+    const input = this.#inputs.find((value) => value.shape.includes(symbol));
+    invariant(input !== undefined, `graph ${this.name} has an input with the dimension '${symbol}'`);
+    const start = input.shape.indexOf(symbol);
+    const size = this.#one("Shape", [input], { start: attr.int(start), end: attr.int(start + 1) });
+    this.#symbolSizes.set(symbol, size);
+    return size;
   }
   transpose(a: Value, perm: readonly number[]): Value {
     return this.#one("Transpose", [a], { perm: attr.ints(perm) });

@@ -7,7 +7,7 @@ import { badInput } from "../../core/errors.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
-import { ACTIVATIONS, activation, attention, type Sequence } from "../modules.ts";
+import { ACTIVATIONS, activation, attention, rowCount, type Sequence } from "../modules.ts";
 import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 
 function parseGpt2(config: RawConfig): Decoder {
@@ -69,7 +69,7 @@ function parseGpt2(config: RawConfig): Decoder {
     const g = context.builder;
     const layerNorm = (x: Value, module: string): Value =>
       g.layerNorm(x, context.parameter(`${module}.weight`), context.parameter(`${module}.bias`), epsilon);
-    const rows = sequence.batch * sequence.length;
+    const rows = rowCount(sequence);
     const token = g.gather(context.parameter("transformer.wte.weight"), ids);
     const position = g.gather(context.parameter("transformer.wpe.weight"), sequence.positions("int32"));
     let x = g.reshape(g.add(token, position), [rows, hiddenSize]);

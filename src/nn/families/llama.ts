@@ -8,7 +8,7 @@ import { badInput } from "../../core/errors.ts";
 import type { Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
 import type { Decoder, Family, ParameterSpec } from "../family.ts";
-import { ACTIVATIONS, activation, attention, rmsNorm, rotary, type Sequence } from "../modules.ts";
+import { ACTIVATIONS, activation, attention, rmsNorm, rotary, rowCount, type Sequence } from "../modules.ts";
 import { MAX_LAYERS, type RawConfig } from "../rawConfig.ts";
 import { parseRope, ropeTables } from "../rope.ts";
 
@@ -67,10 +67,7 @@ function parseLlamaLike(config: RawConfig, family: string, biases: Biases): Deco
     const tables = ropeTables(rope, headDim, positionLimit);
     const cos = g.constant("float32", [positionLimit, headDim / 2], tables.cos, "rope.cos");
     const sin = g.constant("float32", [positionLimit, headDim / 2], tables.sin, "rope.sin");
-    let x = g.reshape(g.gather(context.parameter("model.embed_tokens.weight"), ids), [
-      sequence.batch * sequence.length,
-      hiddenSize,
-    ]);
+    let x = g.reshape(g.gather(context.parameter("model.embed_tokens.weight"), ids), [rowCount(sequence), hiddenSize]);
     for (let i = 0; i < layers; i++) {
       const layer = `model.layers.${i}`;
       x = g.scope(`layers.${i}`, () => {
