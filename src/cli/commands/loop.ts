@@ -138,13 +138,15 @@ function describe(record: LoopRecord): string | undefined {
 
 const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
 
-/** Shows the loop's records as they come: a line a round, progress where someone watches. */
-async function report(records: AsyncIterable<LoopRecord>, output: Output): Promise<void> {
+/** Shows the loop's records as they come: a line a round, progress where someone watches. Returns how many rounds ended. */
+async function report(records: AsyncIterable<LoopRecord>, output: Output): Promise<number> {
+  let rounds = 0;
   for await (const record of records) {
     const progress = describe(record);
     if (progress !== undefined) output.progress(progress);
     if (record.type === "warning") output.note(`warning: ${record.message}`);
     if (record.type === "round") {
+      rounds++;
       const { round, examples, evaluation, accepted, rejected, durationMs } = record.summary;
       output.record(
         record.summary,
@@ -152,6 +154,7 @@ async function report(records: AsyncIterable<LoopRecord>, output: Output): Promi
       );
     }
   }
+  return rounds;
 }
 
 export const loopCommand: Command = {
@@ -218,10 +221,11 @@ export const loopCommand: Command = {
         const store = await openRunFolder(folder);
         output.note(`run: ${folder}`);
         try {
-          await report(
+          const rounds = await report(
             closedLoop(config, { student, task, teacher, store, signal: abort.signal, resume: resume !== undefined }),
             output,
           );
+          if (rounds === 0) output.note(`nothing was left to do: all ${config.rounds} rounds of this run are done`);
         } finally {
           await store.close();
         }

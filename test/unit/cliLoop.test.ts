@@ -1,0 +1,62 @@
+/** @file `tutelage loop`: what it prints and keeps, the same numbers for the same seed, and how a run goes on. */
+import { readFileSync } from "node:fs";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { CPU, runCli, Workspace, type CliResult } from "../support/runCli.ts";
+
+let space: Workspace;
+beforeEach(() => {
+  space = new Workspace();
+});
+afterEach(() => space.remove());
+
+const SMALL = "--pool 12 --validation 4 --test 12 --rounds 2 --query-size 4 --per-seed 1 --epochs 1 --seed 5".split(
+  " ",
+);
+const loop = (...args: readonly string[]): Promise<CliResult> => runCli(["loop", ...args, ...CPU, "--json"]);
+const rounds = (text: string): string => text.replaceAll(/"durationMs":\d+(\.\d+)?/g, '"durationMs":0');
+
+test("one line a round, the same for the same seed; the folder has manifest, rounds, examples and a checkpoint", async () => {
+  const first = await loop(...SMALL, "--out", space.in("a"));
+  const second = await loop(...SMALL, "--out", space.in("b"));
+  expect([first.status, second.status]).toEqual([0, 0]);
+  expect(first.records.map((record) => record["round"])).toEqual([0, 1, 2]);
+  expect(rounds(second.out)).toBe(rounds(first.out));
+  expect(rounds(readFileSync(space.in("a", "rounds.jsonl"), "utf8"))).toBe(rounds(first.out));
+  expect(space.list("a")).toEqual(["checkpoints", "examples.jsonl", "journal.jsonl", "manifest.json", "rounds.jsonl"]);
+  const manifest = JSON.parse(readFileSync(space.in("a", "manifest.json"), "utf8")) as Record<string, unknown>;
+  expect(manifest).toMatchObject({ config: { seed: 5, rounds: 2, querySize: 4 }, engine: { ep: "cpu", threads: 1 } });
+  const examples = readFileSync(space.in("a", "examples.jsonl"), "utf8").trimEnd().split("\n");
+  expect(examples).toHaveLength(8);
+  const other = await loop(...SMALL, "--seed", "6", "--out", space.in("c"));
+  expect(rounds(other.out)).not.toBe(rounds(first.out));
+});
+
+test("a run that was stopped goes on to the numbers of one that was not; a finished one says so", async () => {
+  const whole = await loop(...SMALL, "--out", space.in("whole"));
+  const stopped = await runCli(["loop", ...SMALL, ...CPU, "--json", "--out", space.in("parts")], {
+    onOut: (text) => {
+      if (text.includes('"round":1')) process.emit("SIGINT");
+    },
+  });
+  expect(stopped.status).toBe(1);
+  expect(stopped.err).toContain(`stopped; go on with: tutelage loop --resume ${space.in("parts")}\n`);
+  expect(stopped.records.map((record) => record["round"])).toEqual([0, 1]);
+  const rest = await loop("--resume", space.in("parts"));
+  expect(rest.status).toBe(0);
+  expect(rounds(stopped.out + rest.out)).toBe(rounds(whole.out));
+
+  const again = await loop("--resume", space.in("parts"));
+  expect([again.status, again.out]).toEqual([0, ""]);
+  expect(again.err).toContain("nothing was left to do: all 2 rounds of this run are done\n");
+});
+
+test("--resume takes no other setting, and a new run no folder that is taken", async () => {
+  await loop(...SMALL, "--rounds", "1", "--out", space.in("a"));
+  const resumed = await loop("--resume", space.in("a"), "--rounds", "3");
+  expect([resumed.status, resumed.err]).toEqual([
+    2,
+    expect.stringContaining("--resume: expected no other setting, got --rounds"),
+  ]);
+  const taken = await loop(...SMALL, "--out", space.in("a"));
+  expect([taken.status, taken.err]).toEqual([2, expect.stringContaining(space.in("a"))]);
+});
