@@ -34,6 +34,7 @@ export class ModelContext {
   readonly #parameter: (name: string) => Value;
   readonly #lora: ReadonlyMap<string, LoraModule>;
   readonly #linears: ReadonlyMap<string, ParameterSpec>;
+  readonly #shared = new Map<object, Value>();
 
   constructor(options: ModelContextOptions) {
     this.builder = options.builder;
@@ -44,6 +45,13 @@ export class ModelContext {
     this.#linears = new Map(
       options.decoder.parameters.flatMap((spec) => (spec.linear ? [[spec.linear.module, spec] as const] : [])),
     );
+  }
+
+  /** A value that layers of this graph share: made for the first that asks with `key`. */
+  shared(key: object, make: () => Value): Value {
+    const value = this.#shared.get(key) ?? make();
+    this.#shared.set(key, value);
+    return value;
   }
 
   parameter(name: string): Value {
@@ -65,8 +73,19 @@ export class ModelContext {
 
   /** Logits [M, V] of hidden states [M, D]: the output head, tied or not. */
   logits(hidden: Value): Value {
-    if (this.decoder.tieWordEmbeddings)
-      return this.builder.gemm(hidden, this.#parameter(this.decoder.embedding), { transB: true });
-    return this.linear(hidden, "lm_head");
+    const { tieWordEmbeddings, embedding, head } = this.decoder;
+    const raw = tieWordEmbeddings
+      ? this.builder.gemm(hidden, this.#parameter(embedding), {
+          transB: true,
+          ...(head.bias ? { c: this.#parameter(`${head.module}.bias`) } : {}),
+        })
+      : this.linear(hidden, head.module, { bias: head.bias });
+    return head.softCap === undefined ? raw : this.softCap(raw, head.softCap);
+  }
+
+  /** `c · tanh(x / c)`: x where it is small, never beyond ±c. */
+  softCap(x: Value, cap: number): Value {
+    const g = this.builder;
+    return g.scale(g.tanh(g.scale(x, 1 / cap)), cap);
   }
 }

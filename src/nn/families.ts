@@ -2,10 +2,12 @@
 import { badInput } from "../core/errors.ts";
 import type { Decoder, Family } from "./family.ts";
 import { gpt2 } from "./families/gpt2.ts";
-import { llama, qwen2 } from "./families/llama.ts";
+import { llama } from "./families/llama.ts";
+import { mistral } from "./families/mistral.ts";
+import { qwen2, qwen3 } from "./families/qwen.ts";
 import { RawConfig } from "./rawConfig.ts";
 
-export const FAMILIES: readonly Family[] = [llama, qwen2, gpt2];
+export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3, gpt2];
 
 /** `model_type` values that can be loaded. */
 export const SUPPORTED_MODEL_TYPES: readonly string[] = FAMILIES.flatMap((family) => family.modelTypes);

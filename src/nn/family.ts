@@ -21,6 +21,15 @@ export interface ParameterSpec {
   readonly linear?: { readonly module: string; readonly layout: "out-in" | "in-out" };
 }
 
+/** What makes logits of final hidden states: a linear layer, whose weight is the input embedding when tied. */
+export interface OutputHead {
+  /** The linear layer's name. */
+  readonly module: string;
+  readonly bias: boolean;
+  /** Logits z become `c · tanh(z / c)`. */
+  readonly softCap?: number;
+}
+
 /** A parsed model: sizes shared by all families, parameters, and its forward pass. */
 export interface Decoder {
   readonly family: string;
@@ -33,6 +42,7 @@ export interface Decoder {
   readonly tieWordEmbeddings: boolean;
   /** Name of the input embedding, also the output head when tied. */
   readonly embedding: string;
+  readonly head: OutputHead;
   readonly parameters: readonly ParameterSpec[];
   /** Parameter name for a tensor name found in a checkpoint (prefixes differ); undefined for buffers to be ignored. */
   canonicalName(checkpointName: string): string | undefined;

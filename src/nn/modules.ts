@@ -1,11 +1,10 @@
 /**
- * @file The building blocks that families are made of: norms, activations,
- * attention over key-value segments. Shapes: B batch, T new tokens, S keys,
+ * @file What layers compute without parameters of their own: activations and attention
+ * over key-value segments. Not here: the layers (`layers.ts`, `blocks.ts`). Shapes: B batch, T new tokens, S keys,
  * D hidden, N heads, K key-value heads, G = N/K, H head size. S may be symbolic
  * (generation), B and T too (an exported model).
  */
 import { invariant } from "../core/errors.ts";
-import { attr } from "../onnx/attributes.ts";
 import { CONTRIB_DOMAIN } from "../onnx/builder.ts";
 import { multiplyDims } from "../onnx/dims.ts";
 import type { Dim, Value } from "../onnx/types.ts";
@@ -31,11 +30,15 @@ export interface Sequence {
   readonly positionLimit: number;
   /** [B, T]: position of every new token, in the integer type that the reader takes. */
   readonly positions: (type: "int32" | "int64") => Value;
-  /** Segments for layer `layer`, given the new tokens' own keys and values [B, K, T, H]. */
-  readonly attend: (layer: number, k: Value, v: Value) => readonly Segment[];
+  /**
+   * Segments for layer `layer`, given the new tokens' own keys and values [B, K, T, H].
+   * With `slidingWindow` W a token at position p sees the positions p−W+1…p only.
+   */
+  readonly attend: (layer: number, k: Value, v: Value, slidingWindow: number | undefined) => readonly Segment[];
 }
 
-function timesDim(a: Dim, b: Dim): Dim {
+/** A product of sizes that are known to have one. */
+export function timesDim(a: Dim, b: Dim): Dim {
   const product = multiplyDims(a, b);
   invariant(product !== undefined, "sizes of a sequence have short names");
   return product;
@@ -46,24 +49,19 @@ export function rowCount({ batch, length }: Sequence): Dim {
   return timesDim(batch, length);
 }
 
-/** `x / sqrt(mean(x²) + eps) · w` over the last axis of x [M, D]. */
-export function rmsNorm(context: ModelContext, x: Value, weight: string, epsilon: number): Value {
-  const g = context.builder;
-  const w = context.parameter(weight);
-  if (context.fusedNorm) return g.rmsNorm(x, w, epsilon);
-  const meanSquare = g.reduceMean(g.mul(x, x), [-1]);
-  return g.mul(g.div(x, g.sqrt(g.add(meanSquare, g.float(epsilon)))), w);
-}
-
 /** The activations that configs name and that are computed here. */
 export const ACTIVATIONS = [
   "silu",
   "swish",
   "gelu",
+  "gelu_python",
   "gelu_new",
   "gelu_pytorch_tanh",
+  "gelu_accurate",
   "gelu_fast",
+  "quick_gelu",
   "relu",
+  "relu2",
   "tanh",
 ] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
@@ -82,12 +80,20 @@ export function activation(context: ModelContext, x: Value, name: Activation): V
       return g.mul(x, g.sigmoid(x));
     case "gelu_new":
     case "gelu_pytorch_tanh":
+    case "gelu_accurate":
     case "gelu_fast":
       return one("FastGelu", CONTRIB_DOMAIN);
     case "gelu":
+    case "gelu_python":
       return one("Gelu", CONTRIB_DOMAIN);
+    case "quick_gelu":
+      return g.mul(x, g.sigmoid(g.scale(x, 1.702)));
     case "relu":
       return g.relu(x);
+    case "relu2": {
+      const positive = g.relu(x);
+      return g.mul(positive, positive);
+    }
     case "tanh":
       return g.tanh(x);
     default:
@@ -102,6 +108,10 @@ export interface AttentionSizes {
   readonly headDim: number;
   /** Usually `1/sqrt(headDim)`. */
   readonly scale: number;
+  /** Positions that a token sees, itself included; all before it when undefined. */
+  readonly slidingWindow?: number | undefined;
+  /** Scores s become `c · tanh(s / c)`. */
+  readonly softCap?: number | undefined;
 }
 
 /** x [B·T, heads·H] → [B, heads, T, H]. */
@@ -120,23 +130,6 @@ function lastDim(x: Value): Dim {
   const dim = x.shape.at(-1);
   invariant(dim !== undefined, "a value with axes");
   return dim;
-}
-
-/**
- * Rotary embedding (half-split layout) of x [B·T, heads·H] at the sequence's
- * positions; `cos`, `sin` [P, H/2] are the tables of `ropeTables`. One fused ONNX
- * Runtime operator whose gradient is itself with −sin.
- */
-export function rotary(context: ModelContext, x: Value, sequence: Sequence, cos: Value, sin: Value): Value {
-  const g = context.builder;
-  const width = lastDim(x);
-  const rows = g.reshape(x, [sequence.batch, sequence.length, width]);
-  const rotated = g.node("RotaryEmbedding", [rows, sequence.positions("int64"), cos, sin], {
-    domain: CONTRIB_DOMAIN,
-    attributes: { interleaved: attr.int(0) },
-  })[0];
-  invariant(rotated !== undefined, "RotaryEmbedding has an output");
-  return g.reshape(rotated, [rowCount(sequence), width]);
 }
 
 /**
@@ -165,9 +158,11 @@ export function attention(
     sizes.layer,
     splitHeads(context, k, sequence, kvHeads, headDim),
     splitHeads(context, v, sequence, kvHeads, headDim),
+    sizes.slidingWindow,
   );
   const scores = segments.map((segment) => {
-    const raw = g.matmul(queries, g.transpose(segment.k, [0, 1, 3, 2])); // (B, K, G·T, S)
+    const product = g.matmul(queries, g.transpose(segment.k, [0, 1, 3, 2])); // (B, K, G·T, S)
+    const raw = sizes.softCap === undefined ? product : context.softCap(product, sizes.softCap);
     const byHead = group === 1 ? raw : g.reshape(raw, [batch, heads, length, lastDim(raw)]);
     return segment.mask ? g.add(byHead, segment.mask) : byHead;
   });

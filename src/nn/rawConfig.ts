@@ -40,6 +40,24 @@ export class RawConfig {
     return value;
   }
 
+  /** Integer of at least 0. */
+  count(key: string, fallback?: number): number {
+    const value = this.#values[key] ?? fallback;
+    if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+      badInput(`${this.#where} '${key}'`, "an integer of at least 0", describe(value));
+    return value;
+  }
+
+  /** Positive integer where `null` says that there is none and an absent key means `fallback`. */
+  optionalSize(key: string, fallback?: number): number | undefined {
+    return this.#values[key] === null ? undefined : this.has(key) ? this.size(key) : fallback;
+  }
+
+  /** Finite number above 0 where `null` says that there is none and an absent key means `fallback`. */
+  optionalPositive(key: string, fallback?: number): number | undefined {
+    return this.#values[key] === null ? undefined : this.has(key) ? this.positive(key) : fallback;
+  }
+
   /** Finite number. */
   number(key: string, fallback?: number): number {
     const value = this.#values[key] ?? fallback;
@@ -75,9 +93,27 @@ export class RawConfig {
     return found;
   }
 
+  /** A list of `count` of the words, or undefined when absent or null. */
+  words<T extends string>(key: string, allowed: readonly T[], count: number): readonly T[] | undefined {
+    if (!this.has(key)) return undefined;
+    const value = this.#values[key];
+    if (!Array.isArray(value) || value.length !== count)
+      badInput(`${this.#where} '${key}'`, `a list of ${count} words`, describe(value));
+    return value.map((word: unknown, i) => {
+      const found = allowed.find((candidate) => candidate === word);
+      if (found === undefined) badInput(`${this.#where} '${key}'[${i}]`, `one of ${allowed.join(", ")}`, describe(word));
+      return found;
+    });
+  }
+
   /** Nested object, or undefined when absent or null. */
   object(key: string): RawConfig | undefined {
     return this.has(key) ? new RawConfig(this.#values[key], `${this.#where} '${key}'`) : undefined;
+  }
+
+  /** Refuses the value of a key, saying where it stands. */
+  refuse(key: string, expected: string, hint = ""): never {
+    badInput(`${this.#where} '${key}'`, expected, describe(this.#values[key]), hint);
   }
 
   /** Refuses a setting that we do not implement: `key` must be absent, null or one of `allowed`. */

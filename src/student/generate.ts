@@ -12,6 +12,7 @@ import type { Tensor } from "../onnx/types.ts";
 import { MASKED } from "../nn/modules.ts";
 import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
 import { batchesByLength, bucketLength, bucketRows, powerOfTwo } from "./batches.ts";
+import { keyMaskInputs } from "./generationGraphs.ts";
 import type { ParameterStore } from "./parameterStore.ts";
 import { checkSampling, sampleToken } from "./sampling.ts";
 import type { SessionCache } from "./sessionCache.ts";
@@ -145,8 +146,8 @@ interface PromptBatch {
   readonly positionLimit: number;
   readonly ids: Tensor;
   readonly positions: Int32Array;
-  /** Additive mask over `keys` ≥ T keys, [B, 1, 1, keys]: padding is masked, later keys are not. */
-  readonly keyMask: (keys: number) => Tensor;
+  /** Additive mask over `keys` ≥ T keys, [B, 1, 1, keys]: padding is masked, later keys are not; of all the last `slidingWindow` are seen. */
+  readonly keyMask: (keys: number, slidingWindow?: number) => Tensor;
 }
 
 function layOut(rows: readonly Row[], batch: number, maxPositions: number): PromptBatch {
@@ -170,9 +171,12 @@ function layOut(rows: readonly Row[], batch: number, maxPositions: number): Prom
     positionLimit: powerOfTwo(Math.max(length, ...rows.map((row) => row.prompt.length + row.limit)), maxPositions),
     ids: { type: "int32", shape: [batch, length], data: ids },
     positions,
-    keyMask: (keys) => {
+    keyMask: (keys, slidingWindow = keys) => {
       const data = new Float32Array(batch * keys);
-      slots.forEach((row, b) => data.fill(MASKED, b * keys, b * keys + length - row.prompt.length));
+      slots.forEach((row, b) => {
+        const hidden = Math.max(length - row.prompt.length, keys - slidingWindow);
+        data.fill(MASKED, b * keys, b * keys + hidden);
+      });
       return { type: "float32", shape: [batch, 1, 1, keys], data };
     },
   };
@@ -275,7 +279,9 @@ async function generateStepwise(
       const feeds: Record<string, Tensor | DeviceTensor> = {
         ...parts.store.feeds(step),
         ids: { type: "int32", shape: [batch, 1], data: nextIds },
-        keyMask: keyMask(past + 1),
+        ...Object.fromEntries(
+          keyMaskInputs(step.inputNames).map(({ name, slidingWindow }) => [name, keyMask(past + 1, slidingWindow)]),
+        ),
         ...positionFeeds(step, [batch, 1], nextPositions),
       };
       cacheNames.forEach((name, i) => {

@@ -9,8 +9,8 @@ import { attr } from "../onnx/attributes.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
-import type { Segment, Sequence } from "../nn/modules.ts";
-import { causalMask, contextFor, type StudentBlueprint } from "./graphs.ts";
+import { MASKED, type Segment, type Sequence } from "../nn/modules.ts";
+import { causalMask, contextFor, maskByWindow, type StudentBlueprint } from "./graphs.ts";
 
 /** Hidden states of the last of T tokens of every row: [B·T, D] → [B, D]. */
 function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: number): Value {
@@ -45,16 +45,16 @@ export function buildPrefillGraph(
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const keyMask = g.input("keyMask", "float32", [batch, 1, 1, length]);
-  const mask = g.add(keyMask, causalMask(g, length)); // (B, 1, T, T)
+  const maskOf = maskByWindow(positionLimit, (window) => g.add(keyMask, causalMask(g, length, window))); // (B, 1, T, T)
   const sequence: Sequence = {
     batch,
     length,
     positionLimit,
     positions: positionInput(g, batch, length),
-    attend: (layer, k, v) => {
+    attend: (layer, k, v, slidingWindow) => {
       g.output(k, `k.${layer}`);
       g.output(v, `v.${layer}`);
-      return [{ k, v, mask }];
+      return [{ k, v, mask: maskOf(slidingWindow) }];
     },
   };
   const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
@@ -62,9 +62,28 @@ export function buildPrefillGraph(
   return g.build();
 }
 
+const KEY_MASK = "keyMask";
+/** End of a slice that may find fewer than it asks for. (Shape inference takes the largest integers for "to the end" of as many as asked for.) */
+const BEYOND_ALL_TOKENS = 2 ** 30;
+
+/** Name of the decode graph's mask input for layers with this sliding window. */
+function keyMaskName(slidingWindow: number | undefined): string {
+  return slidingWindow === undefined ? KEY_MASK : `${KEY_MASK}.${slidingWindow}`;
+}
+
+/** The mask inputs among a session's, each with the sliding window that it is for. */
+export function keyMaskInputs(
+  inputNames: readonly string[],
+): { readonly name: string; readonly slidingWindow: number | undefined }[] {
+  return inputNames
+    .filter((name) => name === KEY_MASK || name.startsWith(`${KEY_MASK}.`))
+    .map((name) => ({ name, slidingWindow: name === KEY_MASK ? undefined : Number(name.slice(KEY_MASK.length + 1)) }));
+}
+
 /**
  * One decoding step with a cache of symbolic length `past`. Inputs: parameters,
- * `ids` int32 [B, 1], `positions.*` [B, 1], `keyMask` float32 [B, 1, 1, past+1],
+ * `ids` int32 [B, 1], `positions.*` [B, 1], `keyMask` float32 [B, 1, 1, past+1] and for
+ * layers with a sliding window W `keyMask.<W>` of the same shape, as far as layers read them,
  * `past.k.<i>`, `past.v.<i>` [B, K, past, H]. Outputs: `logits` [B, V] and the grown
  * `k.<i>`, `v.<i>` [B, K, past+1, H].
  */
@@ -73,7 +92,9 @@ export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, pos
   const { decoder } = blueprint;
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, 1]);
-  const keyMask = g.input("keyMask", "float32", [batch, 1, 1, "past+1"]);
+  const maskOf = maskByWindow(positionLimit, (window) =>
+    g.input(keyMaskName(window), "float32", [batch, 1, 1, "past+1"]),
+  );
   const grow = (name: string, layer: number, fresh: Value): Value => {
     const past = g.input(`past.${name}.${layer}`, "float32", [
       batch,
@@ -88,7 +109,9 @@ export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, pos
     length: 1,
     positionLimit,
     positions: positionInput(g, batch, 1),
-    attend: (layer, k, v): readonly Segment[] => [{ k: grow("k", layer, k), v: grow("v", layer, v), mask: keyMask }],
+    attend: (layer, k, v, slidingWindow): readonly Segment[] => [
+      { k: grow("k", layer, k), v: grow("v", layer, v), mask: maskOf(slidingWindow) },
+    ],
   };
   const hidden = decoder.hiddenStates(context, ids, sequence);
   g.output(context.logits(hidden), "logits");
@@ -160,6 +183,14 @@ function tokenOf(
   return g.cast(order === undefined ? index : g.gatherElements(order, index, 1), "int32");
 }
 
+/** Additive mask [1, T] of the T prompt tokens for the token `iteration` after the first new one: those that its window has left behind. */
+function outOfWindow(b: GraphBuilder, iteration: Value, length: number, slidingWindow: number): Value {
+  // The token stands in column T + iteration and sees the last W columns.
+  const leaves = BigInt64Array.from({ length }, (_, i) => BigInt(i + slidingWindow - length));
+  const left = b.not(b.greater(b.constant("int64", [1, length], leaves, "leaves"), iteration));
+  return b.where(left, b.float(MASKED, [1]), b.float(0, [1]));
+}
+
 /**
  * A whole generation. Inputs: parameters, `ids`, `positions.*`, `keyMask` as for
  * prefill; `start` int64 [B, 1], the position of the first new token; `steps` int64
@@ -196,16 +227,16 @@ export function buildGenerationGraph(
   const notAll = (b: GraphBuilder, finished: Value): Value =>
     b.less(b.reduceSum(b.cast(finished, "float32"), [0, 1], false), b.float(batch - 0.5, []));
 
-  const mask = g.add(keyMask, causalMask(g, length));
+  const maskOf = maskByWindow(positionLimit, (window) => g.add(keyMask, causalMask(g, length, window)));
   const promptCache: { readonly k: Value; readonly v: Value }[] = [];
   const hidden = decoder.hiddenStates(context, ids, {
     batch,
     length,
     positionLimit,
     positions: positionInput(g, batch, length),
-    attend: (_layer, k, v) => {
+    attend: (_layer, k, v, slidingWindow) => {
       promptCache.push({ k, v });
-      return [{ k, v, mask }];
+      return [{ k, v, mask: maskOf(slidingWindow) }];
     },
   });
   const first = chooseToken(
@@ -234,6 +265,9 @@ export function buildGenerationGraph(
   const limit = b.constant("int64", [1], BigInt64Array.of(BigInt(positionLimit - 1)), "limit");
   // Rows at the end of the context run on with a clipped position; the caller drops what they say.
   const clipped = b.where(b.less(position, limit), position, limit);
+  const promptMaskOf = maskByWindow(positionLimit, (window) =>
+    window === undefined ? keyMask : b.add(keyMask, outOfWindow(b, iteration, length, window)),
+  );
   const bodyContext = new ModelContext({
     builder: b,
     decoder,
@@ -246,13 +280,20 @@ export function buildGenerationGraph(
     length: 1,
     positionLimit,
     positions: (type) => b.cast(clipped, type),
-    attend: (layer, k, v): readonly Segment[] => {
+    attend: (layer, k, v, slidingWindow): readonly Segment[] => {
       const prompt = promptCache[layer];
       const before = own[layer];
       invariant(prompt !== undefined && before !== undefined, "one cache per layer");
-      const after = { k: b.concat([before.k, k], 2), v: b.concat([before.v, v], 2) };
+      // Of its own tokens a layer keeps those inside its window, so that they need no mask.
+      const grow = (past: Value, fresh: Value): Value => {
+        const all = b.concat([past, fresh], 2);
+        return slidingWindow === undefined || slidingWindow >= positionLimit
+          ? all
+          : b.slice(all, [-slidingWindow], [BEYOND_ALL_TOKENS], [2]);
+      };
+      const after = { k: grow(before.k, k), v: grow(before.v, v) };
       grown.push(after.k, after.v);
-      return [{ ...prompt, mask: keyMask }, after];
+      return [{ ...prompt, mask: promptMaskOf(slidingWindow) }, after];
     },
   });
   const nextDraw =

@@ -40,16 +40,44 @@ export function contextFor(
   return { context, bound };
 }
 
-/** Additive causal mask [T, T]; built from two ranges so that the model file stays small. */
-export function causalMask(g: GraphBuilder, length: number): Value {
+/** Additive causal mask [T, T], with a window the last `slidingWindow` positions only; built from ranges so that the model file stays small. */
+export function causalMask(g: GraphBuilder, length: number, slidingWindow?: number): Value {
   const range = Int32Array.from({ length }, (_, i) => i);
-  const future = g.greater(g.int32(range, [1, length]), g.int32(range, [length, 1]));
-  return g.where(future, g.float(MASKED, [1]), g.float(0, [1]));
+  const key = g.int32(range, [1, length]);
+  const future = g.greater(key, g.int32(range, [length, 1]));
+  const hidden =
+    slidingWindow === undefined || slidingWindow >= length
+      ? future
+      : g.or(
+          future,
+          g.less(
+            key,
+            g.int32(
+              range.map((i) => i - slidingWindow + 1),
+              [length, 1],
+            ),
+          ),
+        );
+  return g.where(hidden, g.float(MASKED, [1]), g.float(0, [1]));
+}
+
+/** `make` of a layer's window, once for each window of the model; one that no position reaches beyond is none. */
+export function maskByWindow(
+  positionLimit: number,
+  make: (slidingWindow: number | undefined) => Value,
+): (slidingWindow: number | undefined) => Value {
+  const memo = new Map<number | undefined, Value>();
+  return (slidingWindow) => {
+    const key = slidingWindow !== undefined && slidingWindow < positionLimit ? slidingWindow : undefined;
+    const mask = memo.get(key) ?? make(key);
+    memo.set(key, mask);
+    return mask;
+  };
 }
 
 /** Whole rows at positions 0…T−1. Padding is at the end, where causality hides it from every real token. */
 function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence {
-  const mask = causalMask(g, length);
+  const maskOf = maskByWindow(length, (slidingWindow) => causalMask(g, length, slidingWindow));
   const positions = (type: "int32" | "int64"): Value => {
     const values = Array.from({ length: batch * length }, (_, i) => i % length);
     const data = type === "int32" ? Int32Array.from(values) : BigInt64Array.from(values, BigInt);
@@ -65,7 +93,7 @@ function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence
       memo.set(type, value);
       return value;
     },
-    attend: (_layer, k, v) => [{ k, v, mask }],
+    attend: (_layer, k, v, slidingWindow) => [{ k, v, mask: maskOf(slidingWindow) }],
   };
 }
 
