@@ -101,7 +101,8 @@ export class RawConfig {
       badInput(`${this.#where} '${key}'`, `a list of ${count} words`, describe(value));
     return value.map((word: unknown, i) => {
       const found = allowed.find((candidate) => candidate === word);
-      if (found === undefined) badInput(`${this.#where} '${key}'[${i}]`, `one of ${allowed.join(", ")}`, describe(word));
+      if (found === undefined)
+        badInput(`${this.#where} '${key}'[${i}]`, `one of ${allowed.join(", ")}`, describe(word));
       return found;
     });
   }

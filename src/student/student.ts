@@ -139,7 +139,9 @@ function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: str
   return resolveLora(
     decoder,
     (module) =>
-      isTargeted(config, module, decoder.head.module) ? { r: rankOf(config, module), scaling: scalingOf(config, module) } : undefined,
+      isTargeted(config, module, decoder.head.module)
+        ? { r: rankOf(config, module), scaling: scalingOf(config, module) }
+        : undefined,
     where,
     hint,
   );

@@ -27,6 +27,8 @@ export const TINY_CONFIGS = {
   llamaTied: { ...LLAMA, tie_word_embeddings: true },
   llamaUntied: { ...LLAMA, tie_word_embeddings: false, attention_bias: true, mlp_bias: true },
   qwen2Tied: { ...LLAMA, model_type: "qwen2", tie_word_embeddings: true, num_key_value_heads: 2 },
+  mistralSliding: { ...LLAMA, model_type: "mistral", num_key_value_heads: 2, sliding_window: 2 },
+  qwen3: { ...LLAMA, model_type: "qwen3", head_dim: 4, tie_word_embeddings: true },
   gpt2: { model_type: "gpt2", vocab_size: 7, n_embd: 4, n_head: 2, n_layer: 1, n_positions: 8 },
 } as const;
 export type TinyName = keyof typeof TINY_CONFIGS;

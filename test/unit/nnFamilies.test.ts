@@ -17,7 +17,7 @@ describe("what cannot be read is refused, naming file and key", () => {
     [
       "an unknown architecture",
       { model_type: "mamba" },
-      /'model_type': expected one of llama, qwen2, gpt2, got "mamba"\. This architecture is not supported/,
+      /'model_type': expected one of llama, mistral, qwen2, qwen3, .*, got "mamba"\. This architecture is not supported/,
     ],
     [
       "a quantised checkpoint",
@@ -62,15 +62,50 @@ describe("what cannot be read is refused, naming file and key", () => {
       /'tie_word_embeddings': expected true or false, got "yes"/,
     ],
     [
-      "a sliding window",
-      { ...LLAMA, model_type: "qwen2", use_sliding_window: true },
-      /'use_sliding_window': expected false, got true/,
+      "sliding layers without a window",
+      { ...LLAMA, model_type: "qwen2", layer_types: ["sliding_attention"] },
+      /'sliding_window': expected a positive integer, because layers are sliding_attention, got none/,
+    ],
+    [
+      "a window of nothing",
+      { ...LLAMA, model_type: "mistral", sliding_window: 0 },
+      /'sliding_window': expected a positive integer, got 0/,
+    ],
+    [
+      "a type of layer that is not implemented",
+      { ...LLAMA, model_type: "qwen3", layer_types: ["linear_attention"] },
+      /'layer_types'\[0\]: expected one of full_attention, sliding_attention, got "linear_attention"/,
+    ],
+    [
+      "types of another number of layers",
+      { ...LLAMA, model_type: "qwen3", layer_types: ["full_attention", "full_attention"] },
+      /'layer_types': expected a list of 1 words, got/,
+    ],
+    [
+      "a Mistral with layers of two types",
+      {
+        ...LLAMA,
+        model_type: "mistral",
+        num_hidden_layers: 2,
+        layer_types: ["sliding_attention", "full_attention"],
+      },
+      /'layer_types': expected layers of one type, got/,
     ],
     ["cross attention", { ...GPT2, add_cross_attention: true }, /'add_cross_attention'/],
     [
       "an unknown rotary scaling",
-      { ...LLAMA, rope_scaling: { rope_type: "yarn", factor: 2 } },
-      /rope_type': expected default, linear or llama3, got "yarn"/,
+      { ...LLAMA, rope_scaling: { rope_type: "longrope", factor: 2 } },
+      /rope_type': expected default, linear, dynamic, llama3 or yarn, got "longrope"/,
+    ],
+    [
+      "an unknown rotary scaling in the oldest spelling",
+      { ...LLAMA, rope_scaling: { type: "su", factor: 2 } },
+      /'rope_scaling' 'type': expected default, linear, dynamic, llama3 or yarn, got "su"/,
+    ],
+    [
+      "rotary settings by layer type in a family whose layers share them",
+      { ...LLAMA, rope_parameters: { full_attention: { rope_theta: 1000 } } },
+      /'rope_parameters' 'full_attention': expected one set of rotary settings for all layers/,
     ],
     [
       "a rotary scaling without its factor",
@@ -91,7 +126,7 @@ describe("what cannot be read is refused, naming file and key", () => {
 });
 
 test("the supported architectures are listed", () => {
-  expect(SUPPORTED_MODEL_TYPES).toEqual(["llama", "qwen2", "gpt2"]);
+  expect(SUPPORTED_MODEL_TYPES).toEqual(["llama", "mistral", "qwen2", "qwen3", "gpt2"]);
 });
 
 describe("defaults are transformers' own", () => {
