@@ -55,6 +55,7 @@ export const OWNED_PACKAGES = {
   "#platform": ["runtime"],
   idb: ["storage"],
   "@huggingface/tokenizers": ["tokenizer"],
+  "@huggingface/jinja": ["tokenizer"],
   "@bufbuild/protobuf": ["onnx"],
   preact: ["app"],
   comlink: ["protocol"],

@@ -54,7 +54,8 @@ export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, m
     const offset = b * length;
     ids.set(row.ids.subarray(0, last), offset);
     targets.set(row.ids.subarray(1), offset);
-    weights.fill(1, offset + last - row.completionTokens, offset + last);
+    if (row.lossMask === undefined) weights.fill(1, offset + last - row.completionTokens, offset + last);
+    else weights.set(row.lossMask.subarray(1), offset);
     inputTokens += last;
     lossTokens += row.completionTokens;
   });

@@ -15,6 +15,7 @@ import { parseDecoder } from "../nn/families.ts";
 import type { Decoder } from "../nn/family.ts";
 import { initializeLora, linearModules, NO_LORA, resolveLora, type Lora } from "../nn/lora.ts";
 import type { Engine, EngineInfo } from "../runtime/types.ts";
+import { encodeChatPrompt } from "../tokenizer/encodeChat.ts";
 import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { generateTokens } from "./generate.ts";
@@ -28,6 +29,7 @@ import type {
   ExampleRow,
   GenerateOptions,
   Generation,
+  Prompt,
   ScoreName,
   ScoreRow,
   StepRecord,
@@ -269,9 +271,15 @@ export class LanguageModel implements Student {
     return scoreRows(this.#parts(), this.encodeAll(rows, options.truncate), scores, options);
   }
 
-  async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
+  async generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]> {
     const { tokenizer, decoder } = this.model;
-    const ids = prompts.map((prompt) => Int32Array.from(tokenizer.encodePrompt(prompt)));
+    const ids = prompts.map((prompt, i) =>
+      Int32Array.from(
+        typeof prompt === "string"
+          ? tokenizer.encodePrompt(prompt)
+          : encodeChatPrompt(tokenizer, prompt, `prompt ${i + 1}`),
+      ),
+    );
     const tokens = await generateTokens(
       {
         ...this.#parts(),

@@ -62,7 +62,7 @@ export async function identifyTraining(
   for (const [name, tensor] of weights)
     parts.push(`${name} [${tensor.shape.join()}] ${await digest(floatData(tensor, name))}`);
   for (const [module, { r, scaling }] of lora.modules) parts.push(`${module} r ${r} scaling ${scaling}`);
-  const tokens = rows.map((row) => `${row.completionTokens}:${row.ids.join()}`).join("\n");
+  const tokens = rows.map((row) => `${row.lossMask?.join("") ?? row.completionTokens}:${row.ids.join()}`).join("\n");
   return {
     method: loraConfig === undefined ? "full" : "lora",
     student: await digest(new TextEncoder().encode(parts.join("\n"))),

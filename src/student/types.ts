@@ -18,15 +18,40 @@ export interface PlainText {
   readonly text: string;
 }
 
-/** A row to score or train on. */
-export type ExampleRow = PromptCompletion | PlainText;
+/** One turn; further fields are handed to the chat template as they are. */
+export interface ChatMessage {
+  readonly role: string;
+  readonly content: string;
+  readonly [field: string]: unknown;
+}
 
-/** A tokenized row. `ids` is prompt + completion + EOS; the last `completionTokens` of them carry loss. */
+/** Messages for the student's chat template, to complete or to learn from. */
+export interface Chat {
+  readonly messages: readonly ChatMessage[];
+  /** Further variables of the template (`chat_template_kwargs`). */
+  readonly templateArguments?: Readonly<Record<string, unknown>>;
+}
+
+/** A conversation, written by the student's own chat template. All assistant turns carry loss, or, where `promptLength` is given, everything after so many messages. */
+export interface Conversation extends Chat {
+  readonly id?: string;
+  readonly promptLength?: number;
+}
+
+/** A row to score or train on. */
+export type ExampleRow = PromptCompletion | PlainText | Conversation;
+
+/** What to complete: a text, or messages that the student's chat template turns into one. */
+export type Prompt = string | Chat;
+
+/** A tokenized row. `ids` is prompt + completion + EOS; the last `completionTokens` of them carry loss, or those that `lossMask` marks. */
 export interface EncodedRow {
   readonly id: string;
   readonly ids: Int32Array;
-  /** Completion tokens and EOS: the number of positions that carry loss. */
+  /** Number of tokens that carry loss (completion and EOS, or assistant turns). */
   readonly completionTokens: number;
+  /** One entry a token, 1 where it carries loss; never for the first. Absent where the last `completionTokens` do. */
+  readonly lossMask?: Uint8Array;
 }
 
 export type ScoreRow = { readonly id: string; readonly tokens: number } & { readonly [K in ScoreName]?: number };
@@ -113,7 +138,7 @@ export interface Student {
       readonly onProgress?: (done: number, total: number) => void;
     },
   ): Promise<ScoreRow[]>;
-  generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]>;
+  generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]>;
   /** Finetunes in place; pulls one optimizer step per iteration, so not pulling pauses. Moments start at zero. */
   train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void>;
   /** Back to the weights it was loaded with. */

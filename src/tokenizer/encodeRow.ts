@@ -3,7 +3,8 @@
  * Source: the contract of the design and TRL's prompt-completion tokenization.
  */
 import { badInput } from "../core/errors.ts";
-import type { EncodedRow, ExampleRow } from "../student/types.ts";
+import type { Conversation, EncodedRow, ExampleRow } from "../student/types.ts";
+import { encodeChat } from "./encodeChat.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
 export interface EncodeRowOptions {
@@ -27,15 +28,17 @@ export interface RowEncoding extends EncodedRow {
  * `encode(prompt) ++ encode(prompt + completion)[len(encode(prompt)):] ++ EOS`; loss on the
  * completion's tokens and EOS. Tokens that the tokenizer itself puts at the end of a text
  * are left out, and an EOS that the completion already ends with is not doubled. A `text`
- * row is `encode(text) ++ EOS` with loss on all but the first token. The first token of a
- * row is never predicted, so it carries no loss even where the prompt is empty.
+ * row is `encode(text) ++ EOS` with loss on all but the first token. Of a conversation, what
+ * the assistant wrote carries loss (`encodeChat.ts`), and the prompt is all that comes before
+ * the first of it. The first token of a row is never predicted, so it carries no loss even
+ * where the prompt is empty.
  * @throws BadInputError naming the row when it is longer than `maxPositions`, when its
  * completion alone is, or when nothing is left to predict.
  */
 export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: EncodeRowOptions): RowEncoding {
-  const { maxPositions, truncate = false } = options;
   const id = row.id ?? "";
   const where = `${options.where === undefined ? "" : `${options.where}: `}row ${JSON.stringify(id)}`;
+  if ("messages" in row) return encodeConversation(tokenizer, row, where, options);
   const eos = tokenizer.eosTokenId;
   if (eos === undefined)
     badInput(
@@ -50,29 +53,65 @@ export function encodeRow(tokenizer: Tokenizer, row: ExampleRow, options: Encode
   const boundaryMismatch = prompt.some((id, i) => whole[i] !== id);
   if (completion.length === 0 || !tokenizer.eosTokenIds.includes(completion.at(-1) as number)) completion.push(eos);
 
-  const length = prompt.length + completion.length;
-  const droppedTokens = Math.max(0, length - maxPositions);
-  if (droppedTokens > 0) {
-    if (!truncate)
-      badInput(
-        where,
-        `at most ${maxPositions} tokens (the student's context)`,
-        `${length} (prompt ${prompt.length}, completion with EOS ${completion.length})`,
-        "Shorten the row, or use --truncate to drop tokens from the left of the prompt",
-      );
-    if (droppedTokens > prompt.length)
-      badInput(
-        where,
-        `a completion of at most ${maxPositions} tokens (the student's context)`,
-        `${completion.length} with EOS`,
-        "The completion is never cut: shorten it",
-      );
-  }
+  const droppedTokens = excessTokens(prompt.length, completion.length, where, options);
   const ids = Int32Array.from([...prompt.slice(droppedTokens), ...completion]);
   const completionTokens = Math.min(completion.length, ids.length - 1);
   if (completionTokens === 0)
     badInput(where, "at least one token to predict", "an empty row", "Give it a prompt or a completion");
   return { id, ids, completionTokens, boundaryMismatch, droppedTokens };
+}
+
+function encodeConversation(
+  tokenizer: Tokenizer,
+  row: Conversation,
+  where: string,
+  options: EncodeRowOptions,
+): RowEncoding {
+  const { ids, mask, boundaryMismatch } = encodeChat(tokenizer, row, where);
+  const promptTokens = mask.indexOf(1);
+  if (promptTokens < 0)
+    badInput(
+      where,
+      "at least one token of the assistant to predict",
+      "none",
+      "The chat template writes no answer for it",
+    );
+  const droppedTokens = excessTokens(promptTokens, ids.length - promptTokens, where, options);
+  const lossMask = mask.slice(droppedTokens);
+  lossMask[0] = 0;
+  return {
+    id: row.id ?? "",
+    ids: Int32Array.from(ids.slice(droppedTokens)),
+    completionTokens: lossMask.reduce((sum, value) => sum + value, 0),
+    lossMask,
+    boundaryMismatch,
+    droppedTokens,
+  };
+}
+
+/** Tokens to drop from the left of the prompt. @throws BadInputError when the row is too long and may not, or cannot, be cut. */
+function excessTokens(
+  promptTokens: number,
+  completionTokens: number,
+  where: string,
+  { maxPositions, truncate = false }: EncodeRowOptions,
+): number {
+  const excess = Math.max(0, promptTokens + completionTokens - maxPositions);
+  if (excess > 0 && !truncate)
+    badInput(
+      where,
+      `at most ${maxPositions} tokens (the student's context)`,
+      `${promptTokens + completionTokens} (prompt ${promptTokens}, completion with EOS ${completionTokens})`,
+      "Shorten the row, or use --truncate to drop tokens from the left of the prompt",
+    );
+  if (excess > promptTokens)
+    badInput(
+      where,
+      `a completion of at most ${maxPositions} tokens (the student's context)`,
+      `${completionTokens} with EOS`,
+      "The completion is never cut: shorten it",
+    );
+  return excess;
 }
 
 /** Rows of one file, encoded in order, with one warning a kind of trouble. @throws BadInputError as `encodeRow`. */
@@ -95,5 +134,5 @@ export function encodeRows(
     warnings.push(
       `${name}: ${truncated.length} of ${rows.length} prompts were cut from the left to fit ${options.maxPositions} tokens`,
     );
-  return { rows: encoded.map(({ id, ids, completionTokens }) => ({ id, ids, completionTokens })), warnings };
+  return { rows: encoded.map(({ boundaryMismatch: _, droppedTokens: __, ...row }) => row), warnings };
 }

@@ -15,7 +15,11 @@ export interface TokenizerFiles {
   readonly specialTokensMap: JsonObject;
   readonly config: JsonObject;
   readonly generationConfig: JsonObject;
+  /** Text of `chat_template.jinja`, which wins over `chat_template` of tokenizer_config.json. */
+  readonly chatTemplate?: string;
 }
+
+export const CHAT_TEMPLATE_FILE = "chat_template.jinja";
 
 export async function readTokenizerFiles(source: FileSource): Promise<TokenizerFiles> {
   const read = async (path: string): Promise<JsonObject> =>
@@ -25,6 +29,7 @@ export async function readTokenizerFiles(source: FileSource): Promise<TokenizerF
     specialTokensMap: await read("special_tokens_map.json"),
     config: await read("config.json"),
     generationConfig: await read("generation_config.json"),
+    ...((await source.has(CHAT_TEMPLATE_FILE)) ? { chatTemplate: await source.readText(CHAT_TEMPLATE_FILE) } : {}),
   };
 }
 

@@ -1,13 +1,14 @@
 /**
  * @file Text to token ids and back for a student directory: `tokenizer.json` run by
  * `@huggingface/tokenizers`, with its known mistakes worked around. Not here: how a
- * row becomes a training example (`encodeRow.ts`) and chat templates.
+ * row becomes a training example (`encodeRow.ts`, `encodeChat.ts`).
  */
 import { Tokenizer as LibraryTokenizer } from "@huggingface/tokenizers";
 import { badInput, messageOf } from "../core/errors.ts";
 import type { FileSource } from "../formats/fileSource.ts";
 import { isJsonObject, parseJsonObject, type JsonObject } from "../formats/json.ts";
 import { adaptTokenizerJson } from "./adaptTokenizerJson.ts";
+import { openChatTemplate, type ChatTemplate } from "./chatTemplate.ts";
 import { patchLibrary } from "./patchLibrary.ts";
 import {
   findSpecialTokens,
@@ -49,6 +50,8 @@ export interface Tokenizer extends SpecialTokens {
   /** Text of one token as the vocabulary spells it. */
   idToToken(id: number): string | undefined;
   tokenToId(token: string): number | undefined;
+  /** The student's chat template, read when first asked for. @throws BadInputError when it has none, or a broken one. */
+  chatTemplate(): ChatTemplate;
 }
 
 /** Loads the tokenizer of a student directory. @throws BadInputError for a missing or malformed file, or parts that cannot be computed exactly. */
@@ -94,6 +97,8 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
     return library.decode(known, { skip_special_tokens: skipSpecialTokens, clean_up_tokenization_spaces: false });
   };
   const appendedTokens = countAppended(encode);
+  const idToToken = (id: number): string | undefined => library.id_to_token(id);
+  let chatTemplate: ChatTemplate | undefined;
   return {
     ...special,
     name,
@@ -110,8 +115,9 @@ export function createTokenizer(json: JsonObject, files: TokenizerFiles, name: s
       // A prompt that ends inside a character decodes differently once the character is complete.
       return whole.startsWith(before) ? whole.slice(before.length) : decode(ids);
     },
-    idToToken: (id) => library.id_to_token(id),
+    idToToken,
     tokenToId,
+    chatTemplate: () => (chatTemplate ??= openChatTemplate(files, special, idToToken, name)),
   };
 }
 

@@ -255,11 +255,16 @@ describe("rows", () => {
     [
       "other fields",
       '{"question":"a"}',
-      /rows\.jsonl:1: expected a row with "prompt" and "completion", or with "text", got the fields question/,
+      /rows\.jsonl:1: expected a row with "prompt" and "completion", with "messages", or with "text", got the fields question/,
     ],
     ["a prompt alone", '{"prompt":"a"}', /rows\.jsonl:1: completion: expected a string, got nothing/],
     ["a number as text", '{"text":5}', /rows\.jsonl:1: text: expected a string, got number 5/],
-    ["chat", '{"messages":[]}', /rows\.jsonl:1: .*chat row/],
+    ["no message", '{"messages":[]}', /rows\.jsonl:1: messages: expected at least one message, got an empty list/],
+    [
+      "a chat for a student without a template",
+      '{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}',
+      /expected a chat template \(chat_template\.jinja, .*\) for rows with messages, got none/,
+    ],
     [
       "an id twice",
       '{"id":"x","text":"a"}\n{"id":"x","text":"b"}',

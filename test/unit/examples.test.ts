@@ -33,6 +33,23 @@ test("reads prompts, with or without a completion beside them", () => {
   expect(() => parsePrompts('{"text":"t"}', "p.jsonl")).toThrow(/p\.jsonl:1: prompt: expected a string, got nothing/);
 });
 
+test("reads conversations, as messages or as prompt and completion, with what their template may read", () => {
+  const user = { role: "user", content: "q" };
+  const assistant = { role: "assistant", content: "a", reasoning_content: "hm", tool_calls: null };
+  const lines = [
+    { messages: [user, assistant], tools: null, chat_template_kwargs: { enable_thinking: false } },
+    { prompt: [user], completion: [assistant] },
+  ];
+  expect(parseExamples(formatJsonl(lines), "d.jsonl")).toEqual([
+    { id: "1", messages: [user, assistant], templateArguments: { enable_thinking: false } },
+    { id: "2", messages: [user, assistant], promptLength: 1 },
+  ]);
+  expect(parsePrompts(formatJsonl([{ messages: [user] }, { id: "p", prompt: [user] }]), "p.jsonl")).toEqual([
+    { id: "1", prompt: { messages: [user] } },
+    { id: "p", prompt: { messages: [user] } },
+  ]);
+});
+
 describe("is refused with its line", () => {
   const cases: readonly (readonly [string, string, RegExp])[] = [
     ["nothing", "", /d\.jsonl: expected at least one row, got no data/],
@@ -46,8 +63,42 @@ describe("is refused with its line", () => {
       '{"prompt":"p","completion":5}',
       /d\.jsonl:1: completion: expected a string, got number 5/,
     ],
-    ["chat rows", '{"messages":[{"role":"user","content":"x"}]}', /d\.jsonl:1.*chat row.*unsupported/],
-    ["chat prompts", '{"prompt":[{"role":"user","content":"x"}],"completion":[]}', /chat row/],
+    ["an empty completion of a chat", '{"prompt":[{"role":"user","content":"x"}],"completion":[]}', /:1: completion/],
+    [
+      "a chat with a text behind it",
+      '{"prompt":[{"role":"user","content":"x"}],"completion":"y"}',
+      /:1: completion: expected a list of messages, got string "y"/,
+    ],
+    [
+      "messages that are none",
+      '{"messages":"hi"}',
+      /d\.jsonl:1: messages: expected a list of messages, got string "hi"/,
+    ],
+    ["a message that is a text", '{"messages":["hi"]}', /messages\[0\]: expected a message with role and content/],
+    [
+      "a message without a role",
+      '{"messages":[{"content":"x"}]}',
+      /messages\[0\]\.role: expected one of .*user.*, got nothing/,
+    ],
+    ["an unknown role", '{"messages":[{"role":"human","content":"x"}]}', /role: expected one of .*got string "human"/],
+    [
+      "a message without content",
+      '{"messages":[{"role":"user"}]}',
+      /messages\[0\]: content: expected a string, got nothing/,
+    ],
+    [
+      "content in parts",
+      '{"messages":[{"role":"user","content":[{"type":"text","text":"x"}]}]}',
+      /content: expected a string, got a list of parts/,
+    ],
+    ["a tool's message", '{"messages":[{"role":"tool","content":"x"}]}', /tool call\. Tools are unsupported/],
+    ["tool calls", '{"messages":[{"role":"assistant","content":"","tool_calls":[{}]}]}', /Tools are unsupported/],
+    ["tools", '{"messages":[{"role":"user","content":"x"}],"tools":[{}]}', /d\.jsonl:1: tools.*Tools are unsupported/],
+    [
+      "arguments that are none",
+      '{"messages":[{"role":"user","content":"x"}],"chat_template_kwargs":1}',
+      /chat_template_kwargs: expected an object/,
+    ],
     ["an id that is no name", '{"id":{},"text":"t"}', /d\.jsonl:1: id/],
     ["an id twice", '{"id":"a","text":"t"}\n{"id":"a","text":"u"}', /d\.jsonl:2.*"a", which line 1 has/],
     ["an id that is another row's number", '{"id":2,"text":"t"}\n{"text":"u"}', /d\.jsonl:2.*"2", which line 1 has/],

@@ -1,6 +1,7 @@
 /** @file `tutelage generate`: completions of prompts. */
 import { Rng } from "../../core/rng.ts";
 import { parsePrompts } from "../../formats/examples.ts";
+import type { Chat } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
@@ -9,12 +10,17 @@ import { readDataFile, withStudent } from "../session.ts";
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR", description: "student directory", required: true },
   adapter: { value: "DIR", description: "PEFT adapter to apply" },
-  prompts: { value: "FILE", description: 'JSONL rows: {"prompt"}, optional "id"', required: true },
+  prompts: { value: "FILE", description: 'JSONL rows: {"prompt"} or {"messages"}, optional "id"', required: true },
   "max-new-tokens": { value: "N", description: "stop after so many tokens", default: "64" },
   temperature: { value: "X", description: "0 is greedy", default: "0" },
   "top-p": { value: "X", description: "nucleus sampling mass", default: "1" },
   "batch-size": { value: "N", description: "prompts per batch", default: "32" },
 };
+
+/** What stands before the completion: the prompt, or the last message of a chat. */
+function describePrompt(prompt: string | Chat | undefined): string {
+  return typeof prompt === "object" ? `${prompt.messages.at(-1)?.content ?? ""} ` : (prompt ?? "");
+}
 
 export const generateCommand: Command = {
   name: "generate",
@@ -24,6 +30,7 @@ export const generateCommand: Command = {
       "tutelage generate --student DIR --prompts FILE.jsonl [options]",
       'Prints one line a prompt: {"id","completion","tokens","finishReason"}; finishReason is "stop" at the end-of-sequence token, "length" otherwise.',
       OPTIONS,
+      "Messages are written by the student's own chat template, up to where the assistant's answer begins.",
     ),
   async run(args, streams) {
     const options = Options.parse("generate", args, OPTIONS);
@@ -52,7 +59,7 @@ export const generateCommand: Command = {
         const prompt = prompts[i];
         output.record(
           { id: prompt?.id, completion, tokens, finishReason },
-          `${prompt?.id}  ${prompt?.prompt}\u2502${completion}  (${tokens} tokens, ${finishReason})`,
+          `${prompt?.id}  ${describePrompt(prompt?.prompt)}\u2502${completion}  (${tokens} tokens, ${finishReason})`,
         );
       });
     });

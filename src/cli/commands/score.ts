@@ -16,7 +16,7 @@ const OPTIONS: OptionSpecs = {
   adapter: { value: "DIR", description: "PEFT adapter to apply" },
   data: {
     value: "FILE",
-    description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"',
+    description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',
     required: true,
   },
   scores: { value: "LIST", description: `comma-separated: ${SIMPLE_SCORES.join(", ")}`, default: "loss,lossSum" },
@@ -37,7 +37,7 @@ export const scoreCommand: Command = {
   help: () =>
     helpText(
       "tutelage score --student DIR --data FILE.jsonl [options]",
-      'Prints one line a row: {"id","tokens","loss","lossSum",…}. Scores are means over the completion\'s tokens and the end-of-sequence token; lossSum is their sum.',
+      'Prints one line a row: {"id","tokens","loss","lossSum",…}. Scores are means over the completion\'s tokens and the end-of-sequence token; lossSum is their sum. Of messages (written by the student\'s own chat template) all assistant turns count.',
       OPTIONS,
     ),
   async run(args, streams) {

@@ -24,7 +24,7 @@ const OPTIONS: OptionSpecs = {
   student: { value: "DIR", description: "student directory to start from", required: true },
   data: {
     value: "FILE",
-    description: 'JSONL rows: {"prompt","completion"} or {"text"}, optional "id"',
+    description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',
     required: true,
   },
   out: {
@@ -226,7 +226,7 @@ export const trainCommand: Command = {
       "tutelage train --student DIR --data FILE.jsonl --out DIR [options]",
       'Prints one line an optimizer step: {"step","loss","gradNorm","lr","tokens","tokensPerSecond"}. loss is the mean over the step\'s completion tokens in nats, gradNorm the norm before clipping, tokens the number of completion tokens, tokensPerSecond counts all input tokens.',
       OPTIONS,
-      "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer. A training that is stopped and resumed takes the same steps as one that is not, bit for bit on the cpu provider.",
+      "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer. Of messages, which the student's own chat template writes, all assistant turns carry loss. A training that is stopped and resumed takes the same steps as one that is not, bit for bit on the cpu provider.",
     ),
   async run(args, streams) {
     const options = Options.parse("train", args, OPTIONS);
