@@ -6,6 +6,15 @@
 import { badInput, messageOf } from "../core/errors.ts";
 import { decodeUtf8 } from "./json.ts";
 
+/** A file open for reading in parts. Close it once. */
+export interface OpenFile {
+  /** Size in bytes. */
+  readonly size: number;
+  /** Bytes `[begin, end)`, owned by the caller. @throws BadInputError when the file no longer has them. */
+  read(begin: number, end: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
 /** Files by relative path (`a/b.json`, no `..`, not absolute). */
 export interface FileSource {
   /** The directory or address, for messages. */
@@ -15,6 +24,8 @@ export interface FileSource {
   read(path: string): Promise<Uint8Array>;
   /** The file as UTF-8 text. @throws BadInputError as `read`, or when it is not UTF-8. */
   readText(path: string): Promise<string>;
+  /** The file open for reading in parts, so that a large one is never in memory as a whole (over a URL it is). @throws BadInputError as `read`. */
+  open(path: string): Promise<OpenFile>;
   /** Paths of all files, sorted; absent where the place cannot list (a URL). */
   list?(): Promise<readonly string[]>;
 }
@@ -51,6 +62,24 @@ export function checkRelativePath(path: string, where: string): string {
   return path;
 }
 
+/** A file over bytes in memory, which it borrows; `read` hands out copies. */
+export function openBytes(bytes: Uint8Array, where: string): OpenFile {
+  return {
+    size: bytes.length,
+    async read(begin, end) {
+      checkRange(begin, end, bytes.length, where);
+      return bytes.slice(begin, end);
+    },
+    close: async () => undefined,
+  };
+}
+
+/** Throws unless `[begin, end)` lies in a file of `size` bytes. */
+export function checkRange(begin: number, end: number, size: number, where: string): void {
+  if (!(begin >= 0 && begin <= end && end <= size))
+    badInput(where, `bytes ${begin} to ${end}`, `a file of ${size} bytes`, "The file was changed while it was read");
+}
+
 /** A source over files in memory. Borrows the map; `read` hands out copies. */
 export function memorySource(files: ReadonlyMap<string, Uint8Array | string>, name = "memory"): FileSource {
   const read = async (path: string): Promise<Uint8Array> => {
@@ -63,6 +92,10 @@ export function memorySource(files: ReadonlyMap<string, Uint8Array | string>, na
     has: async (path) => files.has(path),
     read,
     readText: async (path) => decodeUtf8(await read(path), `${name}/${path}`),
+    open: async (path) => {
+      const data = files.get(path);
+      return openBytes(data instanceof Uint8Array ? data : await read(path), `${name}/${path}`);
+    },
     list: async () => [...files.keys()].sort(),
   };
 }
@@ -130,6 +163,7 @@ export function urlSource(base: string | URL, options: UrlSourceOptions = {}): F
     },
     read,
     readText: async (path) => decodeUtf8(await read(path), `${name}/${path}`),
+    open: async (path) => openBytes(await read(path), `${name}/${path}`),
   };
 }
 

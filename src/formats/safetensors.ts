@@ -60,39 +60,24 @@ export interface SafetensorsFile {
   tensor(name: string): Tensor;
 }
 
-/**
- * Reads and checks a whole file. Borrows `bytes`.
- * @param where names the file in errors.
- * @throws BadInputError when the header lies in any way.
- */
-export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes, where);
-  const metadata = readMetadata(header["__metadata__"], where);
-  const entries = Object.entries(header)
-    .filter(([name]) => name !== "__metadata__")
-    .map(([name, value]) => readEntry(name, value, where));
-  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
-  checkCoverage(entries, bytes.length - dataStart, where);
-
-  const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  const find = (name: string): SafetensorsEntry =>
-    byName.get(name) ?? badInput(where, `a tensor ${JSON.stringify(name)}`, `${byName.size} tensors without it`);
-  return {
-    names: entries.map((entry) => entry.name),
-    metadata,
-    has: (name) => byName.has(name),
-    entry: find,
-    tensor: (name) => decodeTensor(find(name), bytes, dataStart, where),
-  };
+/** What a file's header says, checked. */
+export interface SafetensorsHeader {
+  /** Tensors in the order of their data. */
+  readonly entries: readonly SafetensorsEntry[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Where the data begins in the file: the header's own size. */
+  readonly dataStart: number;
 }
 
-function readHeader(
-  bytes: Uint8Array,
-  where: string,
-): { header: Readonly<Record<string, unknown>>; dataStart: number } {
-  if (bytes.length < 8)
-    badInput(where, "a safetensors file of at least 8 bytes", `${bytes.length} bytes`, "The file is cut off");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/**
+ * Size in bytes of a file's header, the 8 bytes of its length included.
+ * @param start the file's first bytes, 8 at least (all of a shorter file).
+ * @throws BadInputError when a file of `fileBytes` cannot have such a header.
+ */
+export function readHeaderBytes(start: Uint8Array, fileBytes: number, where: string): number {
+  if (fileBytes < 8 || start.length < 8)
+    badInput(where, "a safetensors file of at least 8 bytes", `${fileBytes} bytes`, "The file is cut off");
+  const view = new DataView(start.buffer, start.byteOffset, start.byteLength);
   const length = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   if (length > MAX_HEADER_BYTES)
     badInput(
@@ -101,19 +86,57 @@ function readHeader(
       `header length ${length}`,
       "This is not a safetensors file, or its first bytes are damaged",
     );
-  if (length > bytes.length - 8)
+  if (length > fileBytes - 8)
     badInput(
       where,
-      `a header within the file's ${bytes.length} bytes`,
+      `a header within the file's ${fileBytes} bytes`,
       `header length ${length}`,
       "The file is cut off or damaged",
     );
-  const text = decodeHeader(bytes.subarray(8, 8 + length), where);
+  return 8 + length;
+}
+
+/**
+ * The checked header of a file of `fileBytes` whose first bytes, the whole header at least, are `start`.
+ * @param where names the file in errors.
+ * @throws BadInputError when the header lies in any way.
+ */
+export function parseSafetensorsHeader(start: Uint8Array, fileBytes: number, where: string): SafetensorsHeader {
+  const dataStart = readHeaderBytes(start, fileBytes, where);
+  const text = decodeHeader(start.subarray(8, dataStart), where);
   const header = parseJson(text, `${where}: header`);
   if (!isJsonObject(header)) badInput(`${where}: header`, "a JSON object", describeValue(header));
   const duplicate = findDuplicateKey(text);
   if (duplicate !== undefined) badInput(`${where}: header`, "every key once", `${JSON.stringify(duplicate)} twice`);
-  return { header, dataStart: 8 + length };
+  const metadata = readMetadata(header["__metadata__"], where);
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== "__metadata__")
+    .map(([name, value]) => readEntry(name, value, where));
+  entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
+  checkCoverage(entries, fileBytes - dataStart, where);
+  return { entries, metadata, dataStart };
+}
+
+/**
+ * Reads and checks a whole file. Borrows `bytes`.
+ * @param where names the file in errors.
+ * @throws BadInputError when the header lies in any way.
+ */
+export function parseSafetensors(bytes: Uint8Array, where: string): SafetensorsFile {
+  const { entries, metadata, dataStart } = parseSafetensorsHeader(bytes, bytes.length, where);
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  const find = (name: string): SafetensorsEntry =>
+    byName.get(name) ?? badInput(where, `a tensor ${JSON.stringify(name)}`, `${byName.size} tensors without it`);
+  return {
+    names: entries.map((entry) => entry.name),
+    metadata,
+    has: (name) => byName.has(name),
+    entry: find,
+    tensor(name) {
+      const entry = find(name);
+      return decodeTensor(entry, bytes.subarray(dataStart + entry.begin, dataStart + entry.end), where);
+    },
+  };
 }
 
 function decodeHeader(bytes: Uint8Array, where: string): string {
@@ -210,9 +233,17 @@ function checkCoverage(entries: readonly SafetensorsEntry[], dataBytes: number, 
     );
 }
 
-function decodeTensor(entry: SafetensorsEntry, file: Uint8Array, dataStart: number, where: string): Tensor {
+/**
+ * The values of a tensor: F32, F16 and BF16 as float32; F64, I64, I32, I8, U8 and BOOL as they
+ * are. Borrows `bytes`, the tensor's own, where their alignment allows.
+ * @throws BadInputError when its dtype is not one of these.
+ */
+export function decodeTensor(
+  entry: Pick<SafetensorsEntry, "name" | "dtype" | "shape">,
+  bytes: Uint8Array,
+  where: string,
+): Tensor {
   const { dtype, shape, name } = entry;
-  const bytes = file.subarray(dataStart + entry.begin, dataStart + entry.end);
   const count = bytes.length / DTYPE_BYTES[dtype];
   const tensor = (type: DataType, data: Tensor["data"]): Tensor => ({ type, shape, data });
   switch (dtype) {

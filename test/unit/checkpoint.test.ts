@@ -1,6 +1,10 @@
 /** @file A student's weights: one file, shards, and every way in which they can disagree. */
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadWeights } from "../../src/formats/checkpoint.ts";
+import { blobSource } from "../../src/formats/blobSource.ts";
+import { loadWeights, openCheckpoint } from "../../src/formats/checkpoint.ts";
 import { memorySource, type FileSource } from "../../src/formats/fileSource.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { writeSafetensors } from "../../src/formats/safetensors.ts";
@@ -94,4 +98,104 @@ describe("is refused", () => {
       await expect(loadWeights(source(files))).rejects.toMatchObject({ code: "bad-input" });
     });
   }
+});
+
+describe("tensor by tensor", () => {
+  /** A source that counts the bytes that are asked of it. */
+  function counting(files: FileSource): {
+    readonly source: FileSource;
+    readonly bytes: () => number;
+    open: () => number;
+  } {
+    let bytes = 0;
+    let opened = 0;
+    const counted: FileSource = {
+      ...files,
+      read: () => Promise.reject(new Error("a whole file was read")),
+      async open(path) {
+        const file = await files.open(path);
+        opened++;
+        return {
+          size: file.size,
+          async read(begin, end) {
+            bytes += end - begin;
+            return file.read(begin, end);
+          },
+          async close() {
+            opened--;
+            await file.close();
+          },
+        };
+      },
+    };
+    return { source: counted, bytes: () => bytes, open: () => opened };
+  }
+
+  const FILES = {
+    "model.safetensors.index.json": index({ a: "1.safetensors", b: "2.safetensors", c: "1.safetensors" }),
+    "1.safetensors": shard("a", "c"),
+    "2.safetensors": shard("b"),
+  };
+
+  test("reads headers when opened, and each tensor when asked for it", async () => {
+    const files = counting(source(FILES));
+    const checkpoint = await openCheckpoint(files.source);
+    const before = files.bytes();
+    expect(checkpoint.names).toEqual(["a", "c", "b"]);
+    expect(checkpoint.byteLength).toBe(12);
+    expect((await checkpoint.read("c")).data).toEqual(Float32Array.of(1));
+    expect(files.bytes()).toBe(before + 4);
+    await checkpoint.close();
+    expect(files.open()).toBe(0);
+  });
+
+  test("keeps a tensor's own bytes and dtype where they are asked for", async () => {
+    const half = { type: "float16", shape: [2], data: Uint16Array.of(0x3c00, 0xc000) } as const;
+    const files = source({ "model.safetensors": writeSafetensors(new Map([["h", half]])) });
+    const checkpoint = await openCheckpoint(files);
+    expect(await checkpoint.readStored("h")).toEqual({
+      name: "h",
+      dtype: "F16",
+      shape: [2],
+      bytes: Uint8Array.of(0x00, 0x3c, 0x00, 0xc0),
+    });
+    expect(await checkpoint.read("h")).toEqual({ type: "float32", shape: [2], data: Float32Array.of(1, -2) });
+    expect(() => checkpoint.entry("g")).toThrow(/student: expected a tensor "g", got 1 tensors without it/);
+  });
+
+  test("closes what it opened when a later file is wrong", async () => {
+    const files = counting(source({ ...FILES, "2.safetensors": shard("x") }));
+    await expect(openCheckpoint(files.source)).rejects.toThrow(/only tensors that the index assigns/);
+    expect(files.open()).toBe(0);
+  });
+
+  test("is the same from a directory, from blobs and from memory", async () => {
+    const directory = studentDirectory("llama3-scaling-sharded");
+    const onDisk = directorySource(directory);
+    const blobs = new Map<string, Blob>();
+    const bytes = new Map<string, Uint8Array>();
+    for (const name of (await onDisk.list?.()) ?? []) {
+      const data = await onDisk.read(name);
+      bytes.set(name, data);
+      blobs.set(name, new Blob([data as Uint8Array<ArrayBuffer>]));
+    }
+    const expected = await loadWeights(memorySource(bytes));
+    expect(await loadWeights(onDisk)).toEqual(expected);
+    expect(await loadWeights(blobSource(blobs, "blobs"))).toEqual(expected);
+  });
+
+  test("says so when the file became shorter meanwhile", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "tutelage-checkpoint-")), "model.safetensors");
+    try {
+      writeFileSync(path, shard("a", "b"));
+      const checkpoint = await openCheckpoint(directorySource(dirname(path)));
+      truncateSync(path, 20);
+      await expect(checkpoint.read("b")).rejects.toThrow(
+        /model\.safetensors: expected bytes .* changed while it was read/,
+      );
+      await checkpoint.close();
+    } finally {
+      rmSync(dirname(path), { recursive: true });
+    }
+  });
 });

@@ -1,23 +1,33 @@
 /** @file A directory on disk as `FileSource` and as atomic `FileSink`. Node only: never imported by browser code. */
-import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput, messageOf } from "../../core/errors.ts";
-import { checkRelativePath, missingFile, type FileSink, type FileSource } from "../fileSource.ts";
+import {
+  checkRange,
+  checkRelativePath,
+  missingFile,
+  type FileSink,
+  type FileSource,
+  type OpenFile,
+} from "../fileSource.ts";
 import { decodeUtf8 } from "../json.ts";
 
 /** Files of a directory. Nothing is read until asked for. */
 export function directorySource(directory: string): FileSource {
   const locate = (path: string): string => join(directory, checkRelativePath(path, directory));
+  const explain = async (path: string, error: unknown): Promise<never> => {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR")
+      missingFile(directory, path, await describeAbsence(directory));
+    if (codeOf(error) === "EISDIR") missingFile(directory, path, "a directory of that name");
+    if (codeOf(error) === undefined) throw error;
+    badInput(join(directory, path), "a readable file", messageOf(error));
+  };
   const read = async (path: string): Promise<Uint8Array> => {
     try {
       const buffer = await readFile(locate(path));
       return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     } catch (error) {
-      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR")
-        missingFile(directory, path, await describeAbsence(directory));
-      if (codeOf(error) === "EISDIR") missingFile(directory, path, "a directory of that name");
-      if (codeOf(error) === undefined) throw error;
-      badInput(join(directory, path), "a readable file", messageOf(error));
+      return explain(path, error);
     }
   };
   return {
@@ -27,6 +37,7 @@ export function directorySource(directory: string): FileSource {
     },
     read,
     readText: async (path) => decodeUtf8(await read(path), join(directory, path)),
+    open: (path) => openFile(locate(path), join(directory, path)).catch((error: unknown) => explain(path, error)),
     async list() {
       const entries = await readdir(directory, { withFileTypes: true }).catch((error: unknown) =>
         badInput(directory, "a readable directory", messageOf(error)),
@@ -36,6 +47,30 @@ export function directorySource(directory: string): FileSource {
         .map((entry) => entry.name)
         .sort();
     },
+  };
+}
+
+async function openFile(file: string, where: string): Promise<OpenFile> {
+  const handle = await open(file, "r");
+  const stats = await handle.stat();
+  if (stats.isDirectory()) {
+    await handle.close();
+    badInput(where, "a file", "a directory of that name");
+  }
+  return {
+    size: stats.size,
+    async read(begin, end) {
+      checkRange(begin, end, stats.size, where);
+      const bytes = new Uint8Array(end - begin);
+      let filled = 0;
+      while (filled < bytes.length) {
+        const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, begin + filled);
+        if (bytesRead === 0) checkRange(begin, end, begin + filled, where);
+        filled += bytesRead;
+      }
+      return bytes;
+    },
+    close: () => handle.close(),
   };
 }
 
