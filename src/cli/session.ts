@@ -1,4 +1,6 @@
 /** @file What every engine command does first: choose the provider, say so, open the student; and release all at the end. */
+import { resolve } from "node:path";
+import { badInput } from "../core/errors.ts";
 import { readTextFile, directorySource } from "../formats/node/directorySource.ts";
 import { createEngine } from "../runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
@@ -48,6 +50,17 @@ export async function withStudent<T>(
   } finally {
     await engine.dispose();
   }
+}
+
+/** The directory that `--out` names. The input is never replaced by what was made of it. @throws BadInputError where it would be. */
+export function parseOut(options: Options): string {
+  const out = options.requiredText("out");
+  for (const name of ["student", "adapter"]) {
+    const input = options.text(name);
+    if (input !== undefined && resolve(input) === resolve(out))
+      badInput("--out", `another directory than --${name}`, out);
+  }
+  return out;
 }
 
 /** A data file as text. @throws BadInputError naming the option's file. */

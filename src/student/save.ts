@@ -4,14 +4,16 @@
  */
 import { invariant } from "../core/errors.ts";
 import type { FileSink } from "../formats/fileSource.ts";
+import { float32ToFloat16 } from "../formats/float16.ts";
 import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
+import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { LanguageModel } from "./student.ts";
 import { mergeLora } from "./weights.ts";
 
 /** Files that are copied as they are when the student's directory has them. */
-const COPIED_FILES = [
+export const COPIED_FILES: readonly string[] = [
   "tokenizer.json",
   "tokenizer_config.json",
   "special_tokens_map.json",
@@ -38,13 +40,25 @@ export async function currentWeights(student: LanguageModel): Promise<Map<string
   );
 }
 
-/** Writes the student (float32, adapter merged) with its config and tokenizer; the caller commits. */
-export async function saveStudent(student: LanguageModel, sink: FileSink): Promise<void> {
+/**
+ * Writes the student (adapter merged) with its config and tokenizer; the caller commits.
+ * @throws BadInputError naming a weight that float16 cannot hold, where that is asked for.
+ */
+export async function saveStudent(
+  student: LanguageModel,
+  sink: FileSink,
+  type: "float32" | "float16" = "float32",
+): Promise<void> {
   const { configJson, source } = student.model;
   const { torch_dtype: _, dtype: __, ...config } = configJson;
   const dtypeKey = "dtype" in configJson ? "dtype" : "torch_dtype";
-  await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: "float32" }, null, 2)}\n`);
-  await sink.write("model.safetensors", writeSafetensors(await currentWeights(student), { format: "pt" }));
+  await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: type }, null, 2)}\n`);
+  const current = await currentWeights(student);
+  const weights =
+    type === "float32"
+      ? current
+      : new Map([...current].map(([name, tensor]) => [name, tensorToFloat16(tensor, name, float32ToFloat16)]));
+  await sink.write("model.safetensors", writeSafetensors(weights, { format: "pt" }));
   for (const name of COPIED_FILES) {
     if (await source.has(name)) await sink.write(name, await source.read(name));
   }

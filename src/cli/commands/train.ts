@@ -18,7 +18,7 @@ import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
-import { readDataFile, withStudent } from "../session.ts";
+import { parseOut, readDataFile, withStudent } from "../session.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR", description: "student directory to start from", required: true },
@@ -116,17 +116,6 @@ function parseTrainOptions(options: Options): TrainOptions {
     seed: options.integer("seed"),
     truncate: options.flag("truncate"),
   };
-}
-
-/** The input is never replaced by what was made of it. */
-function parseOut(options: Options): string {
-  const out = options.requiredText("out");
-  for (const name of ["student", "adapter"]) {
-    const input = options.text(name);
-    if (input !== undefined && resolve(input) === resolve(out))
-      badInput("--out", `another directory than --${name}`, out);
-  }
-  return out;
 }
 
 /** Where the state of the training comes from and goes to. */

@@ -1,6 +1,6 @@
 /** @file A directory on disk as `FileSource` and as atomic `FileSink`. Node only: never imported by browser code. */
 import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { badInput, messageOf } from "../../core/errors.ts";
 import {
   checkRange,
@@ -136,10 +136,14 @@ async function checkReplaceable(target: string, shown: string, names: ReadonlySe
   const existing = await statOrUndefined(target);
   if (existing === undefined) return;
   if (!existing.isDirectory()) badInput(shown, "a directory, or nothing yet", "a file of that name");
-  const entries = await readdir(target).catch((error: unknown) =>
+  const entries = await readdir(target, { recursive: true, withFileTypes: true }).catch((error: unknown) =>
     badInput(shown, "a readable directory", messageOf(error)),
   );
-  const foreign = entries.filter((entry) => !names.has(entry));
+  const folders = new Set([...names].map((name) => dirname(name)));
+  const foreign = entries
+    .map((entry) => ({ entry, path: relative(target, join(entry.parentPath, entry.name)).split(sep).join("/") }))
+    .filter(({ entry, path }) => (entry.isDirectory() ? !folders.has(path) : !names.has(path)))
+    .map(({ path }) => path);
   if (foreign.length > 0) {
     badInput(
       shown,

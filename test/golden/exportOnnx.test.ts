@@ -1,0 +1,87 @@
+/**
+ * @file Exported students in transformers.js itself: the folder loads, and greedy
+ * generation gives the tokens of the float64 PyTorch reference, prompt by prompt and as
+ * one batch padded on the left, in float32 and float16.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { tmpdir } from "node:os";
+import { AutoModelForCausalLM, AutoTokenizer, env, Tensor } from "@huggingface/transformers";
+import { afterAll, describe, expect, test } from "vitest";
+import { EXPORT_DTYPES, type ExportDtype } from "../../src/student/exportOnnx.ts";
+import { fixtureNames, loadGolden, SHARED_STUDENTS, studentDirectory, type Golden } from "../support/goldens.ts";
+import { runCli } from "../support/runCli.ts";
+import { describeWithShared } from "../support/shared.ts";
+
+env.allowRemoteModels = false;
+env.localModelPath = "/";
+
+const folder = mkdtempSync(join(tmpdir(), "tutelage-export-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Greedy continuations of token prompts, one batch; prompts are padded on the left. */
+async function continuations(
+  model: Awaited<ReturnType<typeof AutoModelForCausalLM.from_pretrained>>,
+  prompts: readonly (readonly number[])[],
+  maxNewTokens: number,
+  eosTokenId: number,
+): Promise<number[][]> {
+  const length = Math.max(...prompts.map((prompt) => prompt.length));
+  const padded = (value: (prompt: readonly number[], at: number) => number): Tensor =>
+    new Tensor(
+      "int64",
+      BigInt64Array.from(
+        prompts.flatMap((prompt) =>
+          Array.from({ length }, (_, t) => BigInt(value(prompt, t - (length - prompt.length)))),
+        ),
+      ),
+      [prompts.length, length],
+    );
+  const output = (await model.generate({
+    inputs: padded((prompt, at) => prompt[at] ?? eosTokenId),
+    attention_mask: padded((_, at) => Number(at >= 0)),
+    max_new_tokens: maxNewTokens,
+    do_sample: false,
+    eos_token_id: eosTokenId,
+    pad_token_id: eosTokenId,
+  } as Parameters<typeof model.generate>[0])) as Tensor;
+  return (output.tolist() as bigint[][]).map((row) => row.slice(length).map(Number));
+}
+
+function suite(name: string): void {
+  const golden = loadGolden(name);
+  const out = join(folder, name);
+
+  test("exports", async () => {
+    const { status, err } = await runCli([
+      ...["export", "--student", studentDirectory(golden.student), "--out", out],
+      ...["--format", "onnx", "--dtype", EXPORT_DTYPES.join()],
+    ]);
+    expect([status, err]).toEqual([0, expect.stringContaining("engine: cpu")]);
+  });
+
+  test.each(EXPORT_DTYPES)("%s: transformers.js generates PyTorch's tokens", async (dtype) => {
+    const tokenizer = await AutoTokenizer.from_pretrained(out);
+    const model = await AutoModelForCausalLM.from_pretrained(out, { dtype, device: "cpu" });
+    try {
+      const prompts = golden.greedy.map(({ prompt }) => tokenizer.encode(prompt));
+      const most = Math.max(...golden.greedy.map(({ ids }) => ids.length));
+      const together = await continuations(model, prompts, most, golden.eosTokenId);
+      compare(golden, dtype, together);
+      const alone: number[][] = [];
+      for (const prompt of prompts) alone.push(...(await continuations(model, [prompt], most, golden.eosTokenId)));
+      compare(golden, dtype, alone);
+    } finally {
+      await model.dispose();
+    }
+  });
+}
+
+function compare(golden: Golden, dtype: ExportDtype, generated: readonly (readonly number[])[]): void {
+  golden.greedy.forEach(({ id, ids }, i) => {
+    expect(generated[i]?.slice(0, ids.length), `${golden.student} ${dtype} prompt ${id}`).toEqual([...ids]);
+  });
+}
+
+for (const name of fixtureNames()) describe(name, () => suite(name));
+for (const name of SHARED_STUDENTS) describeWithShared(name, ["students", name], () => suite(name));
