@@ -85,7 +85,7 @@ export function buildExportGraph(
     length: TOKENS,
     positionLimit: decoder.maxPositionEmbeddings,
     positions: (type) => g.cast(positionIds, type),
-    attend: (layer, k, v, slidingWindow?: number) => {
+    attend: (layer, k, v, slidingWindow) => {
       const before = past[layer];
       invariant(before !== undefined, "one cache per layer");
       const all = { k: g.concat([before.k, k], 2), v: g.concat([before.v, v], 2) };

@@ -44,7 +44,7 @@ async function continuations(
     do_sample: false,
     eos_token_id: eosTokenId,
     pad_token_id: eosTokenId,
-  } as Parameters<typeof model.generate>[0])) as Tensor;
+  })) as Tensor;
   return (output.tolist() as bigint[][]).map((row) => row.slice(length).map(Number));
 }
 
@@ -53,10 +53,10 @@ function suite(name: string): void {
   const out = join(folder, name);
 
   test("exports", async () => {
-    const { status, err } = await runCli([
-      ...["export", "--student", studentDirectory(golden.student), "--out", out],
-      ...["--format", "onnx", "--dtype", EXPORT_DTYPES.join()],
-    ]);
+    const student = studentDirectory(golden.student);
+    const { status, err } = await runCli(
+      ["export", "--student", student, "--out", out, "--format", "onnx"].concat("--dtype", EXPORT_DTYPES.join()),
+    );
     expect([status, err]).toEqual([0, expect.stringContaining("engine: cpu")]);
   });
 
