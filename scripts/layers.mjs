@@ -44,7 +44,7 @@ export const LAYERS = {
 export const CONTRACT_FILES = ["types.ts", "config.ts", "records.ts", "runStore.ts"];
 
 /** Files of plain data that import nothing at run time: any layer but `core` may import their values. */
-export const DATA_FILES = ["loop/defaults.ts"];
+export const DATA_FILES = ["loop/defaults.ts", "selection/strategies.ts"];
 
 /** Packages that one place alone may import. */
 export const OWNED_PACKAGES = {

@@ -4,15 +4,12 @@
  * worker. Everything not here keeps the loop's own default.
  */
 import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
+import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
 /** Strategies on offer, with one sentence each. */
-export const STRATEGIES = {
-  random: "Picks seeds by chance, whatever the student knows: the baseline.",
-  "own-loss": "Picks the seeds whose own answer has the highest mean loss.",
-  "true-loss": "Picks the seeds whose worked answer has the highest mean loss.",
-} as const;
-
-export type StrategyName = keyof typeof STRATEGIES;
+export const STRATEGIES = Object.fromEntries(
+  Object.entries(ALL_STRATEGIES).map(([name, { description }]) => [name, description]),
+) as Readonly<Record<StrategyName, string>>;
 
 /** Providers on offer in a tab, with what each means. */
 export const PROVIDERS = {

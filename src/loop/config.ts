@@ -3,7 +3,7 @@
  * Unknown choices of the paper are named options here, with our defaults.
  */
 import type { SchedulerName, TrainMethod } from "../student/types.ts";
-import type { Picker } from "../selection/types.ts";
+import type { StrategySettings } from "../selection/types.ts";
 
 export interface ExperimentConfig {
   readonly schemaVersion: 1;
@@ -18,7 +18,7 @@ export interface ExperimentConfig {
     readonly test: number;
     readonly evaluateOn: "validation" | "test";
   };
-  readonly strategy: { readonly name: "random" | "own-loss" | "true-loss"; readonly picker: Picker };
+  readonly strategy: StrategySettings;
   readonly teacher: {
     readonly name: "solver";
     readonly errorRate: number;

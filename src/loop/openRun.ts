@@ -23,7 +23,8 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     { pool: config.task.pool, validation: config.task.validation, test: config.task.test },
     rng.fork("splits"),
   );
-  const strategy = createStrategy(config.strategy.name, config.strategy.picker);
+  const { name, picker, ...options } = config.strategy;
+  const strategy = createStrategy(name, picker, options);
   const showPool = deps.showPool ?? false;
   const everyQuestion = [...splits.pool, ...splits.validation, ...splits.test];
 
@@ -127,8 +128,8 @@ function checkRowsFit(run: RunState): void {
       );
     }
   }
-  const input = run.strategy.input;
-  if (run.showPool || config.replay > 0 || (input.kind === "score" && input.answer === "true")) {
+  const worked = run.strategy.measures.some((measure) => measure.kind === "score" && measure.answer === "true");
+  if (run.showPool || config.replay > 0 || worked) {
     for (const seed of splits.pool) student.encode(rowOf(task, seed));
   }
 }

@@ -5,7 +5,8 @@
  */
 import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
-import { strategyNames } from "../selection/registry.ts";
+import { checkOptions } from "../selection/registry.ts";
+import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
 import { taskNames } from "../tasks/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
@@ -59,9 +60,11 @@ const picker = v.variant(
   [
     group({ kind: v.literal("argmax") }),
     group({ kind: v.literal("softmax"), temperature: v.optional(real(0, 1000), 1) }),
+    group({ kind: v.literal("proportional"), exponent: v.optional(real(0, 1000), 1) }),
+    group({ kind: v.literal("rank"), exponent: v.optional(real(0, 1000), 1) }),
     group({ kind: v.literal("uniform") }),
   ],
-  'a picker with kind "argmax", "softmax" or "uniform"',
+  `a picker with kind ${PICKER_KINDS.map((kind) => `"${kind}"`).join(", ")}`,
 );
 
 const method = v.variant(
@@ -97,7 +100,12 @@ const schema = group({
     {},
   ),
   strategy: v.optional(
-    group({ name: v.optional(choice(strategyNames), D.strategy.name), picker: v.optional(picker, D.strategy.picker) }),
+    group({
+      name: v.optional(choice(strategyNames), D.strategy.name),
+      picker: v.optional(picker, D.strategy.picker),
+      answer: v.exactOptional(choice(["own", "true"])),
+      reduction: v.exactOptional(choice(["mean", "sum"])),
+    }),
     {},
   ),
   teacher: v.optional(
@@ -161,6 +169,8 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
     });
   }
   const config: ExperimentConfig = parsed.output;
+  const { name, picker: _, ...options } = config.strategy;
+  checkOptions(name, options, `${where}.strategy`);
   if (config.querySize > config.task.pool) {
     badInput(
       `${where}.querySize`,

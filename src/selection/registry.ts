@@ -1,46 +1,88 @@
-/** @file The query strategies by name. A new one is a new entry (and, where scores do not suffice, a new picker). */
+/**
+ * @file What each query strategy computes: the measures it needs of every seed and the
+ * score it makes of them. A new strategy is an entry here and one in `strategies.ts`.
+ * x a seed question, y its worked answer, ŷ the student's own greedy answer, p the
+ * student's predicted distribution at one token, p₁ ≥ p₂ its two largest probabilities.
+ */
 import { badInput } from "../core/errors.ts";
-import type { AcquisitionInput, Picker, QueryStrategy } from "./types.ts";
+import type { ScoreName } from "../student/types.ts";
+import { isStrategyName, STRATEGIES, strategyNames, type StrategyEntry, type StrategyName } from "./strategies.ts";
+import type { AnswerSource, Measure, Picker, QueryStrategy, ScorePicker, StrategyOptions } from "./types.ts";
 
-interface StrategyEntry {
-  readonly description: string;
-  readonly input: AcquisitionInput;
+/** The variable parts of a strategy. */
+interface Recipe {
+  readonly measures: readonly Measure[];
+  readonly combine?: (values: readonly number[]) => number;
+  /** Strategies that bring their own way of picking. */
+  readonly picker?: Picker;
 }
 
-const STRATEGIES = {
-  random: { description: "uniform over the pool, no scores", input: { kind: "none" } },
-  "own-loss": {
-    description: "mean loss of the student's own answer, L(x, ŷ): how unsure it is of what it says",
-    input: { kind: "score", score: "loss", answer: "own" },
-  },
-  "true-loss": {
-    description: "mean loss of the worked answer, L(x, y): how far the student is from it",
-    input: { kind: "score", score: "loss", answer: "true" },
-  },
-} as const satisfies Record<string, StrategyEntry>;
+const first = ([value = 0]: readonly number[]): number => value;
 
-export type StrategyName = keyof typeof STRATEGIES;
-
-/** Names that `createStrategy` knows, in the order to show them. */
-export const strategyNames = Object.keys(STRATEGIES) as readonly StrategyName[];
-
-/** Whether `name` is a strategy. */
-export function isStrategyName(name: string): name is StrategyName {
-  return Object.hasOwn(STRATEGIES, name);
+/** One score of the student (or 1 − it), over the given answer unless the experiment names the other. */
+function tokenScore(score: ScoreName, answer: AnswerSource, complement = false) {
+  return (options: StrategyOptions): Recipe => ({
+    measures: [
+      {
+        kind: "score",
+        score,
+        answer: options.answer ?? answer,
+        reduction: options.reduction ?? "mean",
+        ...(complement ? { complement } : {}),
+      },
+    ],
+  });
 }
+
+const RECIPES: Readonly<Record<StrategyName, (options: StrategyOptions) => Recipe>> = {
+  random: () => ({ measures: [], picker: { kind: "uniform" } }),
+  /** `−1/|ŷ| Σ log p(ŷ_t)` (arXiv 2512.00884). */
+  "own-loss": tokenScore("loss", "own"),
+  /** `−1/|y| Σ log p(y_t)` (arXiv 2512.00884). */
+  "true-loss": tokenScore("loss", "true"),
+  /** `−Σ_v p(v) log p(v)` (Settles 2009, section 3.1; its token mean, as for sequences). */
+  entropy: tokenScore("entropy", "own"),
+  /** `1 − (p₁ − p₂)` (Scheffer et al. 2001): the lead is smallest where the student is least sure. */
+  margin: tokenScore("margin", "own", true),
+  /** `1 − p₁` (Lewis & Gale 1994; Culotta & McCallum 2005). */
+  "least-confidence": tokenScore("leastConfidence", "own"),
+  /** `‖p − onehot(y_t)‖₂` (Paul et al. 2021, arXiv 2107.07075). */
+  el2n: tokenScore("el2n", "true"),
+  /** `1[ŷ is wrong]` (LLM2LLM's criterion, arXiv 2403.15042). */
+  incorrect: () => ({ measures: [{ kind: "incorrect" }] }),
+};
 
 /**
- * The strategy `name` with `picker`. `random` has nothing to rank, so it always picks
- * uniformly: one experiment can switch strategies and keep its picker setting.
- * @throws BadInputError for an unknown name, listing the known ones.
+ * The strategy `name` with `picker` and its own `options`. Strategies that do not rank
+ * (`random`) bring their own way of picking: one experiment can switch strategies and keep
+ * its picker setting.
+ * @throws BadInputError for an unknown name, listing the known ones, and for an option that the strategy does not have or lacks.
  */
-export function createStrategy(name: string, picker: Picker): QueryStrategy {
+export function createStrategy(name: string, picker: ScorePicker, options: StrategyOptions = {}): QueryStrategy {
   if (!isStrategyName(name)) return badInput("strategy", `one of ${strategyNames.join(", ")}`, JSON.stringify(name));
-  const entry = STRATEGIES[name];
+  checkOptions(name, options);
+  const recipe = RECIPES[name](options);
   return {
     name,
-    description: entry.description,
-    input: entry.input,
-    picker: entry.input.kind === "none" ? { kind: "uniform" } : picker,
+    description: STRATEGIES[name].description,
+    measures: recipe.measures,
+    combine: recipe.combine ?? first,
+    picker: recipe.picker ?? picker,
   };
+}
+
+/** Every option that is given belongs to the strategy; what it cannot do without is given. @throws BadInputError naming the option. */
+export function checkOptions(name: StrategyName, options: StrategyOptions, where = "strategy"): void {
+  const entry: StrategyEntry = STRATEGIES[name];
+  for (const key of Object.keys(options) as (keyof StrategyOptions)[]) {
+    if (options[key] === undefined || entry.options.includes(key)) continue;
+    badInput(
+      `${where}.${key}`,
+      entry.options.length === 0
+        ? `no such setting, because ${name} has none`
+        : `one of the settings of ${name}: ${entry.options.join(", ")}`,
+      JSON.stringify(options[key]),
+      "Leave it out",
+    );
+  }
 }

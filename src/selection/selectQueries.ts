@@ -2,13 +2,14 @@
  * @file Picks pool members from their scores. Not here: what a score is and how
  * it is computed (the student), or which strategies exist (`registry.ts`).
  *
- * All pickers rank pool members by one key, highest first: the score itself
- * (argmax), a temperature-scaled Gumbel perturbation of the z-score (softmax), or
+ * Pickers rank pool members by one key, highest first: the score itself (argmax), a
+ * Gumbel perturbation of the log-weight of a draw (softmax, proportional, rank), or
  * nothing (uniform). Equal keys are ordered by a seeded random permutation, so
  * that a flat score picks uniformly instead of favouring the head of the pool.
  */
 import { badInput } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
+import { PICKER_KINDS } from "./strategies.ts";
 import type { Pick, QueryStrategy, SelectQueries } from "./types.ts";
 
 /**
@@ -19,19 +20,22 @@ import type { Pick, QueryStrategy, SelectQueries } from "./types.ts";
  *   over what is left (Plackett–Luce), drawn as the top `querySize` of
  *   `z_i + temperature · g_i`, `g_i` standard Gumbel (Gumbel top-m; Kool et al. 2019),
  *   `z` the z-scores over the pool (all 0 when the scores are equal). Temperature 0 is argmax.
+ * - proportional: likewise with `P(next = i) ∝ s_i^exponent` for scores ≥ 0 (prioritized
+ *   sampling, Schaul et al. 2016, arXiv 1511.05952); scores of 0 come last.
+ * - rank: likewise with `P(next = i) ∝ (1/rank_i)^exponent` (its rank-based variant).
  * - uniform: without replacement, whatever the scores.
  *
  * A `Pick` carries score and rank when the strategy needs scores; the rank counts
  * from 1 = highest, ties in the seeded order. Scores given to a strategy that needs none are ignored.
  * Draws from `rng` (fork one per round): the same state gives the same picks.
- * @throws BadInputError for a query size over the pool, missing or non-finite scores, a negative temperature.
+ * @throws BadInputError for a query size over the pool, missing or non-finite scores, a negative temperature or exponent, negative scores with `proportional`.
  */
 export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng) => {
   checkSizes(poolSize, querySize);
-  const used = strategy.input.kind === "none" ? undefined : checkScores(strategy, scores, poolSize);
+  const used = strategy.measures.length === 0 ? undefined : checkScores(strategy, scores, poolSize);
   const tieOrder = rng.shuffle(indices(poolSize));
-  const keys = pickerKeys(strategy, used, poolSize, rng);
   const rankOf = used === undefined ? undefined : ranks(order(used, tieOrder));
+  const keys = pickerKeys(strategy, used, rankOf, poolSize, rng);
   return order(keys, tieOrder)
     .slice(0, querySize)
     .map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
@@ -40,6 +44,7 @@ export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySi
 function pickerKeys(
   strategy: QueryStrategy,
   scores: readonly number[] | undefined,
+  rankOf: readonly number[] | undefined,
   poolSize: number,
   rng: Rng,
 ): readonly number[] {
@@ -58,10 +63,33 @@ function pickerKeys(
         temperature <= 1 ? z + temperature * rng.gumbel() : z / temperature + rng.gumbel(),
       );
     }
+    case "proportional": {
+      const exponent = checkExponent(picker.exponent);
+      const used = scores ?? needsScores(strategy);
+      const negative = used.findIndex((s) => s < 0);
+      if (negative >= 0)
+        badInput(
+          `strategy "${strategy.name}"`,
+          "scores >= 0 with the picker proportional",
+          `${used[negative]} for member ${negative}`,
+          "Take the picker rank or softmax",
+        );
+      return used.map((s) => (exponent === 0 ? 0 : exponent * Math.log(s)) + rng.gumbel());
+    }
+    case "rank": {
+      const exponent = checkExponent(picker.exponent);
+      return (rankOf ?? needsScores(strategy)).map((rank) => -exponent * Math.log(rank) + rng.gumbel());
+    }
     default:
       picker satisfies never;
-      return badInput("selectQueries", "a picker argmax, softmax or uniform", JSON.stringify(picker));
+      return badInput("selectQueries", `a picker ${PICKER_KINDS.join(", ")}`, JSON.stringify(picker));
   }
+}
+
+function checkExponent(exponent: number): number {
+  return Number.isFinite(exponent) && exponent >= 0
+    ? exponent
+    : badInput("selectQueries", "an exponent >= 0", String(exponent));
 }
 
 function needsScores(strategy: QueryStrategy): never {
@@ -84,7 +112,11 @@ export function zScores(scores: readonly number[]): number[] {
 
 /** Indices by key, highest first; equal keys in the order of `tieOrder`. */
 function order(keys: readonly number[], tieOrder: readonly number[]): number[] {
-  return [...tieOrder].sort((a, b) => (keys[b] as number) - (keys[a] as number));
+  return [...tieOrder].sort((a, b) => {
+    const [x, y] = [keys[a] as number, keys[b] as number];
+    // Not a difference: −∞ is a key (a score of 0 with `proportional`).
+    return x === y ? 0 : x < y ? 1 : -1;
+  });
 }
 
 function ranks(ordered: readonly number[]): number[] {

@@ -1,23 +1,62 @@
-/** @file Query strategies: acquisition function (what to score) × picker (how to pick from scores). Pure. */
+/**
+ * @file Query strategies: acquisition function (what to compute of every seed, and the
+ * score made of it) × picker (how scores, and distances between seeds, become picks). Pure.
+ */
 import type { Rng } from "../core/rng.ts";
 import type { ScoreName } from "../student/types.ts";
+import type { StrategyName } from "./strategies.ts";
 
-/** What an acquisition function needs computed for every seed. `own` = the student's own greedy answer, `true` = the worked answer. */
-export type AcquisitionInput =
-  | { readonly kind: "none" }
-  | { readonly kind: "score"; readonly score: ScoreName; readonly answer: "own" | "true" };
+/** Which answer of a seed is looked at: `own` = the student's own greedy answer ŷ, `true` = the worked answer y. */
+export type AnswerSource = "own" | "true";
 
-export type Picker =
+/** Scores over an answer's tokens are their mean, or their sum (which favours long answers). */
+export type Reduction = "mean" | "sum";
+
+/** One number per seed that an acquisition function is made of. */
+export type Measure =
+  /** A score of the student, or 1 minus it (`complement`), over the tokens of an answer. */
+  | {
+      readonly kind: "score";
+      readonly score: ScoreName;
+      readonly answer: AnswerSource;
+      readonly reduction: Reduction;
+      readonly complement?: boolean;
+    }
+  /** 1 where the task's checker rejects the student's own answer, else 0. */
+  | { readonly kind: "incorrect" };
+
+/** Ways to pick from scores; see `selectQueries`. */
+export type ScorePicker =
   | { readonly kind: "argmax" }
   | { readonly kind: "softmax"; readonly temperature: number }
+  | { readonly kind: "proportional"; readonly exponent: number }
+  | { readonly kind: "rank"; readonly exponent: number }
   | { readonly kind: "uniform" };
+
+/** Any way to pick. The setting of an experiment is a `ScorePicker`; the others belong to strategies that bring their own. */
+export type Picker = ScorePicker;
+
+/** What of a strategy an experiment can set beside name and picker; each for the strategies that have it only. */
+export interface StrategyOptions {
+  readonly answer?: AnswerSource;
+  readonly reduction?: Reduction;
+}
+
+/** The strategy's part of an experiment, plain JSON. */
+export interface StrategySettings extends StrategyOptions {
+  readonly name: StrategyName;
+  readonly picker: ScorePicker;
+}
 
 /** A named strategy. `random` needs nothing and picks uniformly. */
 export interface QueryStrategy {
   readonly name: string;
   /** For people: one sentence with the formula. */
   readonly description: string;
-  readonly input: AcquisitionInput;
+  /** What is to be computed of every seed; none for strategies that do not score. */
+  readonly measures: readonly Measure[];
+  /** The seed's score from its measures, in their order: the higher, the sooner it is picked. */
+  readonly combine: (values: readonly number[]) => number;
   readonly picker: Picker;
 }
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { ExperimentConfig } from "../../src/loop/config.ts";
 import type { LoopRecord } from "../../src/loop/records.ts";
 import { Rng } from "../../src/core/rng.ts";
+import { strategyNames } from "../../src/selection/strategies.ts";
 import { collect, comparable, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { sumsTask, sumsTeacher } from "../support/sums.ts";
 
@@ -13,11 +14,15 @@ const SIZE = 10;
 const settings = fc.record({
   seed: fc.nat(0x7fffffff),
   strategy: fc.record({
-    name: fc.constantFrom("random" as const, "own-loss" as const, "true-loss" as const),
+    name: fc.constantFrom(...strategyNames),
     picker: fc.oneof(
       fc.constant({ kind: "argmax" as const }),
       fc.constant({ kind: "uniform" as const }),
       fc.record({ kind: fc.constant("softmax" as const), temperature: fc.double({ min: 0, max: 5, noNaN: true }) }),
+      fc.record({
+        kind: fc.constantFrom("proportional" as const, "rank" as const),
+        exponent: fc.double({ min: 0, max: 5, noNaN: true }),
+      }),
     ),
   }),
   teacher: fc.record({

@@ -3,24 +3,30 @@ import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
 import { createStrategy } from "../../src/selection/registry.ts";
 import { selectQueries, zScores } from "../../src/selection/selectQueries.ts";
-import type { Picker } from "../../src/selection/types.ts";
+import type { ScorePicker } from "../../src/selection/types.ts";
 
 const scoreList = fc.array(fc.double({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 40 });
-const picker: fc.Arbitrary<Picker> = fc.oneof(
-  fc.constant<Picker>({ kind: "argmax" }),
-  fc.constant<Picker>({ kind: "uniform" }),
-  fc.double({ min: 0, max: 1e308, noNaN: true }).map((temperature): Picker => ({ kind: "softmax", temperature })),
+const picker: fc.Arbitrary<ScorePicker> = fc.oneof(
+  fc.constant<ScorePicker>({ kind: "argmax" }),
+  fc.constant<ScorePicker>({ kind: "uniform" }),
+  fc.double({ min: 0, max: 1e308, noNaN: true }).map((temperature): ScorePicker => ({ kind: "softmax", temperature })),
+  fc
+    .tuple(fc.constantFrom("proportional" as const, "rank" as const), fc.double({ min: 0, max: 1e6, noNaN: true }))
+    .map(([kind, exponent]): ScorePicker => ({ kind, exponent })),
 );
 const strategyName = fc.constantFrom("random", "own-loss", "true-loss");
-/** A list of scores and how many to pick from it. */
-const selection = scoreList.chain((scores) =>
-  fc.tuple(fc.constant(scores), fc.integer({ min: 1, max: scores.length }), fc.integer()),
-);
+/** A list of scores, how many to pick from it, and a seed. */
+const fromScores = (scores: readonly number[]) =>
+  fc.tuple(fc.constant(scores), fc.integer({ min: 1, max: scores.length }), fc.integer());
+/** Scores that every picker takes. */
+const nonNegative = fc
+  .array(fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 40 })
+  .chain(fromScores);
 
 describe("selecting queries", () => {
   it("picks as many as asked, all different, all from the pool, with their own scores", () => {
     fc.assert(
-      fc.property(selection, picker, strategyName, ([scores, querySize, seed], how, name) => {
+      fc.property(nonNegative, picker, strategyName, ([scores, querySize, seed], how, name) => {
         const picks = selectQueries(createStrategy(name, how), scores, scores.length, querySize, new Rng(seed));
         expect(picks).toHaveLength(querySize);
         expect(new Set(picks.map((p) => p.index)).size).toBe(querySize);
@@ -39,7 +45,7 @@ describe("selecting queries", () => {
 
   it("is a function of its arguments and the state of the generator", () => {
     fc.assert(
-      fc.property(selection, picker, strategyName, ([scores, querySize, seed], how, name) => {
+      fc.property(nonNegative, picker, strategyName, ([scores, querySize, seed], how, name) => {
         const draw = () => selectQueries(createStrategy(name, how), scores, scores.length, querySize, new Rng(seed));
         expect(draw()).toEqual(draw());
       }),
@@ -73,7 +79,7 @@ describe("selecting queries", () => {
     const distinct = fc.uniqueArray(fc.integer({ min: -1000, max: 1000 }), { minLength: 2, maxLength: 30 });
     fc.assert(
       fc.property(distinct, fc.integer(), fc.constantFrom(0, 1e-9, 1e-300), (scores, seed, temperature) => {
-        const pick = (how: Picker) =>
+        const pick = (how: ScorePicker) =>
           selectQueries(createStrategy("own-loss", how), scores, scores.length, scores.length, new Rng(seed)).map(
             (p) => p.index,
           );

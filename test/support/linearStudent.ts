@@ -4,7 +4,7 @@
  * depend on what it was trained on, in which order, and from which weights.
  */
 import { badInput, throwIfAborted } from "../../src/core/errors.ts";
-import { Rng } from "../../src/core/rng.ts";
+import { hashString, Rng } from "../../src/core/rng.ts";
 import type { EngineInfo } from "../../src/runtime/types.ts";
 import type {
   GenerateOptions,
@@ -72,7 +72,13 @@ export class LinearStudent implements Student {
       const tokens = this.encode(row).completionTokens;
       const loss = this.#loss(row);
       const known: Partial<Record<ScoreName, number>> = { loss, lossSum: loss * tokens };
-      return { id: row.id ?? "", tokens, ...Object.fromEntries(scores.map((name) => [name, known[name] ?? 0])) };
+      // Further scores mean nothing here, but each depends on its name and on the row.
+      const other = (name: ScoreName): number => (hashString(name + row.prompt + row.completion) % 1000) / 1000;
+      return {
+        id: row.id ?? "",
+        tokens,
+        ...Object.fromEntries(scores.map((name) => [name, known[name] ?? other(name)])),
+      };
     });
   }
 

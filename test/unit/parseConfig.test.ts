@@ -41,6 +41,16 @@ describe("parseExperimentConfig", () => {
     expect(config.strategy).toEqual({ name: "random", picker: DEFAULT_EXPERIMENT.strategy.picker });
   });
 
+  it("takes a strategy's own settings, and every picker", () => {
+    const strategy = { name: "entropy", picker: { kind: "rank" }, answer: "true", reduction: "sum" } as const;
+    expect(parseExperimentConfig({ strategy }).strategy).toEqual({
+      ...strategy,
+      picker: { kind: "rank", exponent: 1 },
+    });
+    const proportional = { kind: "proportional", exponent: 0.6 };
+    expect(parseExperimentConfig({ strategy: { picker: proportional } }).strategy.picker).toEqual(proportional);
+  });
+
   const wrong: readonly (readonly [string, unknown, RegExp])[] = [
     ["no object", 7, /^experiment: expected an object with keys among schemaVersion, .*, got 7$/],
     ["null", null, /^experiment: expected an object with keys among .*, got null$/],
@@ -57,6 +67,11 @@ describe("parseExperimentConfig", () => {
       /^experiment\.training\.lr: expected one of the keys method, epochs, .*, got "lr"$/,
     ],
     ["a text for a number", { rounds: "3" }, /^experiment\.rounds: expected a whole number from 0 to 1000, got "3"$/],
+    [
+      "a setting that the strategy does not have",
+      { strategy: { name: "own-loss", answer: "own" } },
+      /^experiment\.strategy\.answer: expected one of the settings of own-loss: reduction, got "own"\. Leave it out$/,
+    ],
     ["a fraction", { querySize: 1.5 }, /^experiment\.querySize: expected a whole number from 1 to 1000000, got 1\.5$/],
     ["null for a number", { seed: null }, /^experiment\.seed: expected a whole number from 0 to 2147483647, got null$/],
     ["not a number", { replay: NaN }, /^experiment\.replay: expected a number from 0 to 100, got NaN$/],
@@ -69,7 +84,7 @@ describe("parseExperimentConfig", () => {
     [
       "an unknown strategy",
       { strategy: { name: "best" } },
-      /^experiment\.strategy\.name: expected one of "random", "own-loss", "true-loss", got "best"$/,
+      /^experiment\.strategy\.name: expected one of "random", "own-loss", "true-loss", .*, got "best"$/,
     ],
     [
       "an unknown task",
@@ -79,7 +94,7 @@ describe("parseExperimentConfig", () => {
     [
       "an unknown picker",
       { strategy: { picker: { kind: "best" } } },
-      /picker\.kind: expected a picker with kind "argmax", "softmax" or "uniform", got "best"$/,
+      /picker\.kind: expected a picker with kind "argmax", "softmax", .*"uniform", got "best"$/,
     ],
     [
       "a picker's misplaced setting",

@@ -1,23 +1,28 @@
 import { describe, expect, it } from "vitest";
 import { BadInputError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
-import { createStrategy, strategyNames } from "../../src/selection/registry.ts";
+import { createStrategy } from "../../src/selection/registry.ts";
 import { selectQueries } from "../../src/selection/selectQueries.ts";
-import type { Picker } from "../../src/selection/types.ts";
+import type { ScorePicker } from "../../src/selection/types.ts";
 
-const ARGMAX: Picker = { kind: "argmax" };
-const UNIFORM: Picker = { kind: "uniform" };
-const softmax = (temperature: number): Picker => ({ kind: "softmax", temperature });
-const own = (picker: Picker) => createStrategy("own-loss", picker);
+const ARGMAX: ScorePicker = { kind: "argmax" };
+const UNIFORM: ScorePicker = { kind: "uniform" };
+const softmax = (temperature: number): ScorePicker => ({ kind: "softmax", temperature });
+const proportional = (exponent: number): ScorePicker => ({ kind: "proportional", exponent });
+const rank = (exponent: number): ScorePicker => ({ kind: "rank", exponent });
+const own = (picker: ScorePicker) => createStrategy("own-loss", picker);
 const indices = (picks: readonly { readonly index: number }[]) => picks.map((p) => p.index);
 
-/** How often each ordered pair is drawn, by the sequential definition: P(i, j) = w_i / W · w_j / (W − w_i). */
-function plackettLuce(scores: readonly number[], temperature: number): Map<string, number> {
+function softmaxWeights(scores: readonly number[], temperature: number): number[] {
   const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
   const sd = Math.sqrt(scores.reduce((a, b) => a + (b - mean) ** 2, 0) / scores.length);
-  const weights = scores.map((s) => Math.exp((s - mean) / sd / temperature));
-  const total = weights.reduce((a, b) => a + b, 0);
+  return scores.map((s) => Math.exp((s - mean) / sd / temperature));
+}
+
+/** How often each ordered pair is drawn, by the sequential definition: P(i, j) = w_i / W · w_j / (W − w_i). */
+function sequentialPairs(weights: readonly number[]): Map<string, number> {
   const out = new Map<string, number>();
+  const total = weights.reduce((a, b) => a + b, 0);
   weights.forEach((wi, i) =>
     weights.forEach((wj, j) => i !== j && out.set(`${i},${j}`, ((wi / total) * wj) / (total - wi))),
   );
@@ -65,7 +70,7 @@ describe("softmax", () => {
     (temperature) => {
       const scores = [0.1, 0.9, 0.4, 1.5];
       const rng = new Rng(3);
-      const chi = chiSquare(60_000, plackettLuce(scores, temperature), () =>
+      const chi = chiSquare(60_000, sequentialPairs(softmaxWeights(scores, temperature)), () =>
         indices(selectQueries(own(softmax(temperature)), scores, 4, 2, rng)).join(),
       );
       expect(chi).toBeLessThan(CHI_SQUARE_9999[11]!);
@@ -94,6 +99,33 @@ describe("softmax", () => {
         indices(selectQueries(own(softmax(1)), scores, 6, 4, new Rng(5))),
       );
     }
+  });
+});
+
+describe("proportional and rank", () => {
+  const scores = [0.1, 0.9, 0.4, 1.5];
+  const ranks = [4, 2, 3, 1];
+  it.each([
+    [proportional(1), scores],
+    [proportional(0.6), scores.map((s) => s ** 0.6)],
+    [proportional(2), scores.map((s) => s ** 2)],
+    [proportional(0), [1, 1, 1, 1]],
+    [rank(1), ranks.map((r) => 1 / r)],
+    [rank(0.7), ranks.map((r) => r ** -0.7)],
+  ] as const)("draws ordered pairs as sequential sampling without replacement does, with %j", (picker, weights) => {
+    const rng = new Rng(8);
+    const chi = chiSquare(40_000, sequentialPairs(weights), () =>
+      indices(selectQueries(own(picker), scores, 4, 2, rng)).join(),
+    );
+    expect(chi).toBeLessThan(CHI_SQUARE_9999[11]!);
+  });
+
+  it("takes scores of 0 last, by chance among them", () => {
+    const rng = new Rng(9);
+    const chi = chiSquare(10_000, new Map([0, 2, 3, 4, 5].map((i) => [`1,${i}`, 0.2])), () =>
+      indices(selectQueries(own(proportional(1)), [0, 3, 0, 0, 0, 0], 6, 2, rng)).join(),
+    );
+    expect(chi).toBeLessThan(CHI_SQUARE_9999[4]!);
   });
 });
 
@@ -144,6 +176,16 @@ describe("what cannot be selected from", () => {
       [own(ARGMAX), [1, 2], 2, size, rng],
       /query size of at least 1/,
     ]),
+    [
+      "a negative score to draw in proportion to",
+      [own(proportional(1)), [1, -2], 2, 1, rng],
+      /scores >= 0.*-2 for member 1/,
+    ],
+    ...[proportional(-1), rank(Number.NaN)].map((picker): [string, Arguments, RegExp] => [
+      `the exponent of ${JSON.stringify(picker)}`,
+      [own(picker), [1, 2], 2, 1, rng],
+      /exponent >= 0/,
+    ]),
     ...[-1, Number.NaN, Infinity].map((t): [string, Arguments, RegExp] => [
       `a temperature of ${t}`,
       [own(softmax(t)), [1, 2], 2, 1, rng],
@@ -153,19 +195,5 @@ describe("what cannot be selected from", () => {
   it.each(cases)("is refused: %s", (_, args, message) => {
     expect(() => selectQueries(...args)).toThrow(BadInputError);
     expect(() => selectQueries(...args)).toThrow(message);
-  });
-});
-
-describe("the strategy registry", () => {
-  it("makes every named strategy and lists the names in the error for an unknown one", () => {
-    expect(strategyNames).toEqual(["random", "own-loss", "true-loss"]);
-    expect(createStrategy("true-loss", ARGMAX).input).toEqual({ kind: "score", score: "loss", answer: "true" });
-    expect(own(softmax(2))).toMatchObject({
-      name: "own-loss",
-      input: { kind: "score", score: "loss", answer: "own" },
-      picker: softmax(2),
-    });
-    for (const name of ["badge", "constructor", ""])
-      expect(() => createStrategy(name, ARGMAX)).toThrow(/random, own-loss, true-loss/);
   });
 });

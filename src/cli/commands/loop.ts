@@ -8,7 +8,7 @@ import type { ExperimentConfig } from "../../loop/config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../../loop/defaults.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
 import type { LoopRecord } from "../../loop/records.ts";
-import { strategyNames } from "../../selection/registry.ts";
+import { PICKER_KINDS, strategyNames } from "../../selection/strategies.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
 import { openStudent } from "../../student/student.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
@@ -30,8 +30,9 @@ const OPTIONS: OptionSpecs = {
   validation: { value: "N", description: "held-out validation questions", default: String(D.task.validation) },
   "evaluate-on": { value: "test|validation", description: "split that the curve shows", default: D.task.evaluateOn },
   strategy: { value: strategyNames.join("|"), description: "query strategy", default: D.strategy.name },
-  picker: { value: "argmax|softmax|uniform", description: "how scores become picks", default: D.strategy.picker.kind },
+  picker: { value: PICKER_KINDS.join("|"), description: "how scores become picks", default: D.strategy.picker.kind },
   temperature: { value: "X", description: "temperature of --picker softmax", default: "1" },
+  exponent: { value: "X", description: "exponent of --picker proportional and rank", default: "1" },
   teacher: { value: teacherNames.join("|"), description: "teacher", default: D.teacher.name },
   "error-rate": {
     value: "X",
@@ -78,8 +79,11 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
     return Object.keys(set).length === 0 ? {} : { [key]: { ...part(key), ...set } };
   };
   const picker = given("picker", () => {
-    const kind = options.choice("picker", ["argmax", "softmax", "uniform"]);
-    return kind === "softmax" ? { kind, temperature: options.number("temperature", { min: 0 }) } : { kind };
+    const kind = options.choice("picker", PICKER_KINDS);
+    if (kind === "softmax") return { kind, temperature: options.number("temperature", { min: 0 }) };
+    return kind === "proportional" || kind === "rank"
+      ? { kind, exponent: options.number("exponent", { min: 0 }) }
+      : { kind };
   });
   const method = given("method", () =>
     options.choice("method", ["full", "lora"]) === "full" ? { method: "full" } : { method: "lora", ...DEFAULT_LORA },

@@ -1,10 +1,12 @@
 /**
  * @file Phase "score": the student answers and is scored on the seeds, as far as
- * the strategy needs it or the pool is to be shown. Acquisition is the mean loss of
+ * the strategy's measures need it or the pool is to be shown. Scores are of
  * (question, own greedy answer) or of (question, worked answer); an empty own
  * answer has EOS as its only scored token.
  */
 import { invariant } from "../../core/errors.ts";
+import { readScore } from "../../selection/readScore.ts";
+import type { AnswerSource, Measure } from "../../selection/types.ts";
 import type { PromptCompletion, ScoreName, ScoreRow } from "../../student/types.ts";
 import type { LoopRecord, PoolItem } from "../records.ts";
 import { phaseRecord, rowOf } from "../runState.ts";
@@ -16,15 +18,14 @@ export async function* scorePool(
   run: RunState,
   round: number,
 ): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
-  const { input } = run.strategy;
+  const { measures } = run.strategy;
   const stored = run.stored?.pools.find((pool) => pool.round === round);
   // A student that has trained ahead can no longer show this round's pool; what the strategy needed of it is stored.
   const show = run.showPool && (stored !== undefined || run.trainedAhead?.round !== round);
-  const needed = input.kind === "score" ? input : undefined;
-  const own = show || needed?.answer === "own";
   const seeds = run.splits.pool;
-  const ownNames = scoresFor(show, needed?.answer === "own" ? needed.score : undefined);
-  const trueNames = scoresFor(show, needed?.answer === "true" ? needed.score : undefined);
+  const ownNames = scoresFor(measures, "own", show);
+  const trueNames = scoresFor(measures, "true", show);
+  const own = ownNames.length > 0 || measures.some(needsOwnAnswer);
   const total = seeds.length * ((own ? 1 : 0) + (ownNames.length > 0 ? 1 : 0) + (trueNames.length > 0 ? 1 : 0));
   let done = 0;
   yield phaseRecord(round, "score", "start", 0, total);
@@ -59,17 +60,18 @@ export async function* scorePool(
 
   const items = seeds.map((seed, i): PoolItem => {
     const answer = answers?.[i]?.completion;
-    const score =
-      needed === undefined ? undefined : (needed.answer === "own" ? ownScores : trueScores)?.[i]?.[needed.score];
+    const correct = answer === undefined ? undefined : run.task.check(seed, answer).correct;
+    const values = measures.map((measure) => valueOf(measure, correct, ownScores?.[i], trueScores?.[i]));
     return {
       id: seed.id,
       question: seed.question,
       answer: seed.answer,
       level: seed.level,
-      ...(answer === undefined ? {} : { ownAnswer: answer, correct: run.task.check(seed, answer).correct }),
+      ...defined("ownAnswer", answer),
+      ...defined("correct", correct),
       ...defined("ownLoss", ownScores?.[i]?.loss),
       ...defined("trueLoss", trueScores?.[i]?.loss),
-      ...defined("score", score),
+      ...(values.length === 0 ? {} : { score: run.strategy.combine(values) }),
     };
   });
   await run.store.append({ type: "pool", round, items });
@@ -104,13 +106,46 @@ export async function* scorePool(
   }
 }
 
-function scoresFor(show: boolean, needed: ScoreName | undefined): readonly ScoreName[] {
-  return [...new Set<ScoreName>([...(show ? (["loss"] as const) : []), ...(needed === undefined ? [] : [needed])])];
+/** Names of the student's scores to compute of one kind of answer. */
+function scoresFor(measures: readonly Measure[], answer: AnswerSource, show: boolean): readonly ScoreName[] {
+  const names = measures.flatMap((measure) =>
+    measure.kind === "score" && measure.answer === answer ? [measure.score] : [],
+  );
+  return [...new Set<ScoreName>([...(show ? (["loss"] as const) : []), ...names])];
 }
 
-function defined<K extends "ownLoss" | "trueLoss" | "score">(
-  key: K,
-  value: number | undefined,
-): { readonly [P in K]?: number } {
-  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: number });
+function needsOwnAnswer(measure: Measure): boolean {
+  switch (measure.kind) {
+    case "score":
+      return measure.answer === "own";
+    case "incorrect":
+      return true;
+    default:
+      return measure satisfies never;
+  }
+}
+
+/** A seed's measure from what was computed of it. */
+function valueOf(
+  measure: Measure,
+  correct: boolean | undefined,
+  own: ScoreRow | undefined,
+  worked: ScoreRow | undefined,
+): number {
+  switch (measure.kind) {
+    case "score": {
+      const row = measure.answer === "own" ? own : worked;
+      invariant(row !== undefined, "scores are there for every answer that a measure looks at");
+      return readScore(measure, row);
+    }
+    case "incorrect":
+      return correct === false ? 1 : 0;
+    default:
+      return measure satisfies never;
+  }
+}
+
+/** `{ [key]: value }`, or nothing where there is no value. */
+function defined<K extends string, V>(key: K, value: V | undefined): { readonly [P in K]?: V } {
+  return value === undefined ? {} : ({ [key]: value } as { readonly [P in K]?: V });
 }

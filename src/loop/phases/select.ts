@@ -48,7 +48,7 @@ function pick(
 ): { seedId: string; score: number | null; rank: number | null }[] {
   const seeds = run.splits.pool;
   const scores =
-    run.strategy.input.kind === "none"
+    run.strategy.measures.length === 0
       ? undefined
       : seeds.map((seed, i) => {
           const score = pool?.[i]?.score;

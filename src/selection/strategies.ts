@@ -1,0 +1,60 @@
+/**
+ * @file The query strategies as plain data: their names, one sentence each for people,
+ * and which settings each takes. Imported by the page too, so it imports nothing at
+ * run time. What each computes is in `registry.ts`.
+ */
+import type { StrategyOptions } from "./types.ts";
+
+/** A row of the table. */
+export interface StrategyEntry {
+  /** One sentence with the formula; x a seed question, y its worked answer, ŷ the student's own greedy answer. */
+  readonly description: string;
+  /** Settings that the strategy takes beside its picker. */
+  readonly options: readonly (keyof StrategyOptions)[];
+}
+
+/** The strategies, in the order to show them. */
+export const STRATEGIES = {
+  random: { description: "By chance, whatever the student knows: the baseline.", options: [] },
+  "own-loss": {
+    description: "Loss of the student's own answer, L(x, ŷ), highest first: how unsure it is of what it says.",
+    options: ["reduction"],
+  },
+  "true-loss": {
+    description: "Loss of the worked answer, L(x, y), highest first: how far the student is from it.",
+    options: ["reduction"],
+  },
+  entropy: {
+    description: "Entropy of the student's predictions, −Σ p log p, token mean over its own answer.",
+    options: ["answer", "reduction"],
+  },
+  margin: {
+    description: "Smallest lead of the likeliest token over the second, 1 − (p₁ − p₂), token mean over its own answer.",
+    options: ["answer", "reduction"],
+  },
+  "least-confidence": {
+    description: "Probability not given to the likeliest token, 1 − p₁, token mean over its own answer.",
+    options: ["answer", "reduction"],
+  },
+  el2n: {
+    description: "Error norm of the predictions, ‖p − onehot(y)‖₂, token mean over the worked answer.",
+    options: ["answer", "reduction"],
+  },
+  incorrect: {
+    description: "Seeds that the student answers wrongly, 1[ŷ wrong], by chance among them.",
+    options: [],
+  },
+} as const satisfies Record<string, StrategyEntry>;
+
+export type StrategyName = keyof typeof STRATEGIES;
+
+/** Names of the strategies, in the order to show them. */
+export const strategyNames = Object.keys(STRATEGIES) as readonly StrategyName[];
+
+/** Whether `name` is a strategy. */
+export function isStrategyName(name: string): name is StrategyName {
+  return Object.hasOwn(STRATEGIES, name);
+}
+
+/** Kinds of picker that an experiment can name. */
+export const PICKER_KINDS = ["argmax", "softmax", "proportional", "rank", "uniform"] as const;
