@@ -1,6 +1,7 @@
 /**
  * @file Exact arithmetic on expressions written as text: `12 + 7`, `8/(3-8/3)`,
- * `2.5 × 4`. Rationals over BigInt, no floats and no eval. Not here: variables.
+ * `2.5 × 4`; with values for letters also `3x^2 - 2(x + 1)`. Rationals over BigInt, no
+ * floats and no eval. Not here: solving for a letter.
  */
 
 /** A fraction in lowest terms with a positive denominator. */
@@ -18,6 +19,11 @@ export function rational(numerator: bigint, denominator = 1n): Rational | undefi
   return { numerator: (sign * numerator) / (a || 1n), denominator: (sign * denominator) / (a || 1n) };
 }
 
+/** `7`, `-3/4`. */
+export function rationalText({ numerator, denominator }: Rational): string {
+  return denominator === 1n ? `${numerator}` : `${numerator}/${denominator}`;
+}
+
 /** Whether two rationals in lowest terms are the same number. */
 export function equalRationals(a: Rational, b: Rational): boolean {
   return a.numerator === b.numerator && a.denominator === b.denominator;
@@ -32,17 +38,32 @@ export interface Expression {
 
 /** Longer expressions are not read: numbers could grow without bound. */
 const MAX_CHARACTERS = 400;
+/** Larger exponents are not read. */
+const MAX_EXPONENT = 12n;
+const MAX_BASE = 10n ** 30n;
 const TOKEN = /\s*(?:([0-9][0-9,]*(?:\.[0-9]+)?)|([-+*/()]))/y;
+const TOKEN_WITH_LETTERS = /\s*(?:([0-9][0-9,]*(?:\.[0-9]+)?)|([-+*/()^]|[a-z]))/y;
+
+/** Values of single small letters. */
+export type Letters = ReadonlyMap<string, Rational>;
 
 /**
  * The value of `text` under + − * / (also written × · x ÷ and −), parentheses and unary
- * signs; commas group digits. Undefined when it is no expression, or divides by zero.
+ * signs; commas group digits. With `letters`, these have values, stand behind a number or before a
+ * parenthesis as factors (`3x`, `2(x + 1)`), and `^` raises to a whole power up to 12; `x` is then no
+ * multiplication sign. Undefined when it is no expression, or divides by zero.
  */
-export function readExpression(text: string): Expression | undefined {
+export function readExpression(text: string, letters?: Letters): Expression | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
-  const tokens = tokenize(text.replace(/[×·x]/g, "*").replace(/÷/g, "/").replace(/−/g, "-"));
+  const tokens = tokenize(
+    text
+      .replace(letters === undefined ? /[×·x]/g : /[×·]/g, "*")
+      .replace(/÷/g, "/")
+      .replace(/−/g, "-"),
+    letters === undefined ? TOKEN : TOKEN_WITH_LETTERS,
+  );
   if (tokens === undefined) return undefined;
-  const reader = new Reader(tokens);
+  const reader = new Reader(tokens, letters);
   const value = reader.sum();
   return value === undefined || !reader.done
     ? undefined
@@ -51,12 +72,12 @@ export function readExpression(text: string): Expression | undefined {
 
 type Token = Rational | string;
 
-function tokenize(text: string): Token[] | undefined {
+function tokenize(text: string, pattern: RegExp): Token[] | undefined {
   const tokens: Token[] = [];
   const end = text.trimEnd().length;
-  TOKEN.lastIndex = 0;
-  while (TOKEN.lastIndex < end) {
-    const match = TOKEN.exec(text);
+  pattern.lastIndex = 0;
+  while (pattern.lastIndex < end) {
+    const match = pattern.exec(text);
     if (match === null) return undefined;
     const number = match[1] === undefined ? undefined : decimal(match[1]);
     const token = match[2] ?? number;
@@ -72,15 +93,17 @@ function decimal(text: string): Rational | undefined {
   return rational(BigInt(whole + fraction), 10n ** BigInt(fraction.length));
 }
 
-/** Recursive descent: sum = product (± product)*, product = factor (×÷ factor)*, factor = ±factor | (sum) | number. */
+/** Recursive descent: sum = product (± product)*, product = factor (×÷ factor)*, factor = ±factor | part [^ number], part = (sum) | number | letter. */
 class Reader {
   readonly numbers: Rational[] = [];
   operators = 0;
   readonly #tokens: readonly Token[];
+  readonly #letters: Letters | undefined;
   #at = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly Token[], letters: Letters | undefined) {
     this.#tokens = tokens;
+    this.#letters = letters;
   }
 
   get done(): boolean {
@@ -104,7 +127,7 @@ class Reader {
 
   #product(): Rational | undefined {
     let left = this.#factor();
-    for (let sign = this.#take("*", "/"); sign !== undefined; sign = this.#take("*", "/")) {
+    for (let sign = this.#times(); sign !== undefined; sign = this.#times()) {
       const right = this.#factor();
       if (left === undefined || right === undefined) return undefined;
       this.operators++;
@@ -122,15 +145,31 @@ class Reader {
       const value = this.#factor();
       return value === undefined ? undefined : sign === "-" ? rational(-value.numerator, value.denominator) : value;
     }
+    const base = this.#part();
+    if (this.#take("^") === undefined) return base;
+    const power = this.#tokens[this.#at++];
+    return base === undefined || power === undefined || typeof power === "string" ? undefined : raise(base, power);
+  }
+
+  #part(): Rational | undefined {
     if (this.#take("(") !== undefined) {
       const value = this.sum();
       return this.#take(")") === undefined ? undefined : value;
     }
     const token = this.#tokens[this.#at];
-    if (token === undefined || typeof token === "string") return undefined;
+    if (token === undefined) return undefined;
     this.#at++;
+    if (typeof token === "string") return this.#letters?.get(token);
     this.numbers.push(token);
     return token;
+  }
+
+  /** The next multiplication or division sign; where letters have values, a product may also be written without one. */
+  #times(): string | undefined {
+    const sign = this.#take("*", "/");
+    if (sign !== undefined || this.#letters === undefined) return sign;
+    const next = this.#tokens[this.#at];
+    return typeof next === "string" && (next === "(" || this.#letters.has(next)) ? "*" : undefined;
   }
 
   #take(...wanted: readonly string[]): string | undefined {
@@ -139,4 +178,11 @@ class Reader {
     this.#at++;
     return token;
   }
+}
+
+function raise(base: Rational, power: Rational): Rational | undefined {
+  if (power.denominator !== 1n || power.numerator > MAX_EXPONENT) return undefined;
+  // A power of a power of a power could otherwise take for ever.
+  if (base.numerator > MAX_BASE || base.numerator < -MAX_BASE || base.denominator > MAX_BASE) return undefined;
+  return rational(base.numerator ** power.numerator, base.denominator ** power.numerator);
 }

@@ -3,6 +3,7 @@
  * that end a worked answer in that form. Source: `ANSWER_RE` of
  * github.com/openai/grade-school-math (MIT), `#### (\-?[0-9\.\,]+)`, commas dropped.
  */
+import { linesOf } from "./lines.ts";
 import type { Question, Verdict } from "./types.ts";
 
 const MARKER = /#### (-?[0-9.,]+)/g;
@@ -16,7 +17,7 @@ const NUMERAL = /^(-?)([0-9]*)(?:\.([0-9]*))?$/;
  */
 export function finalAnswer(text: string): string | undefined {
   let last: string | undefined;
-  for (const line of text.split(/\r\n|\r|\n/)) {
+  for (const line of linesOf(text)) {
     const markers = [...line.matchAll(MARKER)];
     const marker = markers.at(-1)?.[1];
     if (marker !== undefined) last = marker.replaceAll(",", "");

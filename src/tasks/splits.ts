@@ -13,7 +13,7 @@ const REGION_PERCENT = { pretraining: 45, pool: 30, validation: 8, test: 17 } as
 
 /** The region of a canonical form. */
 export function regionOf(canonical: string): Region {
-  let share = mix(hashString(canonical)) % 100;
+  let share = mixedHash(canonical) % 100;
   for (const region of ["pretraining", "pool", "validation"] as const) {
     share -= REGION_PERCENT[region];
     if (share < 0) return region;
@@ -21,12 +21,31 @@ export function regionOf(canonical: string): Region {
   return "test";
 }
 
-/** Murmur3's finalizer: FNV-1a leaves the low bits of short texts alike. */
-function mix(hash: number): number {
-  let h = hash;
+/** A well-spread 32-bit hash of a text: FNV-1a, which leaves the low bits of short texts alike, behind Murmur3's finalizer. */
+export function mixedHash(text: string, basis?: number): number {
+  let h = hashString(text, basis);
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
   return (h ^ (h >>> 16)) >>> 0;
+}
+
+/**
+ * The regions of a list of canonical forms that is known whole and small: `sizes` says
+ * how many each region gets, to the letter; what is over goes to pretraining.
+ */
+export function finiteRegions(
+  forms: readonly string[],
+  sizes: Readonly<Record<Exclude<Region, "pretraining">, number>>,
+): ReadonlyMap<string, Region> {
+  const ordered = [...forms].sort((a, b) => mixedHash(a) - mixedHash(b) || (a < b ? -1 : 1));
+  const [test, validation] = [sizes.test, sizes.test + sizes.validation];
+  const pool = validation + sizes.pool;
+  return new Map(
+    ordered.map((form, i) => [
+      form,
+      i < test ? "test" : i < validation ? "validation" : i < pool ? "pool" : "pretraining",
+    ]),
+  );
 }
 
 /**

@@ -4,6 +4,7 @@
  */
 import { equalRationals, rational, readExpression } from "./arithmetic.ts";
 import type { Expression, Rational } from "./arithmetic.ts";
+import { linesOf } from "./lines.ts";
 
 export type StepsVerdict =
   | {
@@ -27,7 +28,7 @@ export function checkSteps(answer: string, known?: readonly number[]): StepsVerd
   const allowed = known?.map((value) => rational(BigInt(value)));
   let last: Rational | undefined;
   let equations = 0;
-  for (const line of answer.split(/\r\n|\r|\n/)) {
+  for (const line of linesOf(answer)) {
     if (line.includes("####")) break;
     const segments = line
       .replace(LIST_MARKER, "")

@@ -1,6 +1,7 @@
 /** @file From a story to a question with its worked answer, and the keys and labels of word problems. */
 import { checkSteps } from "../workedSteps.ts";
 import { finalAnswer, sameNumber } from "../finalAnswer.ts";
+import { textForm } from "../textForm.ts";
 import type { Question, Verdict } from "../types.ts";
 import { programKey, programLines, programNumbers, work } from "./program.ts";
 import type { Working } from "./program.ts";
@@ -41,9 +42,7 @@ export function questionOf(story: Story, id: string): Question | undefined {
  */
 export function canonicalForm(question: string): string {
   const story = readStory(question);
-  return story === undefined
-    ? `text ${question.trim().toLowerCase().replace(/\s+/g, " ")}`
-    : programKey(storyProgram(story));
+  return story === undefined ? textForm(question) : programKey(storyProgram(story));
 }
 
 /**

@@ -13,9 +13,11 @@
  */
 import { badInput } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
+import { drawQuestions } from "../drawQuestions.ts";
 import { checkFinalAnswer } from "../finalAnswer.ts";
 import { apportion, regionOf } from "../splits.ts";
 import type { Region } from "../splits.ts";
+import { checkSize, checkWeights, drawSplits } from "../taskOptions.ts";
 import type { Question, SplitSizes, Task } from "../types.ts";
 import { createAuthor } from "./author.ts";
 import { CLUSTERS } from "./phrase.ts";
@@ -67,8 +69,6 @@ const DEFAULT_LIMITS: NumberLimits = { maxOperand: 40, maxResult: 200 };
 /** What a small student's context has room for, in characters. */
 const MAX_QUESTION_CHARACTERS = 219;
 const MAX_ANSWER_CHARACTERS = 120;
-/** Draws in a row that bring nothing new before a cell counts as used up. */
-const MAX_IDLE_DRAWS = 2000;
 
 function fits(question: Question): boolean {
   return question.question.length <= MAX_QUESTION_CHARACTERS && question.answer.length <= MAX_ANSWER_CHARACTERS;
@@ -96,9 +96,9 @@ export function wordProblemsTask(options: WordProblemsOptions = {}): Task {
     completion: (question) => question.answer,
     canonical: canonicalForm,
     splits(sizes: SplitSizes, rng: Rng) {
-      const draw = (split: "pool" | "validation" | "test") =>
-        drawQuestions(split, split, cellsOf(weights, checkSize(split, sizes[split])), limits, rng, "once");
-      return { pool: draw("pool"), validation: draw("validation"), test: draw("test") };
+      return drawSplits(WORD_PROBLEMS, sizes, (split, size) =>
+        drawCells(split, split, cellsOf(weights, size), limits, rng, "once"),
+      );
     },
     check: checkFinalAnswer,
     verify: verifyPair,
@@ -117,10 +117,10 @@ export function pretrainingSlice(
   options: Pick<WordProblemsOptions, "clusters" | "maxOperand" | "maxResult"> = {},
 ): readonly Question[] {
   const weights = checkOptions({ clusters: { plain: 1 }, ...options, levels: PRETRAINING_LEVELS });
-  return drawQuestions(
+  return drawCells(
     "pretraining",
     "pretraining",
-    cellsOf(weights, checkSize("pretraining", n)),
+    cellsOf(weights, checkSize(`${WORD_PROBLEMS}: pretraining`, n)),
     { ...DEFAULT_LIMITS, ...pickDefined(options) },
     rng,
     "again",
@@ -128,54 +128,49 @@ export function pretrainingSlice(
 }
 
 /** Questions of the cells from one region, in random order; a canonical form is used "once" or "again" (then only texts differ). */
-function drawQuestions(
-  name: string,
+function drawCells(
+  split: string,
   region: Region,
   cells: readonly Cell[],
   limits: NumberLimits,
   rng: Rng,
-  programs: "once" | "again",
+  forms: "once" | "again",
 ): Question[] {
-  const seen = new Set<string>();
-  const drawn: Question[] = [];
-  for (const { lines, cluster, count } of cells) {
-    // One stream a cell: changing one share leaves the questions of the others as they were.
-    const cellRng = rng.fork(`${name} ${lines} ${cluster}`);
-    let idle = 0;
-    for (let have = 0; have < count;) {
-      const story = writeStory(samplePlan(lines, cluster, cellRng), limits, cellRng);
-      // The same key as `canonicalForm` of the text, without reading it back.
-      const form = story === undefined ? undefined : programKey(storyProgram(story));
-      const question =
-        story === undefined || form === undefined || regionOf(form) !== region ? undefined : questionOf(story, "");
-      const key = programs === "once" ? form : question?.question;
-      if (question !== undefined && key !== undefined && fits(question) && !seen.has(key)) {
-        seen.add(key);
-        drawn.push(question);
-        have++;
-        idle = 0;
-      } else if (++idle > MAX_IDLE_DRAWS) {
-        badInput(
-          `${WORD_PROBLEMS}: ${name}`,
-          `${count} different questions of ${levelName(lines)}, ${cluster}`,
-          `${have}`,
-          "Ask for fewer, or allow larger numbers (maxOperand, maxResult)",
-        );
-      }
-    }
-  }
-  return rng
-    .fork(`${name} order`)
-    .shuffle(drawn)
-    .map((question, i) => ({ ...question, id: `${name}-${i + 1}` }));
+  return drawQuestions(
+    cells.map(({ lines, cluster, count }) => ({
+      name: `${levelName(lines)}, ${cluster}`,
+      stream: `${lines} ${cluster}`,
+      count,
+      draw: (cellRng) => {
+        const story = writeStory(samplePlan(lines, cluster, cellRng), limits, cellRng);
+        if (story === undefined) return undefined;
+        // The same key as `canonicalForm` of the text, without reading it back.
+        return {
+          form: programKey(storyProgram(story)),
+          question: () => {
+            const question = questionOf(story, "");
+            return question !== undefined && fits(question) ? question : undefined;
+          },
+        };
+      },
+    })),
+    {
+      task: WORD_PROBLEMS,
+      split,
+      inRegion: (form) => regionOf(form) === region,
+      forms,
+      hint: "Ask for fewer, or allow larger numbers (maxOperand, maxResult)",
+    },
+    rng,
+  );
 }
 
-interface Weights {
+interface Mixture {
   readonly levels: readonly number[];
   readonly clusters: readonly number[];
 }
 
-function cellsOf({ levels, clusters }: Weights, total: number): Cell[] {
+function cellsOf({ levels, clusters }: Mixture, total: number): Cell[] {
   const counts = apportion(
     levels.flatMap((level) => clusters.map((cluster) => level * cluster)),
     total,
@@ -187,40 +182,17 @@ function cellsOf({ levels, clusters }: Weights, total: number): Cell[] {
   }));
 }
 
-function checkOptions(options: WordProblemsOptions): Weights {
-  const levels: Readonly<Record<string, number>> = options.levels ?? DEFAULT_LEVELS;
-  const clusters: Readonly<Record<string, number | undefined>> = options.clusters ?? DEFAULT_CLUSTERS;
-  checkWeights("levels", levels, LEVELS);
-  checkWeights("clusters", clusters, CLUSTERS);
+function checkOptions(options: WordProblemsOptions): Mixture {
+  const levels = checkWeights(`${WORD_PROBLEMS}: levels`, options.levels ?? DEFAULT_LEVELS, LEVELS);
+  const clusters = checkWeights(`${WORD_PROBLEMS}: clusters`, options.clusters ?? DEFAULT_CLUSTERS, CLUSTERS);
   checkLimit("maxOperand", options.maxOperand, 12, 999);
   checkLimit("maxResult", options.maxResult, 60, 9999);
-  return { levels: LEVELS.map((name) => levels[name] ?? 0), clusters: CLUSTERS.map((name) => clusters[name] ?? 0) };
-}
-
-function checkWeights(
-  what: string,
-  weights: Readonly<Record<string, number | undefined>>,
-  known: readonly string[],
-): void {
-  for (const [name, weight] of Object.entries(weights)) {
-    if (!known.includes(name))
-      badInput(`${WORD_PROBLEMS}: ${what}`, `names among ${known.join(", ")}`, JSON.stringify(name));
-    if (weight !== undefined && !(Number.isFinite(weight) && weight >= 0))
-      badInput(`${WORD_PROBLEMS}: ${what}`, `a weight >= 0 for "${name}"`, String(weight));
-  }
-  if (!Object.values(weights).some((weight) => (weight ?? 0) > 0))
-    badInput(`${WORD_PROBLEMS}: ${what}`, "at least one weight above 0", JSON.stringify(weights));
+  return { levels, clusters };
 }
 
 function checkLimit(name: string, value: number | undefined, low: number, high: number): void {
   if (value !== undefined && (!Number.isInteger(value) || value < low || value > high))
     badInput(`${WORD_PROBLEMS}: ${name}`, `an integer from ${low} to ${high}`, String(value));
-}
-
-function checkSize(split: string, size: number): number {
-  if (!Number.isInteger(size) || size < 0)
-    badInput(`${WORD_PROBLEMS}: ${split}`, "a number of questions >= 0", String(size));
-  return size;
 }
 
 function pickDefined({

@@ -1,0 +1,99 @@
+/**
+ * @file The task "algebra": short exercises of three levels in the style of MATH's algebra
+ * (Hendrycks et al. 2021, arXiv 2103.03874), with the answer in a box.
+ *
+ *     Solve for x: 3x + 5 = 20.
+ *     3x = 20 - 5 = 15
+ *     x = 15 / 3 = 5
+ *     \boxed{5}
+ *
+ * Level 1: an equation of two steps, a value, a sum of fractions. Level 2: letters on both
+ * sides, brackets, solutions that are fractions, sums and differences, sequences. Level 3:
+ * fractions of sums, quadratics, systems, sums of sequences. Not here: the MATH problems
+ * themselves, which users may load as data of their own.
+ */
+import type { Rng } from "../../core/rng.ts";
+import { drawQuestions } from "../drawQuestions.ts";
+import { checkFinalBox } from "../finalBox.ts";
+import { apportion, regionOf } from "../splits.ts";
+import type { Region } from "../splits.ts";
+import { checkSize, checkWeights, drawSplits } from "../taskOptions.ts";
+import type { Question, Task } from "../types.ts";
+import { AUTHOR } from "./author.ts";
+import { NORMAL, drawExercise } from "./drawExercise.ts";
+import type { Difficulty } from "./family.ts";
+import { FAMILIES, canonicalForm, exerciseKey, levelName, questionOf, verifyPair } from "./question.ts";
+
+export const ALGEBRA = "algebra";
+
+const DIFFICULTIES: readonly Difficulty[] = [1, 2, 3];
+export const LEVELS: readonly string[] = DIFFICULTIES.map(levelName);
+
+/** The mixture of every split. */
+export interface AlgebraOptions {
+  /** Relative weights by level name, all alike by default; a level left out has weight 0. */
+  readonly levels?: Readonly<Record<string, number>>;
+}
+
+/**
+ * The task with the given mixture, each level in its exact share of a split.
+ * @throws BadInputError for unknown levels, weights below 0 or all 0.
+ */
+export function algebraTask(options: AlgebraOptions = {}): Task {
+  const weights = checkLevels(options);
+  return {
+    name: ALGEBRA,
+    levels: LEVELS,
+    author: AUTHOR,
+    prompt: (question) => `${question}\n`,
+    completion: (question) => question.answer,
+    canonical: canonicalForm,
+    splits: (sizes, rng) =>
+      drawSplits(ALGEBRA, sizes, (split, size) => drawCells(split, split, weights, size, rng, "once")),
+    check: checkFinalBox,
+    verify: verifyPair,
+  };
+}
+
+/** `n` exercises of all levels to pretrain a student on (or as `options` say), disjoint from every split and from what the built-in teacher writes; the same exercise may return in other words. */
+export function pretrainingSlice(rng: Rng, n: number, options: AlgebraOptions = {}): readonly Question[] {
+  const size = checkSize(`${ALGEBRA}: pretraining`, n);
+  return drawCells("pretraining", "pretraining", checkLevels(options), size, rng, "again");
+}
+
+function checkLevels({ levels }: AlgebraOptions): number[] {
+  return checkWeights(`${ALGEBRA}: levels`, levels ?? Object.fromEntries(LEVELS.map((name) => [name, 1])), LEVELS);
+}
+
+function drawCells(
+  split: string,
+  region: Region,
+  weights: readonly number[],
+  size: number,
+  rng: Rng,
+  forms: "once" | "again",
+): Question[] {
+  return drawQuestions(
+    apportion(weights, size).map((count, i) => {
+      const difficulty = DIFFICULTIES[i] ?? 1;
+      const families = FAMILIES.filter((family) => family.levels.includes(difficulty));
+      return {
+        name: levelName(difficulty),
+        stream: levelName(difficulty),
+        count,
+        draw: (own) => {
+          const exercise = drawExercise(own.pick(families), difficulty, NORMAL, own);
+          return exercise && { form: exerciseKey(exercise), question: () => questionOf(exercise) };
+        },
+      };
+    }),
+    {
+      task: ALGEBRA,
+      split,
+      inRegion: (form) => regionOf(form) === region,
+      forms,
+      hint: "Ask for fewer",
+    },
+    rng,
+  );
+}
