@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
 import { checkOptions } from "../selection/registry.ts";
 import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
-import { taskNames } from "../tasks/registry.ts";
+import { answerTokens, taskNames } from "../tasks/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
@@ -147,7 +147,8 @@ const schema = group({
   ),
   generation: v.optional(
     group({
-      maxNewTokens: v.optional(whole(1, 100_000), D.generation.maxNewTokens),
+      // Its default depends on the task.
+      maxNewTokens: v.optional(whole(1, 100_000)),
       batchSize: v.optional(whole(1, 4096), D.generation.batchSize),
     }),
     {},
@@ -168,7 +169,9 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
       details: { fields: parsed.issues.map((issue) => v.getDotPath(issue) ?? "") },
     });
   }
-  const config: ExperimentConfig = parsed.output;
+  const { generation, ...rest } = parsed.output;
+  const maxNewTokens = generation.maxNewTokens ?? answerTokens(rest.task.name);
+  const config: ExperimentConfig = { ...rest, generation: { ...generation, maxNewTokens } };
   const { name, picker: _, ...options } = config.strategy;
   checkOptions(name, options, `${where}.strategy`);
   if (config.querySize > config.task.pool) {

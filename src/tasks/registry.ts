@@ -18,23 +18,36 @@ export interface TaskOptions {
   readonly [ALGEBRA]?: AlgebraOptions;
 }
 
-const TASKS: Readonly<Record<string, (options: TaskOptions) => Task>> = {
-  [WORD_PROBLEMS]: (options) => wordProblemsTask(options[WORD_PROBLEMS]),
-  [GAME_24]: (options) => game24Task(options[GAME_24]),
-  [PRONTOQA]: (options) => prontoqaTask(options[PRONTOQA]),
-  [ALGEBRA]: (options) => algebraTask(options[ALGEBRA]),
+interface Entry {
+  readonly create: (options: TaskOptions) => Task;
+  /** Room for the longest worked answer of the default mixture, in tokens of a tokenizer that knows the task's words. */
+  readonly answerTokens: number;
+}
+
+const TASKS: Readonly<Record<string, Entry>> = {
+  [WORD_PROBLEMS]: { create: (options) => wordProblemsTask(options[WORD_PROBLEMS]), answerTokens: 56 },
+  [GAME_24]: { create: (options) => game24Task(options[GAME_24]), answerTokens: 104 },
+  [PRONTOQA]: { create: (options) => prontoqaTask(options[PRONTOQA]), answerTokens: 96 },
+  [ALGEBRA]: { create: (options) => algebraTask(options[ALGEBRA]), answerTokens: 80 },
 };
 
 /** Names that `createTask` knows. */
 export const taskNames: readonly string[] = Object.keys(TASKS);
+
+function entryOf(name: string): Entry {
+  const entry = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
+  return entry ?? badInput("task", `one of ${taskNames.join(", ")}`, JSON.stringify(name));
+}
 
 /**
  * The task called `name`, with its part of `options`.
  * @throws BadInputError for an unknown name, listing the known ones, and for options the task refuses.
  */
 export function createTask(name: string, options: TaskOptions = {}): Task {
-  const create = Object.hasOwn(TASKS, name) ? TASKS[name] : undefined;
-  return create === undefined
-    ? badInput("task", `one of ${taskNames.join(", ")}`, JSON.stringify(name))
-    : create(options);
+  return entryOf(name).create(options);
+}
+
+/** How many new tokens a student is given for an answer to a question of the task called `name`, unless an experiment says otherwise. @throws BadInputError as `createTask`. */
+export function answerTokens(name: string): number {
+  return entryOf(name).answerTokens;
 }

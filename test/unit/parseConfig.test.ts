@@ -6,6 +6,7 @@ import { BadInputError } from "../../src/core/errors.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
 import { VERSION } from "../../src/loop/version.ts";
+import { answerTokens, taskNames } from "../../src/tasks/registry.ts";
 
 /** What `work` returns, or the `BadInputError` it throws; any other error is thrown on. */
 function attempt<R>(work: () => R): R | BadInputError {
@@ -49,6 +50,13 @@ describe("parseExperimentConfig", () => {
     });
     const proportional = { kind: "proportional", exponent: 0.6 };
     expect(parseExperimentConfig({ strategy: { picker: proportional } }).strategy.picker).toEqual(proportional);
+  });
+
+  it("gives an answer as much room as the task needs, unless it is told how much", () => {
+    const room = (value: unknown) => parseExperimentConfig(value).generation.maxNewTokens;
+    expect(taskNames.map((name) => room({ task: { name } }))).toEqual(taskNames.map(answerTokens));
+    expect(room({ task: { name: "game24" } })).toBeGreaterThan(room({}));
+    expect(room({ task: { name: "game24" }, generation: { maxNewTokens: 7 } })).toBe(7);
   });
 
   const wrong: readonly (readonly [string, unknown, RegExp])[] = [

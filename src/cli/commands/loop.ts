@@ -57,6 +57,7 @@ const OPTIONS: OptionSpecs = {
   epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
   lr: { value: "X", description: "learning rate", default: String(D.training.learningRate) },
   "batch-size": { value: "N", description: "rows per optimizer step", default: String(D.training.batchSize) },
+  "max-new-tokens": { value: "N", description: "longest answer of the student (default: what the task needs)" },
 };
 
 /** Command-line options over the experiment file over the defaults; only what was given is set. */
@@ -122,6 +123,7 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
             learningRate: given("lr", () => options.number("lr")),
             batchSize: given("batch-size", () => options.integer("batch-size")),
           }),
+          ...group("generation", { maxNewTokens: given("max-new-tokens", () => options.integer("max-new-tokens")) }),
         },
     where,
   );
