@@ -33,6 +33,7 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
     "The browser gives this page no more storage. Free some disk space or delete this site's data, then press Restart.",
     "restart",
   ],
+  network: ["What has arrived is kept: press Start to go on from there.", "dismiss"],
   "worker-crashed": [RESTART, "restart"],
   internal: [
     "This is a fault of Tutelage: please report the message. Restart continues from the last stored step.",

@@ -16,6 +16,7 @@ export type ErrorCode =
   | "aborted"
   | "disposed"
   | "quota"
+  | "network"
   | "worker-crashed"
   | "internal";
 
