@@ -1,6 +1,7 @@
 /** @file The `tutelage` program: finds the command, turns errors into messages and exit statuses. */
 import { BadInputError, messageOf, TutelageError } from "../core/errors.ts";
 import type { Command } from "./command.ts";
+import { cacheCommand } from "./commands/cache.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { loopCommand } from "./commands/loop.ts";
@@ -8,7 +9,14 @@ import { scoreCommand } from "./commands/score.ts";
 import { trainCommand } from "./commands/train.ts";
 import { PROCESS_STREAMS, type Streams } from "./output.ts";
 
-const COMMANDS: readonly Command[] = [scoreCommand, trainCommand, generateCommand, exportCommand, loopCommand];
+const COMMANDS: readonly Command[] = [
+  scoreCommand,
+  trainCommand,
+  generateCommand,
+  exportCommand,
+  loopCommand,
+  cacheCommand,
+];
 
 function usage(): string {
   const lines = COMMANDS.map((command) => `  ${command.name.padEnd(10)}${command.summary}`);

@@ -9,6 +9,7 @@ import { openStudent, type LanguageModel } from "../student/student.ts";
 import type { TrainMethod } from "../student/types.ts";
 import type { Options } from "./options.ts";
 import type { Output } from "./output.ts";
+import { openStudentSource } from "./studentSource.ts";
 
 const PROVIDERS = ["cpu", "wasm", "webgpu"] as const satisfies readonly ExecutionProvider[];
 
@@ -31,7 +32,7 @@ export async function withStudent<T>(
   method: TrainMethod | undefined,
   body: (student: LanguageModel, engine: Engine) => Promise<T>,
 ): Promise<T> {
-  const source = directorySource(options.requiredText("student"));
+  const source = await openStudentSource(options.requiredText("student"), output);
   const adapterPath = options.given("adapter") ? options.requiredText("adapter") : undefined;
   const engine = await openEngine(options, output);
   try {

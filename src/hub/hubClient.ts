@@ -75,7 +75,8 @@ export class HubClient {
   async resolveRevision({ id, revision }: HubId, signal?: AbortSignal): Promise<string> {
     if (isCommit(revision)) return revision;
     const url = `${this.endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}`;
-    const { value } = await this.#json(url, `${id}@${revision}`, signal);
+    // Mistyped paths are taken for models too: whoever has no network should learn it soon.
+    const { value } = await this.#json(url, `${id}@${revision}`, signal, Math.min(this.retries, 2));
     const sha = isJsonObject(value) ? value["sha"] : undefined;
     if (typeof sha !== "string" || !isCommit(sha))
       badInput(url, "an answer with the revision's commit (sha)", describeValue(sha), "Is this a model hub?");
@@ -131,9 +132,10 @@ export class HubClient {
     url: string,
     what: string,
     signal: AbortSignal | undefined,
+    retries = this.retries,
   ): Promise<{ readonly value: unknown; readonly headers: Headers }> {
     for (let attempt = 1; ; attempt++) {
-      const response = await this.#request(url, what, { accept: "application/json" }, signal);
+      const response = await this.#request(url, what, { accept: "application/json" }, signal, retries);
       try {
         const decoder = new TextDecoder();
         let text = "";
@@ -142,7 +144,7 @@ export class HubClient {
         return { value: parseJson(text, url), headers: response.headers };
       } catch (error) {
         if (!(error instanceof ConnectionBroken)) throw error;
-        if (attempt > this.retries) throw networkError(url, "an answer from the hub", error.message);
+        if (attempt > retries) throw networkError(url, "an answer from the hub", error.message);
         await this.wait(attempt, undefined, signal);
       } finally {
         await response.cancel();
@@ -156,6 +158,7 @@ export class HubClient {
     what: string,
     headers: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
+    retries = this.retries,
   ): Promise<HubResponse> {
     for (let attempt = 1; ; attempt++) {
       throwIfAborted(signal, "download");
@@ -182,7 +185,7 @@ export class HubClient {
           `${trouble} with a wait of ${Math.ceil(askedMs / 1000)} s`,
           "The hub limits how much is asked of it: try again after that time, or with a token",
         );
-      if (attempt > this.retries)
+      if (attempt > retries)
         throw networkError(
           url,
           "an answer from the hub",

@@ -13,11 +13,12 @@ import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, withStudent } from "../session.ts";
+import { STUDENT_HELP } from "../studentSource.ts";
 
 const FORMATS = ["safetensors", "onnx"] as const;
 
 const OPTIONS: OptionSpecs = {
-  student: { value: "DIR", description: "student directory", required: true },
+  student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
   adapter: { value: "DIR", description: "PEFT adapter to merge in" },
   out: { value: "DIR", description: "where the export goes; written whole or not at all", required: true },
   format: {

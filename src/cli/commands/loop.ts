@@ -1,5 +1,5 @@
 /** @file `tutelage loop`: one closed loop, kept in a run folder. */
-import { dirname, join, resolve } from "node:path";
+import { dirname, join } from "node:path";
 import { badInput, throwIfAborted } from "../../core/errors.ts";
 import { directorySource, readTextFile } from "../../formats/node/directorySource.ts";
 import { parseJson } from "../../formats/json.ts";
@@ -18,12 +18,13 @@ import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
+import { openStudentSource, pinStudent, STUDENT_HELP } from "../studentSource.ts";
 
 const D = DEFAULT_EXPERIMENT;
 const OPTIONS: OptionSpecs = {
   out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
   resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
-  student: { value: "DIR", description: "student directory, or builtin", default: D.student },
+  student: { value: "DIR|ID", description: `${STUDENT_HELP}, or builtin`, default: D.student },
   task: { value: taskNames.join("|"), description: "task", default: D.task.name },
   pool: { value: "N", description: "seed questions", default: String(D.task.pool) },
   test: { value: "N", description: "held-out test questions", default: String(D.task.test) },
@@ -189,7 +190,8 @@ export const loopCommand: Command = {
       );
       // A directory is relative to the file that names it; the manifest keeps it whole, so that a resumed run finds it from anywhere.
       const base = options.given("student") || path === undefined ? "." : dirname(path);
-      config = asked.student === "builtin" ? asked : { ...asked, student: resolve(base, asked.student) };
+      config =
+        asked.student === "builtin" ? asked : { ...asked, student: await pinStudent(asked.student, base, output) };
       const stamp = new Date().toISOString().replaceAll(/[-:]/g, "").slice(0, 15);
       folder =
         options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
@@ -209,7 +211,10 @@ export const loopCommand: Command = {
       config = stored.manifest.config;
       folder = resume;
     }
-    const studentPath = config.student === "builtin" ? builtinStudentDirectory() : config.student;
+    const source =
+      config.student === "builtin"
+        ? directorySource(builtinStudentDirectory())
+        : await openStudentSource(config.student, output);
     const task = createTask(config.task.name);
     const teacher = createTeacher(config.teacher, task);
     const abort = new AbortController();
@@ -218,7 +223,7 @@ export const loopCommand: Command = {
     const engine = await openEngine(options, output);
     try {
       const student = await openStudent(engine, {
-        source: directorySource(studentPath),
+        source,
         method: config.training.method,
         seed: config.seed,
         onWarning: (message) => output.note(`warning: ${message}`),

@@ -19,9 +19,10 @@ import { withInterrupt } from "../interrupt.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, readDataFile, withStudent } from "../session.ts";
+import { STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
-  student: { value: "DIR", description: "student directory to start from", required: true },
+  student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
   data: {
     value: "FILE",
     description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',

@@ -1,0 +1,150 @@
+/** @file Students by their name on a hub, on the command line: fetched, said, cached, listed, deleted. */
+import { mkdirSync, readFileSync, readdirSync, cpSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { COMMIT, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
+import { studentDirectory } from "../support/goldens.ts";
+import { CPU, runCli, Workspace, type CliResult } from "../support/runCli.ts";
+import { tinyStudentSource } from "../support/tinyStudent.ts";
+
+const ID = "some-org/some-model";
+const directory = studentDirectory("llama-gqa-tied");
+const files = new Map<string, Uint8Array>(
+  readdirSync(directory).map((name) => [name, new Uint8Array(readFileSync(join(directory, name)))]),
+);
+
+let hub: FakeHub;
+let space: Workspace;
+beforeEach(async () => {
+  const tiny = await tinyStudentSource();
+  const tinyFiles = new Map<string, Uint8Array>();
+  for (const name of (await tiny.list?.()) ?? []) tinyFiles.set(name, await tiny.read(name));
+  hub = await startFakeHub({
+    [ID]: { commit: COMMIT, files, revisions: { main: COMMIT, v1: COMMIT } },
+    "some-org/long": { commit: COMMIT, files: tinyFiles },
+    "gated/model": { commit: COMMIT, files, token: "hf_secret" },
+  });
+  space = new Workspace();
+  vi.stubEnv("HF_ENDPOINT", hub.endpoint);
+  vi.stubEnv("HF_TOKEN", "");
+  vi.stubEnv("HF_TOKEN_PATH", "");
+  vi.stubEnv("HF_HOME", space.in("hf"));
+  vi.stubEnv("TUTELAGE_CACHE", space.in("cache"));
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await hub[Symbol.asyncDispose]();
+  space.remove();
+});
+
+const score = (student: string, terminal = false): Promise<CliResult> => {
+  const data = space.rows("rows.jsonl", [{ prompt: "Tom has", completion: " 3 apples." }]);
+  return runCli(["score", "--student", student, "--data", data, ...CPU], { terminal });
+};
+
+test("scores a model by its name as its directory, and from the cache without the hub", async () => {
+  const expected = await score(directory);
+  const fetched = await score(ID);
+  expect(fetched.err).toMatch(
+    /student: some-org\/some-model of http.* at commit 01234567 \(\d+ kB fetched in .* s, .*B\/s\)/,
+  );
+  expect(fetched.out).toBe(expected.out);
+  const requests = hub.requests.length;
+  const pinned = await score(`${ID}@${COMMIT}`);
+  expect(pinned.err).toMatch(/\(from the cache\)/);
+  expect(pinned.out).toBe(expected.out);
+  expect(hub.requests.length).toBe(requests);
+  expect((await score(`hub:${ID}@v1`)).out).toBe(expected.out);
+});
+
+test("shows on a terminal how much has come, and how fast", async () => {
+  const { err } = await score(ID, true);
+  expect(err).toMatch(/some-org\/some-model: [\d.]+ k?B of [\d.]+ k?B, [\d.]+ .?B\/s {2}model\.safetensors/);
+});
+
+test("takes a local directory of that name, and says so", async () => {
+  const before = process.cwd();
+  mkdirSync(space.in("some-org"));
+  cpSync(directory, space.in("some-org", "some-model"), { recursive: true });
+  process.chdir(space.path);
+  try {
+    const result = await score(ID);
+    expect(result.status).toBe(0);
+    expect(result.err).toMatch(/student: the directory some-org\/some-model; .* write hub:some-org\/some-model/);
+    expect(hub.requests).toEqual([]);
+    expect((await score(`hub:${ID}`)).err).toMatch(/fetched in/);
+  } finally {
+    process.chdir(before);
+  }
+});
+
+describe("is refused with what to do", () => {
+  test.each([
+    [
+      "nobody/nothing",
+      /nobody\/nothing@main: expected a model on http.*RepoNotFound.*no directory nobody\/nothing here either/,
+    ],
+    ["gated/model", /it is gated\. Accept its terms at .*, and give your token \(HF_TOKEN\)/],
+    ["hub:name", /--student: expected a model as org\/name or org\/name@revision, got "name"/],
+    [`${ID}@v2`, /expected a revision of the model/],
+  ])("%s", async (student, message) => {
+    const result = await score(student);
+    expect(result.err).toMatch(message);
+    expect(result.status).toBe(2);
+    expect(result.out).toBe("");
+  });
+
+  test("a hub that cannot be reached", async () => {
+    await hub[Symbol.asyncDispose]();
+    const result = await score(ID);
+    expect(result.err).toMatch(/expected an answer from the hub, got .*Check the network and HF_ENDPOINT/);
+    expect(result.status).toBe(1);
+  });
+});
+
+test("reads a gated model with the token of the environment or of huggingface_hub's file, and never shows it", async () => {
+  vi.stubEnv("HF_TOKEN", "hf_wrong");
+  const refused = await score("gated/model");
+  expect(refused.err).toMatch(/check what your token may read/);
+  expect(refused.err).not.toContain("hf_wrong");
+  vi.stubEnv("HF_TOKEN", "");
+  mkdirSync(space.in("hf"));
+  space.write("hf/token", "hf_secret\n");
+  const result = await score("gated/model");
+  expect(result.status).toBe(0);
+  expect(result.err + result.out).not.toContain("hf_secret");
+});
+
+describe("tutelage cache", () => {
+  test("lists and deletes models", async () => {
+    await score(ID);
+    const { records } = await runCli(["cache", "list"]);
+    expect(records).toMatchObject([{ id: ID, commit: COMMIT, revisions: ["main"], complete: true }]);
+    expect((await runCli(["cache", "list"], { terminal: true })).out).toMatch(
+      /^some-org\/some-model@01234567 \(main\) {2}\d+ kB\n$/,
+    );
+    const wrong = await runCli(["cache", "delete", `${ID}@v7`]);
+    expect([wrong.status, wrong.err]).toEqual([2, expect.stringMatching(/expected a model in the cache, got/)]);
+    const deleted = await runCli(["cache", "delete", `${ID}@${COMMIT.slice(0, 8)}`]);
+    expect(deleted.records).toMatchObject([{ id: ID, deleted: true }]);
+    expect((await runCli(["cache", "list"])).out).toBe("");
+  });
+
+  test.each([[[]], [["list", "x"]], [["delete"]], [["clear"]]])("refuses %j", async (args: string[]) => {
+    const result = await runCli(["cache", ...args]);
+    expect(result.err).toMatch(/tutelage cache: expected list, or delete with the names of models/);
+    expect(result.status).toBe(2);
+  });
+});
+
+test("a run keeps the commit of its student", async () => {
+  const settings = ["--rounds", "0", "--pool", "2", "--test", "2", "--query-size", "1", ...CPU];
+  const result = await runCli(["loop", "--student", "some-org/long", "--out", space.in("run"), ...settings]);
+  expect(result.err).not.toMatch(/^tutelage/m);
+  const manifest = JSON.parse(readFileSync(space.in("run", "manifest.json"), "utf8")) as {
+    readonly config: { readonly student: string };
+  };
+  expect(manifest.config.student).toBe(`hub:some-org/long@${COMMIT}`);
+  const resumed = await runCli(["loop", "--resume", space.in("run"), ...CPU]);
+  expect(resumed.status).toBe(0);
+});
