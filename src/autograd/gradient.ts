@@ -10,6 +10,7 @@ import { formatShape, sameShape, staticShape } from "../onnx/shapes.ts";
 import type { Graph, Node, Value } from "../onnx/types.ts";
 import { GradientMath } from "./gradientMath.ts";
 import { isDifferentiable } from "./nodeEmitter.ts";
+import { Recomputation, type Recompute } from "./recompute.ts";
 import { raiseOpset } from "./raiseOpset.ts";
 import type { GatherGradient, GradientRule } from "./rule.ts";
 import { operatorName, RuleContext } from "./rule.ts";
@@ -29,6 +30,8 @@ export interface GradientOptions {
   readonly allowUnused?: boolean;
   /** Rules by "domain:OpType" in place of the registry. */
   readonly rules?: ReadonlyMap<string, GradientRule>;
+  /** What is computed a second time in the backward pass instead of being kept; nothing by default. */
+  readonly recompute?: Recompute;
 }
 
 /**
@@ -59,13 +62,20 @@ export function addGradients(
   // Rules may emit what later turns out not to be needed, and ONNX Runtime runs
   // every node: a draft is written first and only what the results need is kept.
   const draft = GraphBuilder.from(builder.build(), builder.outer);
-  const results = emitGradients(draft, target, wrt, options);
-  appendNeeded(builder, draft, results);
+  const { results, gradients } = emitGradients(draft, target, wrt, options);
+  const recomputation =
+    options.recompute && new Recomputation(builder, options.recompute, (name) => gradients.get(name)?.name);
+  appendNeeded(builder, draft, results, recomputation);
   return results.map((value) => builder.value(value.name));
 }
 
-/** Emits the gradients into `builder`, spare nodes included. */
-function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value[], options: GradientOptions): Value[] {
+/** Emits the gradients into `builder`, spare nodes included: those of `wrt`, and of all values on the way by name. */
+function emitGradients(
+  builder: GraphBuilder,
+  target: Value,
+  wrt: readonly Value[],
+  options: GradientOptions,
+): { readonly results: Value[]; readonly gradients: ReadonlyMap<string, Value> } {
   const rules = options.rules ?? GRADIENT_RULES;
   const math = new GradientMath(
     builder,
@@ -102,7 +112,7 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
     });
   }
 
-  return wrt.map((value) => {
+  const results = wrt.map((value) => {
     const gradient = gradients.get(value.name);
     if (gradient !== undefined) return math.full(gradient, value.shape);
     if (options.allowUnused) return math.zeros(value.type, staticShape(value.shape, `gradient of '${value.name}'`));
@@ -113,6 +123,7 @@ function emitGradients(builder: GraphBuilder, target: Value, wrt: readonly Value
       "Leave the value out, or set allowUnused for a gradient of zeros",
     );
   });
+  return { results, gradients };
 }
 
 /**
@@ -140,7 +151,12 @@ export function gradient(
 }
 
 /** Appends to `builder` the nodes and constants of `draft`, a continuation of it, that `results` depend on. */
-function appendNeeded(builder: GraphBuilder, draft: GraphBuilder, results: readonly Value[]): void {
+function appendNeeded(
+  builder: GraphBuilder,
+  draft: GraphBuilder,
+  results: readonly Value[],
+  recomputation: Recomputation | undefined,
+): void {
   const needed = new Set(results.map((value) => value.name));
   const added: Node[] = [];
   for (const node of draft.nodes.slice(builder.nodes.length).reverse()) {
@@ -151,7 +167,8 @@ function appendNeeded(builder: GraphBuilder, draft: GraphBuilder, results: reado
   for (const [name, tensor] of draft.build().initializers) {
     if (needed.has(name) && builder.find(name) === undefined) builder.initializer(tensor, name);
   }
-  for (const node of added.reverse()) builder.addNode(node);
+  // Recomputed nodes take names that the draft did not know of.
+  for (const node of added.reverse()) builder.addNode(recomputation === undefined ? node : recomputation.rewrite(node));
 }
 
 /** The loss as known by the builder, after checking what the caller gave. */

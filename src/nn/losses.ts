@@ -12,8 +12,11 @@ import type { ModelContext } from "./context.ts";
 export const TOKEN_SCORES = ["loss", "entropy", "margin", "leastConfidence", "el2n"] as const;
 export type TokenScore = (typeof TOKEN_SCORES)[number];
 
-/** Largest logits tensor of one chunk: the smallest storage-buffer binding that WebGPU guarantees. */
-const MAX_LOGITS_BYTES = 128 * 1024 * 1024;
+/**
+ * Largest logits tensor of one chunk. A chunk has three or four tensors of its size at a time; from some hundred rows
+ * on, a product with the output head gains nothing from more of them.
+ */
+const MAX_LOGITS_BYTES = 32 * 1024 * 1024;
 
 function chunkScores(
   context: ModelContext,
@@ -67,6 +70,47 @@ function chunkScores(
   });
 }
 
+/** Rows of the given matrices in equal chunks (the last may be shorter) whose logits have at most `maxLogitsBytes` bytes, or one row. */
+function inChunks(context: ModelContext, matrices: readonly Value[], maxLogitsBytes: number): Value[][] {
+  const rows = matrices[0]?.shape[0];
+  invariant(typeof rows === "number", "hidden states have a static shape");
+  const most = Math.max(1, Math.floor(maxLogitsBytes / (4 * context.decoder.vocabSize)));
+  const size = Math.ceil(rows / Math.ceil(rows / most));
+  const sizes = Array.from({ length: Math.ceil(rows / size) }, (_, i) => Math.min(size, rows - i * size));
+  if (sizes.length === 1) return [[...matrices]];
+  const parts = matrices.map((matrix) => context.builder.split(matrix, sizes, 0));
+  return sizes.map((_, i) => parts.flatMap((part) => part[i] ?? []));
+}
+
+/**
+ * The loss to differentiate: the sum [] over positions of `weights` [M, 1] times the negative log-likelihood of
+ * `targets` int32 [M, 1] under hidden states [M, D], in nats. `fixed` as for `tokenScores`.
+ *
+ * The weight of a chunk takes part in the chunk's loss (times 0, so a loss that is not finite stays so), which changes no
+ * number but makes the backward pass of a chunk wait for its loss: no logits are kept until the sum is made at the end.
+ */
+export function weightedLoss(
+  context: ModelContext,
+  hidden: Value,
+  targets: Value,
+  weights: Value,
+  maxLogitsBytes = MAX_LOGITS_BYTES,
+): { readonly lossSum: Value; readonly fixed: readonly Value[] } {
+  const g = context.builder;
+  const fixed: Value[] = [];
+  const sums = inChunks(context, [hidden, targets, weights], maxLogitsBytes).map(([h, t, w], i) =>
+    g.scope(`loss.${i}`, () => {
+      invariant(h !== undefined && t !== undefined && w !== undefined, "a chunk has targets and weights");
+      const [nll] = chunkScores(context, context.logits(h), t, ["loss"], fixed);
+      invariant(nll !== undefined, "one value per score");
+      const held = g.add(w, g.scale(nll, 0));
+      fixed.push(held);
+      return g.reduceSum(g.mul(nll, held), [0, 1], false);
+    }),
+  );
+  return { lossSum: sums.reduce((a, b) => g.add(a, b)), fixed };
+}
+
 /**
  * Token scores [M, 1] of hidden states [M, D] against `targets` int32 [M, 1]
  * (any valid id where the position is ignored). `fixed` lists values that
@@ -81,18 +125,11 @@ export function tokenScores(
   maxLogitsBytes = MAX_LOGITS_BYTES,
 ): { readonly values: readonly Value[]; readonly fixed: readonly Value[] } {
   const g = context.builder;
-  const [rows, width] = hidden.shape;
-  invariant(typeof rows === "number" && typeof width === "number", "hidden states have a static shape");
-  const perChunk = Math.max(1, Math.floor(maxLogitsBytes / (4 * context.decoder.vocabSize)));
   const fixed: Value[] = [];
-  const chunks: Value[][] = [];
-  for (let start = 0; start < rows; start += perChunk) {
-    const end = Math.min(rows, start + perChunk);
-    const whole = start === 0 && end === rows;
-    const h = whole ? hidden : g.slice(hidden, [start], [end], [0]);
-    const t = whole ? targets : g.slice(targets, [start], [end], [0]);
-    chunks.push(g.scope(`loss.${start}`, () => chunkScores(context, context.logits(h), t, scores, fixed)));
-  }
+  const chunks = inChunks(context, [hidden, targets], maxLogitsBytes).map(([h, t], i) => {
+    invariant(h !== undefined && t !== undefined, "a chunk of hidden states has its targets");
+    return g.scope(`loss.${i}`, () => chunkScores(context, context.logits(h), t, scores, fixed));
+  });
   const values = scores.map((_, i) => {
     const parts = chunks.map((chunk) => {
       const part = chunk[i];

@@ -5,9 +5,10 @@
  * (generation), B and T too (an exported model).
  */
 import { invariant } from "../core/errors.ts";
+import { attr } from "../onnx/attributes.ts";
 import { CONTRIB_DOMAIN } from "../onnx/builder.ts";
 import { multiplyDims } from "../onnx/dims.ts";
-import type { Dim, Value } from "../onnx/types.ts";
+import type { Attributes, Dim, Value } from "../onnx/types.ts";
 import type { ModelContext } from "./context.ts";
 
 /** Additive mask value: finite, so that a fully masked row gives no NaN; exp() of it is exactly 0. */
@@ -69,15 +70,16 @@ export type Activation = (typeof ACTIVATIONS)[number];
 /** An activation of x, elementwise. */
 export function activation(context: ModelContext, x: Value, name: Activation): Value {
   const g = context.builder;
-  const one = (opType: string, domain = ""): Value => {
-    const y = g.node(opType, [x], { domain })[0];
+  const one = (opType: string, domain = "", attributes: Attributes = {}): Value => {
+    const y = g.node(opType, [x], { domain, attributes })[0];
     invariant(y !== undefined, `${opType} has an output`);
     return y;
   };
   switch (name) {
     case "silu":
     case "swish":
-      return g.mul(x, g.sigmoid(x));
+      // One node, and one tensor fewer to keep for the backward pass.
+      return context.fusedNorm ? one("QuickGelu", CONTRIB_DOMAIN, { alpha: attr.float(1) }) : g.mul(x, g.sigmoid(x));
     case "gelu_new":
     case "gelu_pytorch_tanh":
     case "gelu_accurate":

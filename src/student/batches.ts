@@ -73,6 +73,47 @@ export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, m
   };
 }
 
+/** Logits of all positions below this many bytes are not worth graphs of their own for fewer positions. */
+const SMALL_LOGITS_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Positions that the output head of a train graph is built for: the next quarter of B·T that holds `lossTokens`.
+ * Undefined for all of them, also where a vocabulary of `vocabSize` makes little of it.
+ */
+export function bucketLossPositions(
+  { batch, length }: Pick<MicroBatch, "batch" | "length">,
+  lossTokens: number,
+  vocabSize: number,
+): number | undefined {
+  const all = batch * length;
+  if (4 * all * vocabSize < SMALL_LOGITS_BYTES) return undefined;
+  const quarter = Math.ceil(all / 4);
+  const positions = Math.max(1, Math.ceil(lossTokens / quarter)) * quarter;
+  return positions >= all ? undefined : positions;
+}
+
+/** The feeds of a train graph for `positions` loss positions (see `bucketLossPositions`); spare ones carry no weight. */
+export function lossFeeds(batch: MicroBatch, positions: number | undefined): Readonly<Record<string, Tensor>> {
+  if (positions === undefined) return batch.feeds;
+  const lossRows = new Int32Array(positions);
+  const targets = new Int32Array(positions);
+  const weights = new Float32Array(positions);
+  let next = 0;
+  batch.feeds.weights.data.forEach((weight: number | bigint, at: number) => {
+    if (weight === 0) return;
+    lossRows[next] = at;
+    targets[next] = Number(batch.feeds.targets.data[at]);
+    weights[next] = Number(weight);
+    next += 1;
+  });
+  return {
+    ids: batch.feeds.ids,
+    lossRows: { type: "int32", shape: [positions], data: lossRows },
+    targets: { type: "int32", shape: [positions, 1], data: targets },
+    weights: { type: "float32", shape: [positions, 1], data: weights },
+  };
+}
+
 /** Indices of the rows in batches of similar length, longest first: the largest buffers are allocated once. */
 export function batchesByLength(lengths: readonly number[], batchSize: number): number[][] {
   const order = lengths.map((_, i) => i).sort((a, b) => (lengths[b] ?? 0) - (lengths[a] ?? 0) || a - b);

@@ -5,13 +5,15 @@
  * same names. Backward nodes come from `autograd`, never from here.
  */
 import { addGradients } from "../autograd/gradient.ts";
+import type { Recompute } from "../autograd/recompute.ts";
 import { invariant } from "../core/errors.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import { hoistUnpacking } from "../onnx/hoist.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
 import type { Decoder } from "../nn/family.ts";
 import type { Lora } from "../nn/lora.ts";
-import { tokenScores, type TokenScore } from "../nn/losses.ts";
+import { tokenScores, weightedLoss, type TokenScore } from "../nn/losses.ts";
 import { MASKED, type Sequence } from "../nn/modules.ts";
 import { BoundParameters, type ParameterLayout } from "./parameterLayout.ts";
 
@@ -123,32 +125,48 @@ export function buildScoreGraph(
   return g.build();
 }
 
+/** What a train graph of one student and batch shape may leave out or do twice. */
+export interface TrainGraphOptions {
+  /** Adds to a gradient that is given. */
+  readonly accumulate: boolean;
+  /** Positions that may carry loss, fewer than B·T: the output head sees no others. */
+  readonly lossPositions?: number | undefined;
+  /** Activations of all layers but the last are computed again in the backward pass instead of being kept. */
+  readonly recompute?: boolean;
+}
+
+/** Suffix of an input that is fed the same tensor as the input before it. */
+export const AGAIN = ".again";
+
 /**
- * Forward + backward of one micro-batch. Inputs as the score graph, and with
- * `accumulate` the gradient so far, `grad.<group>` [P]. Outputs: `lossSum` [1], the
- * summed negative log-likelihood of the counted targets, and `grad.<group>.out`
- * [P], the (accumulated) gradient of that *sum*: the divisor belongs to the
- * optimizer, which knows the token count of the whole batch.
+ * Forward + backward of one micro-batch. Inputs: parameters (some a second time under a
+ * name that ends in `.again`), otherwise as the score graph. With `lossPositions` L,
+ * `targets` int32 [L, 1] and `weights` float32 [L, 1] are of the L positions `lossRows`
+ * int32 [L] in [B·T]; with `accumulate` there is the gradient so far, `grad.<group>` [P].
+ * Outputs: `lossSum` [1], the summed negative log-likelihood of the counted targets,
+ * and `grad.<group>.out` [P], the (accumulated) gradient of that *sum*: the divisor
+ * belongs to the optimizer, which knows the token count of the whole batch.
  */
 export function buildTrainGraph(
   blueprint: StudentBlueprint,
   batch: number,
   length: number,
-  options: { readonly accumulate: boolean },
+  options: TrainGraphOptions,
 ): Graph {
   const g = new GraphBuilder("train");
   const { context, bound } = contextFor(g, blueprint);
+  const { lossPositions } = options;
+  const positions = lossPositions ?? batch * length;
   const ids = g.input("ids", "int32", [batch, length]);
-  const targets = g.input("targets", "int32", [batch * length, 1]);
-  const weights = g.input("weights", "float32", [batch, length]);
-  const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
-  const { values, fixed } = tokenScores(context, hidden, targets, ["loss"]);
-  const [nll] = values;
-  invariant(nll !== undefined, "loss was asked for");
-  const lossSum = g.reduceSum(g.mul(g.reshape(nll, [batch, length]), weights), [0, 1], false);
+  const targets = g.input("targets", "int32", [positions, 1]);
+  const weights = g.input("weights", "float32", lossPositions === undefined ? [batch, length] : [positions, 1]);
+  const all = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
+  const hidden = lossPositions === undefined ? all : g.gather(all, g.input("lossRows", "int32", [positions]));
+  const { lossSum, fixed } = weightedLoss(context, hidden, targets, g.reshape(weights, [positions, 1]));
   const groups = blueprint.layout.groups;
   const parameters = groups.flatMap((group) => group.entries.map((entry) => bound.get(entry.spec.name)));
-  const gradients = g.scope("backward", () => addGradients(g, lossSum, parameters, { constants: fixed }));
+  const recompute = options.recompute ? { recompute: recomputeLayers(g, blueprint.decoder) } : {};
+  const gradients = g.scope("backward", () => addGradients(g, lossSum, parameters, { constants: fixed, ...recompute }));
   g.output(g.reshape(lossSum, [1]), "lossSum");
   let next = 0;
   for (const group of groups) {
@@ -162,5 +180,22 @@ export function buildTrainGraph(
     const total = options.accumulate ? g.add(g.input(`grad.${group.name}`, "float32", [group.size]), joined) : joined;
     g.output(total, `grad.${group.name}.out`);
   }
-  return g.build();
+  return hoistUnpacking(g.build());
+}
+
+/** Layers by the scope that families build them in; the last one's activations are needed at once, so they are kept. */
+function recomputeLayers(g: GraphBuilder, decoder: Decoder): Recompute {
+  const last = `layers.${decoder.numHiddenLayers - 1}`;
+  const again = new Map<string, Value>();
+  return {
+    segmentOf: ({ name }) => {
+      const layer = /^layers\.\d+/.exec(name)?.[0];
+      return layer === last ? undefined : layer;
+    },
+    again: (input) => {
+      const value = again.get(input.name) ?? g.input(`${input.name}${AGAIN}`, input.type, input.shape);
+      again.set(input.name, value);
+      return value;
+    },
+  };
 }

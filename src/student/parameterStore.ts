@@ -6,6 +6,7 @@ import { badInput, invariant } from "../core/errors.ts";
 import { formatShape, sameShape } from "../onnx/shapes.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
+import { AGAIN } from "./graphs.ts";
 import type { LayoutGroup, ParameterLayout } from "./parameterLayout.ts";
 
 /** Host values by parameter name. */
@@ -63,7 +64,8 @@ export class ParameterStore {
   feeds(session: Session): Record<string, DeviceTensor> {
     const feeds: Record<string, DeviceTensor> = {};
     for (const name of session.inputNames) {
-      const tensor = name.startsWith("param.") ? this.group(name.slice("param.".length)) : this.#frozen.get(name);
+      const own = name.endsWith(AGAIN) ? name.slice(0, -AGAIN.length) : name;
+      const tensor = own.startsWith("param.") ? this.group(own.slice("param.".length)) : this.#frozen.get(own);
       if (tensor !== undefined) feeds[name] = tensor;
     }
     return feeds;

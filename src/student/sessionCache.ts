@@ -8,12 +8,16 @@ import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
 import { buildDecodeGraph, buildGenerationGraph, buildPrefillGraph, type TokenChoice } from "./generationGraphs.ts";
-import { buildScoreGraph, buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+import { buildScoreGraph, buildTrainGraph, type StudentBlueprint, type TrainGraphOptions } from "./graphs.ts";
 
 export class SessionCache {
   readonly #engine: Engine;
   readonly #blueprint: StudentBlueprint;
   readonly #sessions = new Map<string, Promise<Session>>();
+
+  get blueprint(): StudentBlueprint {
+    return this.#blueprint;
+  }
 
   constructor(engine: Engine, blueprint: StudentBlueprint) {
     this.#engine = engine;
@@ -36,10 +40,10 @@ export class SessionCache {
     );
   }
 
-  train(batch: number, length: number, accumulate: boolean): Promise<Session> {
-    return this.#get(`train ${batch}x${length}${accumulate ? " accumulate" : ""}`, () =>
-      buildTrainGraph(this.#blueprint, batch, length, { accumulate }),
-    );
+  train(batch: number, length: number, options: TrainGraphOptions): Promise<Session> {
+    const { accumulate, lossPositions, recompute = false } = options;
+    const name = `train ${batch}x${length}${lossPositions === undefined ? "" : ` loss ${lossPositions}`}${accumulate ? " accumulate" : ""}${recompute ? " recompute" : ""}`;
+    return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));
   }
 
   adamw(options: { readonly weightDecay: number; readonly maxGradNorm: number }): Promise<Session> {

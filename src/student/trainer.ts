@@ -9,7 +9,7 @@ import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine } from "../runtime/types.ts";
-import { makeMicroBatch, type MicroBatch } from "./batches.ts";
+import { bucketLossPositions, lossFeeds, makeMicroBatch, type MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import type { SessionCache } from "./sessionCache.ts";
@@ -168,8 +168,16 @@ export class Trainer {
     for (const [i, batch] of micro.entries()) {
       throwIfAborted(this.#options.signal, "training");
       const accumulate = i > 0;
-      const session = await this.#sessions.train(batch.batch, batch.length, accumulate);
-      const feeds: Record<string, Tensor | DeviceTensor> = { ...this.#store.feeds(session), ...batch.feeds };
+      const lossPositions = bucketLossPositions(batch, batch.lossTokens, this.#sessions.blueprint.decoder.vocabSize);
+      const session = await this.#sessions.train(batch.batch, batch.length, {
+        accumulate,
+        lossPositions,
+        recompute: this.#options.gradientCheckpointing ?? false,
+      });
+      const feeds: Record<string, Tensor | DeviceTensor> = {
+        ...this.#store.feeds(session),
+        ...lossFeeds(batch, lossPositions),
+      };
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {

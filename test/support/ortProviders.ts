@@ -16,6 +16,8 @@ export type Provider = "cpu" | "wasm" | "webgpu";
 export interface RunOptions {
   /** Threads of the CPU and WASM pools. */
   readonly threads?: number;
+  /** Off: run the nodes as they are, without ONNX Runtime's fusions (cpu, wasm). */
+  readonly optimize?: boolean;
   /** Refuse a graph of which a node would run on the CPU (webgpu). */
   readonly disableCpuFallback?: boolean;
 }
@@ -74,6 +76,7 @@ export async function openOnProvider(
   const session = await ort.InferenceSession.create(encodeModel(graph), {
     executionProviders: [provider],
     logSeverityLevel: 4,
+    ...(options.optimize === false ? { graphOptimizationLevel: "disabled" as const } : {}),
     ...(provider === "cpu" ? { intraOpNumThreads: threads } : {}),
   });
   return {

@@ -67,7 +67,8 @@ export const gatherElements: GradientRule = (op) => [
       math.range(size, axis, shape.length, op.input(1).type),
       math.wrapIndices(op.input(1), size),
     );
-    return math.keepWhere(here, op.gradient());
+    // Not Where: ONNX Runtime's CPU kernel takes two more tensors of the whole size for it.
+    return math.mul(math.cast(here, op.gradient().type), op.gradient());
   },
 ];
 
