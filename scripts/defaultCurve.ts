@@ -48,7 +48,7 @@ for (const strategy of values.strategies.split(",")) {
     for await (const record of closedLoop(config, {
       student,
       task,
-      teacher: createTeacher(config.teacher, task),
+      teacher: await createTeacher(config.teacher, task),
       store,
     })) {
       if (record.type === "round") rounds.push(record.summary);

@@ -8,6 +8,7 @@
 import type { EngineInfo } from "../runtime/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "../loop/records.ts";
+import type { TeacherUsage } from "../teacher/types.ts";
 
 /** Upper bounds of what a lane keeps. */
 export const LIMITS = {
@@ -86,6 +87,8 @@ export interface LaneState {
   /** Training tokens per second, a moving average over the last few steps; null before the first. */
   readonly tokensPerSecond: number | null;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
+  /** What calls to a chat teacher used in the round under way; null with a built-in teacher. */
+  readonly usage: { readonly round: number; readonly usage: TeacherUsage } | null;
   readonly done: boolean;
 }
 
@@ -106,6 +109,7 @@ export const EMPTY_LANE: LaneState = {
   losses: [],
   tokensPerSecond: null,
   warnings: [],
+  usage: null,
   done: false,
 };
 
@@ -140,6 +144,8 @@ function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
             .map(({ seedId, score, rank }, index) => [seedId, { order: index + 1, score, rank }]),
         ),
       };
+    case "usage":
+      return { ...state, usage: { round: record.round, usage: record.usage } };
     case "example":
       return addExample(state, record.example);
     case "step":

@@ -18,6 +18,7 @@ export type ErrorCode =
   | "quota"
   | "network"
   | "worker-crashed"
+  | "teacher"
   | "internal";
 
 /** Base of all errors thrown on purpose; `details` is plain JSON. */

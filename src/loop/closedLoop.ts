@@ -22,9 +22,9 @@ import { teach } from "./phases/teach.ts";
 import { meanLossOf, train } from "./phases/train.ts";
 import { verify } from "./phases/verify.ts";
 import type { Evaluation, LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
-import type { RunStore } from "./runStore.ts";
+import type { RunStore, StoredReply } from "./runStore.ts";
 import type { RunState } from "./runState.ts";
-import { NO_USAGE, addUsage } from "./usage.ts";
+import { NO_USAGE, addUsage } from "../teacher/usage.ts";
 
 /** What a loop runs on. Borrows everything; disposes nothing. */
 export interface ClosedLoopDeps {
@@ -41,8 +41,10 @@ export interface ClosedLoopDeps {
   readonly resume?: boolean | undefined;
   /** Generate and score the whole pool each round for display, whatever the strategy needs. Changes no pick, pair or weight. */
   readonly showPool?: boolean | undefined;
-  /** Teacher items in flight at once, 4 by default. Never changes what they say. */
+  /** Teacher items in flight at once, the chat teacher's setting or 4 by default. Never changes what they say. */
   readonly teacherConcurrency?: number | undefined;
+  /** Replies of another run: a call that is among them is not made. */
+  readonly recorded?: readonly StoredReply[] | undefined;
   /** Written into the manifest of a new run. */
   readonly race?: { readonly id: string; readonly lane: number } | undefined;
 }
@@ -77,6 +79,15 @@ export async function* closedLoop(
     yield* changedEngine(run);
 
     for (let round = firstRound; round <= config.rounds; round++) {
+      if (run.budgetRound !== undefined && run.budgetRound < round) {
+        yield {
+          type: "warning",
+          code: "budget-spent",
+          message: `the teacher's ceiling was reached in round ${run.budgetRound}: the run ends there, after ${round - 1} of ${config.rounds} rounds`,
+        };
+        yield { type: "done", rounds: round - 1 };
+        return;
+      }
       const startedMs = run.now();
       // Round 0 is the untouched student.
       if (round === 0) {

@@ -4,6 +4,7 @@
  */
 import type { SchedulerName, TrainMethod } from "../student/types.ts";
 import type { StrategySettings } from "../selection/types.ts";
+import type { ChatProvider, ChatSettings } from "../teacher/chat/types.ts";
 
 export interface ExperimentConfig {
   readonly schemaVersion: 1;
@@ -20,9 +21,12 @@ export interface ExperimentConfig {
   };
   readonly strategy: StrategySettings;
   readonly teacher: {
-    readonly name: "solver";
+    readonly name: "solver" | ChatProvider;
+    /** Of the built-in teacher. */
     readonly errorRate: number;
     readonly operations: readonly ("simplify" | "complicate" | "vary")[];
+    /** Of a chat teacher. Never holds a key. */
+    readonly chat?: ChatSettings;
   };
   /** Ours: accepted pairs must pass the task's own check. */
   readonly verification: "off" | "answer";

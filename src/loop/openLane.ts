@@ -32,7 +32,7 @@ export interface LoopServiceDeps<E extends RaceEngine> {
     warn: (message: string) => void,
   ) => Promise<{ readonly student: Student; readonly name: string }>;
   readonly createTask: (config: ExperimentConfig) => Task;
-  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher;
+  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher | Promise<Teacher>;
   readonly now?: () => number;
 }
 
@@ -71,7 +71,7 @@ export async function openLane<E extends RaceEngine>(
   owned: (() => Promise<void>)[],
 ): Promise<OpenedLane> {
   const task = deps.createTask(config);
-  const teacher = deps.createTeacher(config, task);
+  const teacher = await deps.createTeacher(config, task);
   const early: LoopRecord[] = [];
   let tell = (record: LoopRecord): void => void early.push(record);
   const { student, name } = await deps.openStudent(engine, config, (message) =>

@@ -5,13 +5,14 @@
 import { badInput } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import { createStrategy } from "../selection/registry.ts";
+import { promptsFor, promptsHash } from "../teacher/prompts/registry.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { rowOf } from "./runState.ts";
 import type { RunState } from "./runState.ts";
 import { RUN_SCHEMA_VERSION } from "./runStore.ts";
-import type { Checkpoint, StoredRun } from "./runStore.ts";
+import type { Checkpoint, RunManifest, StoredRun } from "./runStore.ts";
 import { VERSION } from "./version.ts";
 
 /** The state a loop starts from. Writes the manifest of a new run; leaves the student at its base weights or at the stored checkpoint. */
@@ -28,11 +29,19 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
   const showPool = deps.showPool ?? false;
   const everyQuestion = [...splits.pool, ...splits.validation, ...splits.test];
 
+  const prompts = promptsOf(config);
   const stored = await store.load();
   if (deps.resume === true) {
     if (stored === undefined)
       badInput(`run ${store.runId}`, "a stored run to resume", "none", "Start it without resume");
     checkSameConfig(store.runId, stored.manifest.config, config);
+    if (stored.manifest.prompts?.sha256 !== prompts?.sha256)
+      badInput(
+        `run ${store.runId}`,
+        "the prompts it began with",
+        "others",
+        "They changed with the version of Tutelage; start a new run",
+      );
   } else {
     if (stored !== undefined)
       badInput(
@@ -52,7 +61,8 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     signal: deps.signal,
     now,
     showPool,
-    teacherConcurrency: deps.teacherConcurrency ?? 4,
+    teacherConcurrency: deps.teacherConcurrency ?? config.teacher.chat?.concurrency ?? 4,
+    recorded: deps.recorded ?? [],
     rng,
     splits,
     reserved: new Set(everyQuestion.map((question) => task.canonical(question.question))),
@@ -60,7 +70,10 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
     examples: stored === undefined ? [] : stored.examples.filter((example) => example.round < stored.rounds.length),
     summaries: stored === undefined ? [] : [...stored.rounds],
+    budgetRound: stored?.replies.find(({ outcome }) => !outcome.ok && outcome.budget === true)?.round,
   };
+  // Ceilings are the run's, not the session's.
+  for (const { usage } of stored?.replies ?? []) deps.teacher.charge?.(usage);
   checkRowsFit(state);
 
   if (stored === undefined) {
@@ -76,12 +89,20 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
         parameters: student.parameters.total,
         trainable: student.parameters.trainable,
       },
+      ...(prompts === undefined ? {} : { prompts }),
       ...(deps.race === undefined ? {} : { race: deps.race }),
     });
   }
   await student.reset();
   if (stored?.checkpoint !== undefined) await student.restore(stored.checkpoint.parameters);
   return state;
+}
+
+/** What the manifest says of a chat teacher's prompts. @throws BadInputError for an edited one that cannot be filled in. */
+function promptsOf({ task, teacher }: ExperimentConfig): RunManifest["prompts"] {
+  if (teacher.chat === undefined) return undefined;
+  const set = promptsFor(task.name, teacher.chat.prompts);
+  return { name: set.name, version: set.version, sha256: promptsHash(set) };
 }
 
 /** The checkpoint of the first unfinished round, if the crash came after its training. */

@@ -8,48 +8,17 @@ import { BadInputError, badInput } from "../core/errors.ts";
 import { checkOptions } from "../selection/registry.ts";
 import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
 import { answerTokens, taskNames } from "../tasks/registry.ts";
+import { chatProviderOf, teacherNames } from "../teacher/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
+import { chatSettings } from "./chatSchema.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
+import { choice, flag, group, real, text, whole } from "./schemaParts.ts";
 
 /** Problems told at once; more would hide the first. */
 const MAX_PROBLEMS = 5;
 /** `Rng` takes 32-bit seeds; a larger one would silently be another's twin. */
 const MAX_SEED = 0x7fffffff;
-
-// The message of every check is what it expects; `parseExperimentConfig` adds where and what it got.
-
-function group<T extends v.ObjectEntries>(entries: T) {
-  const keys = Object.keys(entries).join(", ");
-  return v.strictObject(entries, (issue) =>
-    issue.expected === "never" ? `one of the keys ${keys}` : `an object with keys among ${keys}`,
-  );
-}
-
-function whole(low: number, high: number) {
-  const expected = `a whole number from ${low} to ${high}`;
-  return v.pipe(v.number(expected), v.integer(expected), v.minValue(low, expected), v.maxValue(high, expected));
-}
-
-function real(low: number, high: number, options: { readonly above?: boolean } = {}) {
-  const expected = options.above === true ? `a number over ${low}, at most ${high}` : `a number from ${low} to ${high}`;
-  return v.pipe(
-    v.number(expected),
-    v.finite(expected),
-    v.check((x) => x <= high && (options.above === true ? x > low : x >= low), expected),
-  );
-}
-
-function choice<const T extends readonly string[]>(names: T) {
-  return v.picklist(names, `one of ${names.map((name) => `"${name}"`).join(", ")}`);
-}
-
-const text = v.pipe(
-  v.string("a text"),
-  v.minLength(1, "a text of at least 1 character"),
-  v.maxLength(1000, "a text of at most 1000 characters"),
-);
-const flag = v.boolean("true or false");
 
 const D = DEFAULT_EXPERIMENT;
 
@@ -110,7 +79,7 @@ const schema = group({
   ),
   teacher: v.optional(
     group({
-      name: v.optional(choice(["solver"]), D.teacher.name),
+      name: v.optional(choice(teacherNames), D.teacher.name),
       errorRate: v.optional(real(0, 1), D.teacher.errorRate),
       operations: v.optional(
         v.pipe(
@@ -120,6 +89,7 @@ const schema = group({
         ),
         [...D.teacher.operations],
       ),
+      chat: v.exactOptional(chatSettings),
     }),
     {},
   ),
@@ -182,6 +152,13 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
       "Picks of a round are distinct: enlarge the pool or lower the query size",
     );
   }
+  const { name: teacher, chat } = config.teacher;
+  if ((chatProviderOf(teacher) === undefined) !== (chat === undefined))
+    badInput(
+      `${where}.teacher.chat`,
+      chat === undefined ? `settings of the chat teacher "${teacher}", with a model` : `none with the teacher "${teacher}"`,
+      chat === undefined ? "none" : "settings",
+    );
   const { evaluateOn } = config.task;
   if (config.task[evaluateOn] === 0)
     badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");

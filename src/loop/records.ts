@@ -101,6 +101,8 @@ export type LoopRecord =
         readonly rank: number | null;
       }[];
     }
+  /** What the round's calls to a chat teacher used so far. */
+  | { readonly type: "usage"; readonly round: number; readonly usage: TeacherUsage }
   | { readonly type: "example"; readonly example: SyntheticExample }
   | ({ readonly type: "step"; readonly round: number; readonly totalSteps: number } & StepRecord)
   | { readonly type: "round"; readonly summary: RoundSummary }

@@ -10,7 +10,7 @@ import type { Question, Splits, Task } from "../tasks/types.ts";
 import type { Teacher } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { LoopRecord, Phase, RoundSummary, SyntheticExample } from "./records.ts";
-import type { Checkpoint, RunStore, StoredRun } from "./runStore.ts";
+import type { Checkpoint, RunStore, StoredReply, StoredRun } from "./runStore.ts";
 
 export interface RunState {
   readonly config: ExperimentConfig;
@@ -23,6 +23,8 @@ export interface RunState {
   readonly now: () => number;
   readonly showPool: boolean;
   readonly teacherConcurrency: number;
+  /** Replies of another run to be used in place of calls. */
+  readonly recorded: readonly StoredReply[];
   /** Root of the run's randomness: every draw forks it by round, phase and item. */
   readonly rng: Rng;
   readonly splits: Splits;
@@ -35,6 +37,8 @@ export interface RunState {
   /** Verified examples of finished verify phases, accepted or not, in order. */
   readonly examples: SyntheticExample[];
   readonly summaries: RoundSummary[];
+  /** Round in which a ceiling of the teacher was reached; no round follows it. Set by `teach`. */
+  budgetRound: number | undefined;
 }
 
 /** The stream for one phase of one round. */

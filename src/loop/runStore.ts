@@ -24,12 +24,14 @@ export interface RunManifest {
   readonly config: ExperimentConfig;
   readonly engine: EngineInfo;
   readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
+  /** Prompts of a chat teacher: `sha256` of everything they say. */
+  readonly prompts?: { readonly name: string; readonly version: number; readonly sha256: string };
   /** The race this run is a lane of. */
   readonly race?: { readonly id: string; readonly lane: number };
 }
 
-/** Which of an item's two teacher calls. */
-export type TeacherCallName = "propose" | "answer";
+/** Which of an item's teacher calls: two, or one for both. */
+export type TeacherCallName = "propose" | "answer" | "pair";
 
 /** One teacher call that came back, well or badly. Never asked again. */
 export interface StoredReply {
@@ -38,8 +40,10 @@ export interface StoredReply {
   readonly id: string;
   readonly call: TeacherCallName;
   readonly outcome:
-    | { readonly ok: true; readonly text: string; readonly level?: string }
-    | { readonly ok: false; readonly message: string };
+    /** Of `pair` the text is the question. */
+    | { readonly ok: true; readonly text: string; readonly answer?: string; readonly level?: string }
+    /** `budget`: never sent, a ceiling was reached. */
+    | { readonly ok: false; readonly message: string; readonly budget?: true };
   readonly usage: TeacherUsage;
 }
 

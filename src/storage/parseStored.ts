@@ -39,10 +39,10 @@ const entry = v.variant("type", [
     reply: v.looseObject({
       round: count,
       id: v.string(),
-      call: v.picklist(["propose", "answer"]),
+      call: v.picklist(["propose", "answer", "pair"]),
       outcome: v.variant("ok", [
-        v.looseObject({ ok: v.literal(true), text: v.string(), level: v.optional(v.string()) }),
-        v.looseObject({ ok: v.literal(false), message: v.string() }),
+        v.looseObject({ ok: v.literal(true), text: v.string(), answer: v.optional(v.string()), level: v.optional(v.string()) }),
+        v.looseObject({ ok: v.literal(false), message: v.string(), budget: v.optional(v.literal(true)) }),
       ]),
       usage,
     }),

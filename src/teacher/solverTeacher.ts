@@ -21,6 +21,9 @@ export interface SolverTeacherOptions {
 
 /** Share of the wrong pairs whose question is flawed. */
 const QUESTION_SHARE = 0.25;
+/** Judgements of an exact teacher know no shades. */
+const BEST_SCORE = 10;
+const WORST_SCORE = 1;
 
 /**
  * The teacher "solver" for `task`. Replies depend on the question, the operation and `call.rng` alone;
@@ -64,12 +67,23 @@ export function createSolverTeacher(task: Task, options: SolverTeacherOptions = 
       const given = error.uniform() < answerRate ? author.spoilAnswer(question, answer, error) : answer;
       return reply({ answer: given }, question, given);
     },
+
+    async judge(question, answers, call) {
+      throwIfAborted(call.signal, "teacher solver");
+      const answer = author.solve(question);
+      if (answer === undefined) throw unsupported(task, "judge answers to the question", question);
+      const [first, second] = answers.map((given) =>
+        task.check({ question, answer }, given).correct ? BEST_SCORE : WORST_SCORE,
+      ) as [number, number];
+      return reply({ scores: [first, second] as const }, [question, ...answers].join("\n"), `${first} ${second}`);
+    },
   };
 }
 
 function reply<T>(value: T, prompt: string, completion: string): TeacherReply<T> {
   return {
     value,
+    finishReason: "stop",
     usage: {
       requests: 1,
       promptTokens: countWords(prompt),

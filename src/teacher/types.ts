@@ -1,38 +1,68 @@
-/** @file One interface for every teacher: a new question like a seed, then a worked answer to it. */
+/** @file One interface for every teacher: a new question like a seed, a worked answer to it, a judgement of two answers. */
 import type { Rng } from "../core/rng.ts";
 import type { Question } from "../tasks/types.ts";
 
 export const OPERATIONS = ["simplify", "complicate", "vary"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
-/** What one teacher call used. Built-in teachers cost no money; tokens are counted all the same (whitespace-separated words when a teacher reports none). */
+/** What one teacher call used. Built-in teachers cost no money; tokens are counted all the same (whitespace-separated words). */
 export interface TeacherUsage {
+  /** Requests sent, retries included; 0 for a reply from the cache. */
   readonly requests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
   readonly costUsd: number;
   readonly durationMs: number;
+  /** Replies that came from the cache and cost nothing; absent when none did. */
+  readonly cached?: number;
 }
+
+/** Why a reply ended: by itself, or where the teacher was told to stop. */
+export type FinishReason = "stop" | "length";
 
 export interface TeacherReply<T> {
   readonly value: T;
   readonly usage: TeacherUsage;
+  readonly finishReason: FinishReason;
 }
 
 export interface TeacherCall {
   /** Seeded per item, so that a resumed run asks the same. */
   readonly rng: Rng;
   readonly signal?: AbortSignal;
+  /** A question of the task with its worked answer: shows the form that an answer has. */
+  readonly example?: Pick<Question, "question" | "answer">;
 }
 
+/** A new question; level and tags where the teacher knows them. */
+export interface ProposedQuestion {
+  readonly question: string;
+  readonly level?: string;
+  readonly tags?: Question["tags"];
+}
+
+/**
+ * Who writes questions and answers. A call rejects with `aborted` when it was stopped, with a
+ * `TeacherError` that says whether only this item is lost or the teacher is gone, or with any other error.
+ */
 export interface Teacher {
   readonly name: string;
   /** A new question like `seed`. */
-  propose(
+  propose(seed: Question, operation: Operation, call: TeacherCall): Promise<TeacherReply<ProposedQuestion>>;
+  /** A worked answer to `question`. */
+  answer(question: string, call: TeacherCall): Promise<TeacherReply<{ readonly answer: string }>>;
+  /** Both in one call (arXiv 2403.15042, LLM2LLM); absent where the teacher is asked twice. */
+  pair?(
     seed: Question,
     operation: Operation,
     call: TeacherCall,
-  ): Promise<TeacherReply<{ readonly question: string; readonly level?: string; readonly tags?: Question["tags"] }>>;
-  /** A worked answer to `question`. */
-  answer(question: string, call: TeacherCall): Promise<TeacherReply<{ readonly answer: string }>>;
+  ): Promise<TeacherReply<ProposedQuestion & { readonly answer: string }>>;
+  /** How good two answers to `question` are, 1 (bad) to 10 (good); their order has no influence (arXiv 2305.12870, Lion). */
+  judge(
+    question: string,
+    answers: readonly [string, string],
+    call: TeacherCall,
+  ): Promise<TeacherReply<{ readonly scores: readonly [number, number] }>>;
+  /** Counts what calls of an earlier session used towards the ceilings. Absent where there are none. */
+  charge?(usage: TeacherUsage): void;
 }

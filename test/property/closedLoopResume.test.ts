@@ -59,6 +59,7 @@ function unevenTeacher(asked: number[]): Teacher {
     name: "uneven",
     propose: (seed, operation, call) => inner.propose(seed, operation, note(call)),
     answer: (question, call) => inner.answer(question, note(call)),
+    judge: (question, answers, call) => inner.judge(question, answers, call),
   };
 }
 

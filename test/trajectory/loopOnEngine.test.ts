@@ -53,7 +53,7 @@ async function withStudent<R>(
     return await work({
       student,
       task,
-      teacher: createTeacher(lane.teacher, task),
+      teacher: await createTeacher(lane.teacher, task),
       store: await new MemoryLibrary().open("run"),
       showPool: true,
     });

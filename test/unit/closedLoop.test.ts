@@ -212,6 +212,7 @@ describe("a closed loop", () => {
       propose: async () => ({
         value: { question: questions[turn++ % 3] ?? "" },
         usage: (await base.answer("What is 1 + 1?", { rng: new Rng(0) })).usage,
+        finishReason: "stop" as const,
       }),
     };
     const records = await collect(config, await sumsDeps({ task, teacher: leaking, teacherConcurrency: 1 }));

@@ -216,7 +216,7 @@ export const loopCommand: Command = {
         ? directorySource(builtinStudentDirectory())
         : await openStudentSource(config.student, output);
     const task = createTask(config.task.name);
-    const teacher = createTeacher(config.teacher, task);
+    const teacher = await createTeacher(config.teacher, task);
     const abort = new AbortController();
     const stop = (): void => abort.abort(new Error("interrupted"));
     process.once("SIGINT", stop).once("SIGTERM", stop);

@@ -3,15 +3,16 @@
  * worked answers. Each call is stored the moment it comes back and never made
  * again; a call that fails costs its item, not the round.
  */
-import { messageOf, throwIfAborted } from "../../core/errors.ts";
+import { invariant, messageOf, throwIfAborted } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
-import type { Operation, TeacherReply, TeacherUsage } from "../../teacher/types.ts";
+import { TeacherError } from "../../teacher/teacherError.ts";
+import type { Operation, TeacherCall, TeacherUsage } from "../../teacher/types.ts";
 import { inParallel } from "../inParallel.ts";
 import type { LoopRecord } from "../records.ts";
 import type { StoredReply, TeacherCallName } from "../runStore.ts";
 import { phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
-import { NO_USAGE, addUsage } from "../usage.ts";
+import { NO_USAGE, addUsage } from "../../teacher/usage.ts";
 import type { PickedSeed } from "./select.ts";
 
 /** What the teacher made of one picked seed. */
@@ -26,7 +27,21 @@ export interface TaughtItem {
   readonly usage: TeacherUsage;
   /** Why there is no pair, undefined when there is one. */
   readonly failure: string | undefined;
+  /** A ceiling of the teacher left no room for a call. */
+  readonly budget: boolean;
 }
+
+/** Replies that need no call, by `keyOf`: of this run, and of the run that is replayed. */
+interface KnownReplies {
+  readonly stored: ReadonlyMap<string, StoredReply>;
+  readonly recorded: ReadonlyMap<string, StoredReply>;
+}
+
+/** One call to the teacher, its reply as it is stored. */
+type Work = (call: TeacherCall & { readonly signal: AbortSignal }) => Promise<{
+  readonly value: { readonly text: string; readonly answer?: string; readonly level?: string };
+  readonly usage: TeacherUsage;
+}>;
 
 interface Item {
   readonly id: string;
@@ -44,16 +59,20 @@ export async function* teach(
   const items = picks.flatMap((picked) =>
     Array.from({ length: run.config.perSeed }, (_, k) => planItem(run, round, picked, k)),
   );
-  const stored = new Map(
-    (run.stored?.replies ?? [])
-      .filter((reply) => reply.round === round)
-      .map((reply) => [keyOf(reply.id, reply.call), reply]),
-  );
+  const known: KnownReplies = {
+    stored: byCall(run.stored?.replies ?? [], round),
+    recorded: byCall(run.recorded, round),
+  };
+  let used = NO_USAGE;
   // Leaving the phase early aborts what is in flight instead of waiting for it.
   const leave = new AbortController();
   const signal = run.signal === undefined ? leave.signal : AbortSignal.any([run.signal, leave.signal]);
   yield phaseRecord(round, "teach", "start", 0, items.length);
-  const work = inParallel(items, run.teacherConcurrency, (item) => teachItem(run, round, item, stored, signal));
+  const work = inParallel(items, run.teacherConcurrency, async (item) => {
+    const result = await teachItem(run, round, item, known, signal);
+    used = addUsage(used, result.usage);
+    return result;
+  });
   let taught: readonly TaughtItem[];
   try {
     for (;;) {
@@ -64,11 +83,13 @@ export async function* teach(
       }
       throwIfAborted(run.signal, "closed loop");
       yield phaseRecord(round, "teach", "progress", next.value, items.length);
+      if (run.config.teacher.chat !== undefined) yield { type: "usage", round, usage: used };
     }
   } finally {
     leave.abort();
     await work.return([]);
   }
+  if (taught.some((item) => item.budget)) run.budgetRound = round;
   const failed = taught.filter((item) => item.failure !== undefined);
   if (failed.length > 0) {
     yield {
@@ -87,74 +108,109 @@ function planItem(run: RunState, round: number, picked: PickedSeed, repetition: 
   return { id, picked, operation: rng.fork("operation").pick(run.config.teacher.operations), rng };
 }
 
-/** Propose, then answer; the second call only after a good first. */
+/** Both in one call, or propose and then answer; the second call only after a good first. */
 async function teachItem(
   run: RunState,
   round: number,
   item: Item,
-  stored: ReadonlyMap<string, StoredReply>,
+  known: KnownReplies,
   signal: AbortSignal,
 ): Promise<TaughtItem> {
   const { seed } = item.picked;
-  const proposed = await askOnce(run, round, item, "propose", stored, signal, async (call) => {
-    const { value, usage } = await run.teacher.propose(seed, item.operation, call);
-    return { value: { text: value.question, ...(value.level === undefined ? {} : { level: value.level }) }, usage };
+  const { teacher } = run;
+  const same = { id: item.id, picked: item.picked, operation: item.operation };
+  const ask = (call: TeacherCallName, work: Work) => askOnce(run, round, item, call, known, signal, work);
+  const failed = ({ outcome }: StoredReply, question: string, usage: TeacherUsage): TaughtItem => ({
+    ...same,
+    question,
+    answer: "",
+    level: undefined,
+    usage,
+    failure: outcome.ok ? "the reply has no answer" : outcome.message,
+    budget: !outcome.ok && outcome.budget === true,
   });
-  const taught = { id: item.id, picked: item.picked, operation: item.operation };
-  if (!proposed.outcome.ok)
-    return {
-      ...taught,
-      question: "",
-      answer: "",
-      level: undefined,
-      usage: proposed.usage,
-      failure: proposed.outcome.message,
-    };
-  const { text: question, level } = proposed.outcome;
-  const answered = await askOnce(run, round, item, "answer", stored, signal, async (call) => {
-    const { value, usage } = await run.teacher.answer(question, call);
+
+  const first = await (teacher.pair === undefined
+    ? ask("propose", async (call) => {
+        const { value, usage } = await teacher.propose(seed, item.operation, call);
+        return { value: { text: value.question, ...levelOf(value) }, usage };
+      })
+    : ask("pair", async (call) => {
+        const pair = await teacher.pair?.(seed, item.operation, call);
+        invariant(pair !== undefined, "a teacher keeps its calls");
+        const { value, usage } = pair;
+        return { value: { text: value.question, answer: value.answer, ...levelOf(value) }, usage };
+      }));
+  if (!first.outcome.ok) return failed(first, "", first.usage);
+  const { text: question, level, answer } = first.outcome;
+  const found = { ...same, question, level, failure: undefined, budget: false };
+  if (teacher.pair !== undefined)
+    return answer === undefined ? failed(first, question, first.usage) : { ...found, answer, usage: first.usage };
+  const second = await ask("answer", async (call) => {
+    const { value, usage } = await teacher.answer(question, call);
     return { value: { text: value.answer }, usage };
   });
-  const usage = addUsage(proposed.usage, answered.usage);
-  return answered.outcome.ok
-    ? { ...taught, question, answer: answered.outcome.text, level, usage, failure: undefined }
-    : { ...taught, question, answer: "", level, usage, failure: answered.outcome.message };
+  const usage = addUsage(first.usage, second.usage);
+  return second.outcome.ok ? { ...found, answer: second.outcome.text, usage } : { ...failed(second, question, usage), level };
 }
 
-/** The stored reply if there is one; else asks, and stores what comes back before anyone sees it. */
+function levelOf({ level }: { readonly level?: string }): { readonly level?: string } {
+  return level === undefined ? {} : { level };
+}
+
+/**
+ * The stored reply if there is one; else the recorded one, or asks, and stores what comes back before anyone sees it.
+ * @throws what makes every further call fail too, which is not stored: a resumed run asks again.
+ */
 async function askOnce(
   run: RunState,
   round: number,
   item: Item,
   call: TeacherCallName,
-  stored: ReadonlyMap<string, StoredReply>,
+  known: KnownReplies,
   signal: AbortSignal,
-  ask: (call: {
-    readonly rng: Rng;
-    readonly signal: AbortSignal;
-  }) => Promise<TeacherReply<{ readonly text: string; readonly level?: string }>>,
+  ask: Work,
 ): Promise<StoredReply> {
-  const known = stored.get(keyOf(item.id, call));
-  if (known !== undefined) return known;
+  const key = keyOf(item.id, call);
+  const stored = known.stored.get(key);
+  if (stored !== undefined) return stored;
   throwIfAborted(signal, "closed loop");
+  const recorded = known.recorded.get(key);
+  if (recorded !== undefined) {
+    await run.store.append({ type: "reply", reply: recorded });
+    return recorded;
+  }
   const startedMs = run.now();
   let reply: StoredReply;
   try {
-    const { value, usage } = await ask({ rng: item.rng.fork(call), signal });
+    const { value, usage } = await ask({ rng: item.rng.fork(call), signal, example: item.picked.seed });
     reply = { round, id: item.id, call, outcome: { ok: true, ...value }, usage };
   } catch (error) {
     throwIfAborted(signal, "closed loop");
-    const usage = { ...NO_USAGE, requests: 1, durationMs: run.now() - startedMs };
+    if (error instanceof TeacherError && error.fatal) throw error;
+    const spent = error instanceof TeacherError ? error.usage : undefined;
+    const usage = spent ?? { ...NO_USAGE, requests: 1, durationMs: run.now() - startedMs };
+    const overBudget = error instanceof TeacherError && error.kind === "budget";
     reply = {
       round,
       id: item.id,
       call,
-      outcome: { ok: false, message: `teacher "${run.teacher.name}", ${call}: ${messageOf(error)}` },
+      outcome: {
+        ok: false,
+        message: `teacher "${run.teacher.name}", ${call}: ${messageOf(error)}`,
+        ...(overBudget ? { budget: true as const } : {}),
+      },
       usage,
     };
   }
   await run.store.append({ type: "reply", reply });
   return reply;
+}
+
+function byCall(replies: readonly StoredReply[], round: number): ReadonlyMap<string, StoredReply> {
+  return new Map(
+    replies.filter((reply) => reply.round === round).map((reply) => [keyOf(reply.id, reply.call), reply]),
+  );
 }
 
 function keyOf(id: string, call: TeacherCallName): string {
