@@ -33,7 +33,7 @@ export interface OpenModelOptions {
  */
 export function chatUrl(provider: ChatProvider, url: string | undefined): string {
   const text = url ?? PROVIDER_URLS[provider];
-  if (!URL.canParse(text)) badInput("teacher url", "an address such as http://localhost:11434/v1", JSON.stringify(text));
+  if (!URL.canParse(text)) badInput("teacher url", "an address such as http://localhost:11434/v1", "a text that is none");
   const parsed = new URL(text);
   if (parsed.protocol !== "https:" && parsed.protocol !== "http:")
     badInput("teacher url", "an http or https address", parsed.protocol);
