@@ -156,7 +156,9 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   if ((chatProviderOf(teacher) === undefined) !== (chat === undefined))
     badInput(
       `${where}.teacher.chat`,
-      chat === undefined ? `settings of the chat teacher "${teacher}", with a model` : `none with the teacher "${teacher}"`,
+      chat === undefined
+        ? `settings of the chat teacher "${teacher}", with a model`
+        : `none with the teacher "${teacher}"`,
       chat === undefined ? "none" : "settings",
     );
   const { evaluateOn } = config.task;

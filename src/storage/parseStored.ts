@@ -41,7 +41,12 @@ const entry = v.variant("type", [
       id: v.string(),
       call: v.picklist(["propose", "answer", "pair"]),
       outcome: v.variant("ok", [
-        v.looseObject({ ok: v.literal(true), text: v.string(), answer: v.optional(v.string()), level: v.optional(v.string()) }),
+        v.looseObject({
+          ok: v.literal(true),
+          text: v.string(),
+          answer: v.optional(v.string()),
+          level: v.optional(v.string()),
+        }),
         v.looseObject({ ok: v.literal(false), message: v.string(), budget: v.optional(v.literal(true)) }),
       ]),
       usage,

@@ -98,7 +98,11 @@ export function sumsTeacher(options: SumsTeacherOptions = {}): Teacher & { reado
       const [a, b] = termsOf(seed.question) ?? [0, 0];
       const spread = operation === "simplify" ? -3 : operation === "complicate" ? 3 : 0;
       const next = [a, b].map((x) => clamp(x + rng.integer(-3, 3) + spread)) as [number, number];
-      return { value: { question: `What is ${next[0]} + ${next[1]}?`, level: levelOf(...next) }, usage: usage(4), finishReason: "stop" };
+      return {
+        value: { question: `What is ${next[0]} + ${next[1]}?`, level: levelOf(...next) },
+        usage: usage(4),
+        finishReason: "stop",
+      };
     },
     async answer(question, { rng }) {
       calls.push(`answer ${question}`);
@@ -106,7 +110,11 @@ export function sumsTeacher(options: SumsTeacherOptions = {}): Teacher & { reado
       const terms = termsOf(question);
       if (terms === undefined) throw new Error(`not a sum: ${question}`);
       const wrong = rng.uniform() < errorRate;
-      return { value: { answer: wrong ? workedSum(terms[0], terms[1] + 1) : workedSum(...terms) }, usage: usage(6), finishReason: "stop" };
+      return {
+        value: { answer: wrong ? workedSum(terms[0], terms[1] + 1) : workedSum(...terms) },
+        usage: usage(6),
+        finishReason: "stop",
+      };
     },
     async judge(question, answers) {
       const sum = termsOf(question)?.reduce((a, b) => a + b, 0);

@@ -151,7 +151,9 @@ async function teachItem(
     return { value: { text: value.answer }, usage };
   });
   const usage = addUsage(first.usage, second.usage);
-  return second.outcome.ok ? { ...found, answer: second.outcome.text, usage } : { ...failed(second, question, usage), level };
+  return second.outcome.ok
+    ? { ...found, answer: second.outcome.text, usage }
+    : { ...failed(second, question, usage), level };
 }
 
 function levelOf({ level }: { readonly level?: string }): { readonly level?: string } {
@@ -208,9 +210,7 @@ async function askOnce(
 }
 
 function byCall(replies: readonly StoredReply[], round: number): ReadonlyMap<string, StoredReply> {
-  return new Map(
-    replies.filter((reply) => reply.round === round).map((reply) => [keyOf(reply.id, reply.call), reply]),
-  );
+  return new Map(replies.filter((reply) => reply.round === round).map((reply) => [keyOf(reply.id, reply.call), reply]));
 }
 
 function keyOf(id: string, call: TeacherCallName): string {

@@ -132,7 +132,10 @@ async function withTimeout<T>(
   const stop = (): void => controller.abort(signal?.reason);
   const timer = Number.isFinite(limitMs)
     ? setTimeout(
-        () => controller.abort(new TeacherError("timeout", `no whole reply within ${Math.ceil(limitMs / MS_PER_SECOND)} s`)),
+        () =>
+          controller.abort(
+            new TeacherError("timeout", `no whole reply within ${Math.ceil(limitMs / MS_PER_SECOND)} s`),
+          ),
         Math.max(0, limitMs),
       )
     : undefined;

@@ -112,7 +112,10 @@ export function createChatTeacher(
           if (attempt > 0 || !(error instanceof TeacherError)) throw error;
           messages.push(
             { role: "assistant", content: reply.text.slice(0, settings.maxOutputTokens) },
-            { role: "user", content: `That cannot be used: ${error.message}. Reply again, with the JSON object alone.` },
+            {
+              role: "user",
+              content: `That cannot be used: ${error.message}. Reply again, with the JSON object alone.`,
+            },
           );
         }
       } catch (error) {

@@ -85,7 +85,7 @@ export function retryAfterOf(headers: Readonly<Record<string, string>>, nowMs = 
 
 function causesOf(error: unknown): unknown[] {
   const chain: unknown[] = [];
-  for (let at = error; at !== undefined && at !== null && chain.length < MAX_CAUSES; ) {
+  for (let at = error; at !== undefined && at !== null && chain.length < MAX_CAUSES;) {
     chain.push(at);
     at = typeof at === "object" && "cause" in at ? at.cause : undefined;
   }

@@ -33,7 +33,8 @@ export interface OpenModelOptions {
  */
 export function chatUrl(provider: ChatProvider, url: string | undefined): string {
   const text = url ?? PROVIDER_URLS[provider];
-  if (!URL.canParse(text)) badInput("teacher url", "an address such as http://localhost:11434/v1", "a text that is none");
+  if (!URL.canParse(text))
+    badInput("teacher url", "an address such as http://localhost:11434/v1", "a text that is none");
   const parsed = new URL(text);
   if (parsed.protocol !== "https:" && parsed.protocol !== "http:")
     badInput("teacher url", "an http or https address", parsed.protocol);
@@ -164,10 +165,14 @@ function finishOf(reason: "stop" | "length" | "content-filter" | "tool-calls" | 
   throw new TeacherError("reply", `the reply ended with "${reason}"`);
 }
 
-function tokensOf({ inputTokens, outputTokens }: LanguageModelV3Usage): Pick<ChatReply, "promptTokens" | "completionTokens"> {
+function tokensOf({
+  inputTokens,
+  outputTokens,
+}: LanguageModelV3Usage): Pick<ChatReply, "promptTokens" | "completionTokens"> {
   return { promptTokens: countOf(inputTokens.total), completionTokens: countOf(outputTokens.total) };
 }
 
+/** The SDK says 0 for what a server left out; no prompt and no reply is that short. */
 function countOf(value: number | undefined): number | undefined {
-  return value !== undefined && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+  return value !== undefined && Number.isSafeInteger(value) && value > 0 ? value : undefined;
 }

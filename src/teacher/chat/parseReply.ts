@@ -12,8 +12,7 @@ const MAX_REPLY_CHARS = 64_000;
 const MAX_FIELD_CHARS = 8_000;
 const MAX_QUOTE = 80;
 /** Control characters but tab and line end; lone halves of surrogate pairs. */
-// oxlint-disable-next-line no-control-regex -- these are what is to be found
-const UNWANTED = /[\u0000-\u0008\u000b-\u001f\u007f]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+const UNWANTED = /(?![\t\n])\p{Cc}|\p{Cs}/gu;
 
 /** Fields of the object asked for. */
 export type ReplyFields = Readonly<Record<string, "text" | "score">>;
@@ -51,12 +50,14 @@ export function parseReply<F extends ReplyFields>(text: string, fields: F): Fiel
 }
 
 function readObject(text: string): Readonly<Record<string, unknown>> {
-  const end = text.lastIndexOf("}");
   // As it stands; without what follows it; repaired.
+  const [fenced = text] = text.split(/\n\s*```/, 1);
+  const end = fenced.lastIndexOf("}");
+  const bare = end < 0 ? fenced : fenced.slice(0, end + 1);
   const readings = [
     () => JSON.parse(text) as unknown,
-    () => JSON.parse(text.slice(0, end + 1)) as unknown,
-    () => JSON.parse(jsonrepair(end < 0 ? text : text.slice(0, end + 1))) as unknown,
+    () => JSON.parse(bare) as unknown,
+    () => JSON.parse(jsonrepair(bare)) as unknown,
   ];
   for (const read of readings) {
     try {
@@ -71,7 +72,8 @@ function readObject(text: string): Readonly<Record<string, unknown>> {
 }
 
 function textOf(name: string, value: unknown): string {
-  if (typeof value !== "string") throw wrong(`expected the text "${name}", got ${quote(JSON.stringify(value) ?? "none")}`);
+  if (typeof value !== "string")
+    throw wrong(`expected the text "${name}", got ${quote(JSON.stringify(value) ?? "none")}`);
   const text = value.replaceAll(/\r\n?/g, "\n").replaceAll(UNWANTED, "").trim();
   if (text === "") throw wrong(`expected the text "${name}", got an empty one`);
   if (text.length > MAX_FIELD_CHARS)

@@ -123,7 +123,8 @@ export function completionEvents(completion: Completion, includeUsage: boolean):
     ...extra,
   });
   const choice = (delta: object, reason: string | null = null): object => ({ index: 0, delta, finish_reason: reason });
-  const letters = [...text];
+  // By code points: a piece must not end inside one.
+  const letters = Array.from(text);
   const pieces = Array.from({ length: Math.ceil(letters.length / PIECE_CHARS) }, (_, i) =>
     letters.slice(i * PIECE_CHARS, (i + 1) * PIECE_CHARS).join(""),
   );

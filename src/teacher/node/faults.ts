@@ -68,7 +68,9 @@ export function playFault(name: FaultName, response: ServerResponse, setting: Fa
       return void response.end(" ".repeat(HUGE_BYTES) + due);
     case "endless": {
       response.writeHead(200, type);
-      const piece = stream ? `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "and " } }] })}\n\n` : " ";
+      const piece = stream
+        ? `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: "and " } }] })}\n\n`
+        : " ";
       const timer = setInterval(() => response.write(piece.repeat(64)), ENDLESS_INTERVAL_MS);
       return void response.on("close", () => clearInterval(timer));
     }

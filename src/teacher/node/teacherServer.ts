@@ -126,7 +126,11 @@ class ChatService {
       return void response.end();
     }
     if (!this.#allowed(request))
-      return this.send(response, 401, errorBody("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"));
+      return this.send(
+        response,
+        401,
+        errorBody("Incorrect API key provided.", "invalid_request_error", "invalid_api_key"),
+      );
     const model = { id: SERVED_MODEL, object: "model", created: 0, owned_by: "tutelage" };
     if (request.method === "GET" && path === "/v1/models")
       return this.send(response, 200, { object: "list", data: [model] });
@@ -135,7 +139,10 @@ class ChatService {
     return this.send(
       response,
       404,
-      errorBody(`There is nothing at ${request.method ?? ""} ${path}. Ask POST /v1/chat/completions or GET /v1/models.`, "invalid_request_error"),
+      errorBody(
+        `There is nothing at ${request.method ?? ""} ${path}. Ask POST /v1/chat/completions or GET /v1/models.`,
+        "invalid_request_error",
+      ),
     );
   }
 
@@ -153,7 +160,11 @@ class ChatService {
   async #complete(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const text = await readBody(request);
     if (text === undefined)
-      return this.send(response, 413, errorBody(`The request is longer than ${MAX_BODY_BYTES} bytes.`, "invalid_request_error"));
+      return this.send(
+        response,
+        413,
+        errorBody(`The request is longer than ${MAX_BODY_BYTES} bytes.`, "invalid_request_error"),
+      );
     const number = this.#requests++;
     const asked = parseChatBody(parseJson(text));
     if (typeof asked === "string") return this.send(response, 400, errorBody(asked, "invalid_request_error"));
@@ -161,7 +172,11 @@ class ChatService {
       return this.send(
         response,
         404,
-        errorBody(`The model '${asked.model}' does not exist; this server has '${SERVED_MODEL}'.`, "invalid_request_error", "model_not_found"),
+        errorBody(
+          `The model '${asked.model}' does not exist; this server has '${SERVED_MODEL}'.`,
+          "invalid_request_error",
+          "model_not_found",
+        ),
       );
     const waitSeconds = this.#secondsOverRate();
     if (waitSeconds > 0)
@@ -170,7 +185,13 @@ class ChatService {
       });
 
     // Drawn in the order of arrival, before anything is awaited.
-    const { failRate = 0, faults = COMMON_FAULTS, malformedRate = 0, latencyMs = 0, retryAfterSeconds = 1 } = this.#options;
+    const {
+      failRate = 0,
+      faults = COMMON_FAULTS,
+      malformedRate = 0,
+      latencyMs = 0,
+      retryAfterSeconds = 1,
+    } = this.#options;
     const fault = this.#rng.uniform() < failRate ? this.#rng.pick(faults) : undefined;
     const malformed = this.#rng.uniform() < malformedRate;
     const delayMs = latencyMs * (0.5 + this.#rng.uniform());
@@ -232,7 +253,12 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await new Promise<void>((resolve, reject) => {
     server.once("error", (error: NodeJS.ErrnoException) => {
       try {
-        badInput("serve-teacher", "an address that is free", `${host}:${port} (${error.code ?? error.message})`, "Choose another --port or --host");
+        badInput(
+          "serve-teacher",
+          "an address that is free",
+          `${host}:${port} (${error.code ?? error.message})`,
+          "Choose another --port or --host",
+        );
       } catch (problem) {
         reject(problem instanceof Error ? problem : error);
       }

@@ -41,7 +41,8 @@ export function promptsFor(taskName: string, edits: PromptEdits = {}): PromptSet
 
 /** SHA-256 of everything a set says, as hexadecimal digits. */
 export function promptsHash({ templates, operations }: PromptSet): string {
-  const sorted = (texts: Readonly<Record<string, string>>) => Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = (texts: Readonly<Record<string, string>>) =>
+    Object.entries(texts).sort(([a], [b]) => (a < b ? -1 : 1));
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify([sorted(templates), sorted(operations)]))));
 }
 
