@@ -1,13 +1,16 @@
 /** @file The one list of model families. A new family is one file in `families/` and one entry here. */
 import { badInput } from "../core/errors.ts";
 import type { Decoder, Family } from "./family.ts";
+import { gemma2, gemma3 } from "./families/gemma.ts";
 import { gpt2 } from "./families/gpt2.ts";
+import { gptNeox } from "./families/gptNeox.ts";
 import { llama } from "./families/llama.ts";
 import { mistral } from "./families/mistral.ts";
+import { phi } from "./families/phi.ts";
 import { qwen2, qwen3 } from "./families/qwen.ts";
 import { RawConfig } from "./rawConfig.ts";
 
-export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3, gpt2];
+export const FAMILIES: readonly Family[] = [llama, mistral, qwen2, qwen3, gemma2, gemma3, phi, gpt2, gptNeox];
 
 /** `model_type` values that can be loaded. */
 export const SUPPORTED_MODEL_TYPES: readonly string[] = FAMILIES.flatMap((family) => family.modelTypes);

@@ -147,28 +147,29 @@ function parseYarn(settings: RawConfig, originalMaxPositionEmbeddings: number): 
   };
 }
 
-/** The number of elements of each head that are rotated, from its first. @throws BadInputError unless it is even and fits. */
+/**
+ * H in the frequencies below: how much of each head is rotated, from its first element.
+ * An odd number stands for one more element, as in transformers.
+ * @throws BadInputError unless that fits into the head.
+ */
 export function rotaryDimOf(rope: RopeConfig, headDim: number): number {
   const share = rope.partialRotaryFactor ?? 1;
   const dim = Math.trunc(headDim * share);
-  if (share <= 1 && dim >= 2 && dim % 2 === 0) return dim;
-  if (share === 1) return badInput("config.json 'head_dim'", "an even number", String(headDim));
-  return badInput(
-    "config.json partial rotary factor",
-    `a share of the head size ${headDim} that gives an even number up to it`,
-    `${share}, which rotates ${dim}`,
-  );
+  if (share === 1 && dim % 2 !== 0) badInput("config.json 'head_dim'", "an even number", String(headDim));
+  if (dim < 1 || 2 * Math.ceil(dim / 2) > headDim)
+    badInput("config.json partial rotary factor", `a share of the head size ${headDim}`, String(share));
+  return dim;
 }
 
 /**
- * Inverse frequencies `theta^(−2i/H)`, i < H/2, after scaling. `llama3` divides low
+ * Inverse frequencies `theta^(−2i/H)`, i < H/2, after scaling, H = `rotaryDim`. `llama3` divides low
  * frequencies by `factor`, keeps high ones and interpolates between (Llama 3.1); `yarn`
  * does so along a ramp over the index i (Peng et al. 2023, arXiv 2309.00071).
  */
 export function inverseFrequencies(rope: RopeConfig, rotaryDim: number): Float64Array {
   const { scaling, theta } = rope;
   const ramp = scaling.type === "yarn" ? yarnRamp(scaling, theta, rotaryDim) : undefined;
-  return Float64Array.from({ length: rotaryDim / 2 }, (_, i) => {
+  return Float64Array.from({ length: Math.ceil(rotaryDim / 2) }, (_, i) => {
     const frequency = theta ** ((-2 * i) / rotaryDim);
     switch (scaling.type) {
       case "default":
@@ -213,7 +214,7 @@ function yarnRamp(
   return (i) => Math.min(1, Math.max(0, (i - low) / width));
 }
 
-/** Tables `a·cos(p·f_i)`, `a·sin(p·f_i)`, each [positions, rotaryDim/2] row-major; a is 1 but for yarn. */
+/** Tables `a·cos(p·f_i)`, `a·sin(p·f_i)`, each [positions, ⌈rotaryDim/2⌉] row-major; a is 1 but for yarn. */
 export function ropeTables(
   rope: RopeConfig,
   rotaryDim: number,
@@ -221,7 +222,7 @@ export function ropeTables(
 ): { readonly cos: Float32Array; readonly sin: Float32Array } {
   const frequencies = inverseFrequencies(rope, rotaryDim);
   const amplitude = rope.scaling.type === "yarn" ? rope.scaling.attentionFactor : 1;
-  const half = rotaryDim / 2;
+  const half = Math.ceil(rotaryDim / 2);
   const cos = new Float32Array(positions * half);
   const sin = new Float32Array(positions * half);
   for (let p = 0; p < positions; p++) {

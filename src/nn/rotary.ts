@@ -15,14 +15,16 @@ export class Rotary {
   /** Elements of a head that are rotated, from its first. */
   readonly dim: number;
   readonly #rope: RopeConfig;
+  readonly #rotaryDim: number;
   readonly #headDim: number;
   /** Keys of the tables among the values that a graph's layers share. */
   readonly #cosine = {};
   readonly #sine = {};
 
-  /** @throws BadInputError when no even number of each head's elements is rotated. */
+  /** @throws BadInputError when the share of each head that is rotated does not fit. */
   constructor(rope: RopeConfig, headDim: number) {
-    this.dim = rotaryDimOf(rope, headDim);
+    this.#rotaryDim = rotaryDimOf(rope, headDim);
+    this.dim = 2 * Math.ceil(this.#rotaryDim / 2);
     this.#rope = rope;
     this.#headDim = headDim;
   }
@@ -34,7 +36,7 @@ export class Rotary {
     invariant(typeof width === "number", "heads have a static size");
     const { positionLimit } = sequence;
     const table = (name: "cos" | "sin"): Value => {
-      const data = ropeTables(this.#rope, this.dim, positionLimit)[name];
+      const data = ropeTables(this.#rope, this.#rotaryDim, positionLimit)[name];
       return g.constant("float32", [positionLimit, this.dim / 2], data, `rope.${name}`);
     };
     const cos = context.shared(this.#cosine, () => table("cos"));

@@ -38,7 +38,7 @@ def steps_of(row_count, options):
 
 
 def decays(name):
-    return not (name.endswith(".bias") or re.search(r"layernorm|\.ln_[12f]\.|model\.norm\.", name))
+    return not (name.endswith(".bias") or re.search(r"layernorm|_norm\.|\.ln_[12f]\.|model\.norm\.", name))
 
 
 def train(student, rows, options, trainable):
