@@ -120,7 +120,8 @@ export class RawConfig {
   /** Refuses a setting that we do not implement: `key` must be absent, null or one of `allowed`. */
   only(key: string, allowed: readonly unknown[], hint: string): void {
     if (this.has(key) && !allowed.includes(this.#values[key])) {
-      badInput(`${this.#where} '${key}'`, allowed.map(describe).join(" or "), describe(this.#values[key]), hint);
+      const expected = allowed.length === 0 ? "no value" : allowed.map(describe).join(" or ");
+      badInput(`${this.#where} '${key}'`, expected, describe(this.#values[key]), hint);
     }
   }
 }

@@ -22,6 +22,19 @@ const LLAMA = {
   rms_norm_eps: 1e-5,
 };
 
+const GEMMA = { ...LLAMA, head_dim: 4, sliding_window: 2, query_pre_attn_scalar: 3 };
+const NEOX = {
+  model_type: "gpt_neox",
+  vocab_size: 7,
+  hidden_size: 4,
+  intermediate_size: 5,
+  num_attention_heads: 1,
+  num_hidden_layers: 1,
+  max_position_embeddings: 8,
+  rotary_pct: 0.5,
+};
+const PHI = { ...NEOX, model_type: "phi" };
+
 /** `config.json` of tiny models, by what is special about them. */
 export const TINY_CONFIGS = {
   llamaTied: { ...LLAMA, tie_word_embeddings: true },
@@ -29,6 +42,12 @@ export const TINY_CONFIGS = {
   qwen2Tied: { ...LLAMA, model_type: "qwen2", tie_word_embeddings: true, num_key_value_heads: 2 },
   mistralSliding: { ...LLAMA, model_type: "mistral", num_key_value_heads: 2, sliding_window: 2 },
   qwen3: { ...LLAMA, model_type: "qwen3", head_dim: 4, tie_word_embeddings: true },
+  gemma2: { ...GEMMA, model_type: "gemma2", attn_logit_softcapping: 1.5, final_logit_softcapping: 2 },
+  gemma3: { ...GEMMA, model_type: "gemma3_text", layer_types: ["sliding_attention"], rope_local_base_freq: 50 },
+  gptNeox: { ...NEOX, use_parallel_residual: true },
+  gptNeoxSequential: { ...NEOX, use_parallel_residual: false, tie_word_embeddings: true },
+  phi: PHI,
+  phiHeadNorms: { ...PHI, qk_layernorm: true, tie_word_embeddings: true },
   gpt2: { model_type: "gpt2", vocab_size: 7, n_embd: 4, n_head: 2, n_layer: 1, n_positions: 8 },
 } as const;
 export type TinyName = keyof typeof TINY_CONFIGS;

@@ -1,7 +1,7 @@
 /** @file Configs of every family: what is read, what defaults are, what is refused and how. */
 import { describe, expect, test } from "vitest";
 import { parseDecoder, SUPPORTED_MODEL_TYPES } from "../../src/nn/families.ts";
-import { parseRope, inverseFrequencies, ropeTables } from "../../src/nn/rope.ts";
+import { parseRope, inverseFrequencies, rotaryDimOf, ropeTables } from "../../src/nn/rope.ts";
 import { RawConfig } from "../../src/nn/rawConfig.ts";
 import { TINY_CONFIGS } from "../support/tinyModels.ts";
 
@@ -126,7 +126,17 @@ describe("what cannot be read is refused, naming file and key", () => {
 });
 
 test("the supported architectures are listed", () => {
-  expect(SUPPORTED_MODEL_TYPES).toEqual(["llama", "mistral", "qwen2", "qwen3", "gpt2"]);
+  expect(SUPPORTED_MODEL_TYPES).toEqual([
+    "llama",
+    "mistral",
+    "qwen2",
+    "qwen3",
+    "gemma2",
+    "gemma3_text",
+    "phi",
+    "gpt2",
+    "gpt_neox",
+  ]);
 });
 
 describe("defaults are transformers' own", () => {
@@ -209,6 +219,26 @@ describe("rotary frequencies", () => {
     expect(second).toBeCloseTo((1 - smooth) * (plain(1) / 8) + smooth * plain(1), 15);
     expect(third).toBeCloseTo(plain(2) / 8, 15);
     expect(fourth).toBeCloseTo(plain(3) / 8, 15);
+  });
+
+  test("yarn: frequencies that turn often stay, those that turn little are divided, those between are mixed", () => {
+    const scaling = { rope_type: "yarn", factor: 4, original_max_position_embeddings: 64, beta_fast: 4, beta_slow: 1 };
+    const parsed = parseRope(new RawConfig({ rope_theta: 100, rope_scaling: scaling }));
+    const frequencies = inverseFrequencies(parsed, 8);
+    const plain = (i: number): number => 100 ** (-i / 4);
+    // 64·f_i/2π turns: 10.2, 3.2, 1.02, 0.3; 4 turns are at index 0.81, 1 turn at 2.01, rounded outwards to 0 and 3.
+    expect(frequencies[0]).toBeCloseTo(plain(0), 15);
+    expect(frequencies[1]).toBeCloseTo((plain(1) / 4) * (1 / 3) + plain(1) * (2 / 3), 15);
+    expect(frequencies[2]).toBeCloseTo((plain(2) / 4) * (2 / 3) + plain(2) * (1 / 3), 15);
+    expect(frequencies[3]).toBeCloseTo(plain(3) / 4, 15);
+    // Cosines and sines are longer by 0.1·ln(factor) + 1.
+    expect(ropeTables(parsed, 8, 1).cos[0]).toBeCloseTo(0.1 * Math.log(4) + 1, 6);
+  });
+
+  test("an odd number of rotated elements stands for one more", () => {
+    const rope = parseRope(new RawConfig({ rope_theta: 100, partial_rotary_factor: 0.25 }));
+    expect(rotaryDimOf(rope, 12)).toBe(3);
+    expect([...inverseFrequencies(rope, 3)]).toEqual([1, 100 ** (-2 / 3)]);
   });
 
   test("tables hold cosine and sine of position times frequency", () => {

@@ -80,28 +80,31 @@ const SAMPLED = { maxNewTokens: 12, temperature: 1.3, rng: new Rng(5) } as const
 const NUCLEUS = { ...SAMPLED, topP: 0.7 } as const;
 const GREEDY = { maxNewTokens: 12 } as const;
 
-describe.each(["llama-gqa-tied", "gpt2-prefixed", "qwen2-tied-f16"])("%s", (name) => {
-  test.each([
-    ["greedy", GREEDY],
-    ["sampled", SAMPLED],
-    ["nucleus", NUCLEUS],
-  ] as const)(
-    "%s: one run a token and one run in all choose the same tokens, in batches of any size",
-    async (_kind, options) => {
-      await withGenerator(name, async (generate) => {
-        const expected = await generate("steps", PROMPTS, { ...options, batchSize: 1 });
-        expect(expected.some((row) => row.tokens > 1)).toBe(true);
-        for (const mode of MODES) {
-          for (const batchSize of [1, 3, 8])
-            expect(
-              await generate(mode, PROMPTS, { ...options, batchSize }),
-              `${mode}, batches of ${batchSize}`,
-            ).toEqual(expected);
-        }
-      });
-    },
-  );
-});
+describe.each(["llama-gqa-tied", "gpt2-prefixed", "qwen2-tied-f16", "mistral-sliding", "gemma3-patterned"])(
+  "%s",
+  (name) => {
+    test.each([
+      ["greedy", GREEDY],
+      ["sampled", SAMPLED],
+      ["nucleus", NUCLEUS],
+    ] as const)(
+      "%s: one run a token and one run in all choose the same tokens, in batches of any size",
+      async (_kind, options) => {
+        await withGenerator(name, async (generate) => {
+          const expected = await generate("steps", PROMPTS, { ...options, batchSize: 1 });
+          expect(expected.some((row) => row.tokens > 1)).toBe(true);
+          for (const mode of MODES) {
+            for (const batchSize of [1, 3, 8])
+              expect(
+                await generate(mode, PROMPTS, { ...options, batchSize }),
+                `${mode}, batches of ${batchSize}`,
+              ).toEqual(expected);
+          }
+        });
+      },
+    );
+  },
+);
 
 test("a row's draws are its own: its neighbours can change", async () => {
   await withGenerator("llama-untied", async (generate) => {

@@ -57,7 +57,10 @@ describe.each(fixtureNames())("%s", (name) => {
         if (original.has(path)) expect(textOf(files, path), path).toBe(textOf(original, path));
       }
       const before = JSON.parse(textOf(original, "config.json")) as Record<string, unknown>;
-      expect(JSON.parse(textOf(files, "config.json"))).toEqual({ ...before, torch_dtype: "float32" });
+      expect(JSON.parse(textOf(files, "config.json"))).toEqual({
+        ...before,
+        ["dtype" in before ? "dtype" : "torch_dtype"]: "float32",
+      });
 
       const file = parseSafetensors(files.get("model.safetensors") as Uint8Array, name);
       expect(file.metadata).toEqual({ format: "pt" });
@@ -85,7 +88,9 @@ describe.each(fixtureNames())("%s", (name) => {
         base_model_name_or_path: name,
       });
       for (const key of parseSafetensors(files.get("adapter_model.safetensors") as Uint8Array, name).names) {
-        expect(key).toMatch(/^base_model\.model\.(model\.layers|transformer\.h)\.\d+\..*\.lora_[AB]\.weight$/);
+        expect(key).toMatch(
+          /^base_model\.model\.(model\.layers|gpt_neox\.layers|transformer\.h)\.\d+\..*\.lora_[AB]\.weight$/,
+        );
       }
       expect((await loadAdapter(adapter)).warnings).toEqual([]);
     });
