@@ -39,6 +39,7 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
     maxPositions: model.T,
   };
   const rows = rowsOf(model);
+  const scoreParts = { ...parts, emptyPrompt: [] };
   const trainer = new Trainer(parts, rows, { ...TRAIN_OPTIONS, batchSize: model.B });
   const gemm = await openGemm(engine);
   const graphs: Contender["work"] = {};
@@ -54,7 +55,7 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
     description: `${info.version} ${ep}${info.adapter === undefined ? `, ${info.threads} thread${info.threads === 1 ? "" : "s"}` : `, ${info.adapter}`}`,
     work: {
       step: () => trainer.next(),
-      score: () => scoreRows(parts, rows, ["loss"], { batchSize: model.B }),
+      score: () => scoreRows(scoreParts, rows, ["loss"], { batchSize: model.B }),
       gemm,
       ...graphs,
     },

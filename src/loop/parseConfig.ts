@@ -74,6 +74,7 @@ const schema = group({
       picker: v.optional(picker, D.strategy.picker),
       answer: v.exactOptional(choice(["own", "true"])),
       reduction: v.exactOptional(choice(["mean", "sum"])),
+      limit: v.exactOptional(real(0, 1e6, { above: true })),
     }),
     {},
   ),

@@ -48,6 +48,16 @@ const RECIPES: Readonly<Record<StrategyName, (options: StrategyOptions) => Recip
   "least-confidence": tokenScore("leastConfidence", "own"),
   /** `‖p − onehot(y_t)‖₂` (Paul et al. 2021, arXiv 2107.07075). */
   el2n: tokenScore("el2n", "true"),
+  /** `‖∂L(x, y)/∂w‖₂`, L the token mean, w the trainable parameters (GraNd, Paul et al. 2021, arXiv 2107.07075). */
+  "grad-norm": tokenScore("gradNorm", "true"),
+  /**
+   * `L(y | x) / L(y)` (Li et al. 2024, arXiv 2308.12032), highest first; above the limit the
+   * question seems not to belong to its answer, and the seed comes last.
+   */
+  ifd: ({ limit = 1 }) => ({
+    measures: [{ kind: "score", score: "ifd", answer: "true", reduction: "mean" }],
+    combine: ([ifd = 0]) => (ifd > limit ? 0 : ifd),
+  }),
   /** `1[ŷ is wrong]` (LLM2LLM's criterion, arXiv 2403.15042). */
   incorrect: () => ({ measures: [{ kind: "incorrect" }] }),
 };

@@ -40,6 +40,14 @@ export const STRATEGIES = {
     description: "Error norm of the predictions, ‖p − onehot(y)‖₂, token mean over the worked answer.",
     options: ["answer", "reduction"],
   },
+  "grad-norm": {
+    description: "GraNd: norm of the gradient of the worked answer's loss, ‖∂L(x, y)/∂w‖₂, over what is trained.",
+    options: ["answer"],
+  },
+  ifd: {
+    description: "Instruction-following difficulty, L(y | x) / L(y): how little the question helps with its answer.",
+    options: ["limit"],
+  },
   incorrect: {
     description: "Seeds that the student answers wrongly, 1[ŷ wrong], by chance among them.",
     options: [],

@@ -40,6 +40,8 @@ export type Picker = ScorePicker;
 export interface StrategyOptions {
   readonly answer?: AnswerSource;
   readonly reduction?: Reduction;
+  /** Of `ifd`: seeds above it come last, 1 by default. */
+  readonly limit?: number;
 }
 
 /** The strategy's part of an experiment, plain JSON. */

@@ -78,7 +78,7 @@ export function maskByWindow(
 }
 
 /** Whole rows at positions 0…T−1. Padding is at the end, where causality hides it from every real token. */
-function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence {
+export function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence {
   const maskOf = maskByWindow(length, (slidingWindow) => causalMask(g, length, slidingWindow));
   const positions = (type: "int32" | "int64"): Value => {
     const values = Array.from({ length: batch * length }, (_, i) => i % length);

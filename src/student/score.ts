@@ -1,7 +1,8 @@
-/** @file Scoring tokenized rows: batches by length, one graph run each, token sums made into per-row scores. */
-import { invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
-import type { TokenScore } from "../nn/losses.ts";
-import { batchesByLength, makeMicroBatch } from "./batches.ts";
+/** @file Scoring tokenized rows: batches by length, one graph run each, sums over tokens made into per-row scores. */
+import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
+import { TOKEN_SCORES, type TokenScore } from "../nn/losses.ts";
+import type { Session } from "../runtime/types.ts";
+import { batchesByLength, bucketLength, makeMicroBatch } from "./batches.ts";
 import type { ParameterStore } from "./parameterStore.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { EncodedRow, ScoreName, ScoreRow } from "./types.ts";
@@ -15,19 +16,128 @@ export interface ScoreOptions {
   readonly onProgress?: (done: number, total: number) => void;
 }
 
+interface ScoreParts {
+  readonly store: ParameterStore;
+  readonly sessions: SessionCache;
+  readonly maxPositions: number;
+  /** What the tokenizer puts before an empty text: the condition of an answer without its question. */
+  readonly emptyPrompt: readonly number[];
+}
+
 /**
- * Scores of every row, in the order of the rows: means over its loss-carrying tokens, `lossSum` their sum, in nats.
- * @throws TutelageError non-finite naming the row, aborted.
+ * Scores of every row, in the order of the rows; means over its loss-carrying tokens in nats or probabilities, except
+ * - `lossSum`: the sum of their losses;
+ * - `gradNorm`: `‖∂ loss/∂w‖₂`, w all trainable parameters, of the row's mean loss (GraNd, arXiv 2107.07075);
+ * - `ifd`: `loss(answer | question) / loss(answer)`, the instruction-following difficulty (Li et al. 2024,
+ *   arXiv 2308.12032), both over the same tokens. Behind a tokenizer that begins texts with no token
+ *   of its own, an answer without its question has no first prediction, and that token is left out there.
+ * @throws TutelageError non-finite naming the row, aborted; BadInputError naming a row whose answer is too short for `ifd`.
  */
 export async function scoreRows(
-  parts: { readonly store: ParameterStore; readonly sessions: SessionCache; readonly maxPositions: number },
+  parts: ScoreParts,
   rows: readonly EncodedRow[],
   scores: readonly ScoreName[],
   options: ScoreOptions = {},
 ): Promise<ScoreRow[]> {
-  const tokenScores = [...new Set(scores.map((score): TokenScore => (score === "lossSum" ? "loss" : score)))];
+  const wanted = new Set(scores);
+  const tokenScores = TOKEN_SCORES.filter(
+    (score) => wanted.has(score) || (score === "loss" && (wanted.has("lossSum") || wanted.has("ifd"))),
+  );
+  // Said before anything runs.
+  const answers = wanted.has("ifd") ? rows.map((row) => withoutQuestion(row, parts.emptyPrompt)) : [];
+  const passes = (tokenScores.length > 0 ? 1 : 0) + (wanted.has("ifd") ? 1 : 0) + (wanted.has("gradNorm") ? 1 : 0);
+  let finished = 0;
+  const pass = async <T>(work: (progress: ScoreOptions) => Promise<T>): Promise<T> => {
+    const before = finished++ * rows.length;
+    return work({ ...options, onProgress: (done) => options.onProgress?.(before + done, passes * rows.length) });
+  };
+  const sums =
+    tokenScores.length > 0 ? await pass((progress) => tokenSums(parts, rows, tokenScores, progress)) : undefined;
+  const alone = wanted.has("ifd") ? await pass((progress) => tokenSums(parts, answers, ["loss"], progress)) : undefined;
+  const squared = wanted.has("gradNorm") ? await pass((progress) => squaredNorms(parts, rows, progress)) : undefined;
+
+  return rows.map((row, i) => {
+    const sumOf = (score: TokenScore): number => at(sums?.[score], i);
+    const valueOf = (score: ScoreName): number => {
+      switch (score) {
+        case "lossSum":
+          return sumOf("loss");
+        case "gradNorm":
+          return Math.sqrt(Math.max(0, at(squared, i))) / row.completionTokens;
+        case "ifd":
+          return sumOf("loss") / row.completionTokens / (at(alone?.loss, i) / at(answers, i).completionTokens);
+        default:
+          return sumOf(score) / row.completionTokens;
+      }
+    };
+    const values = scores.map((score) => [score, valueOf(score)] as const);
+    for (const [score, value] of values) {
+      if (Number.isFinite(value)) continue;
+      throw new TutelageError(
+        "non-finite",
+        `row ${JSON.stringify(row.id)}: expected a finite ${score}, got ${value}. The student's weights hold NaN or values too large for float32`,
+        { details: { row: row.id, score, value } },
+      );
+    }
+    return { id: row.id, tokens: row.completionTokens, ...Object.fromEntries(values) };
+  });
+}
+
+/** The row's answer behind an empty prompt: the same tokens from the first that carries loss on. */
+export function withoutQuestion(row: EncodedRow, emptyPrompt: readonly number[]): EncodedRow {
+  const start = row.lossMask === undefined ? row.ids.length - row.completionTokens : row.lossMask.indexOf(1);
+  if (start <= Math.max(1, emptyPrompt.length)) return row;
+  const ids = Int32Array.from([...emptyPrompt, ...row.ids.subarray(start)]);
+  const unpredicted = emptyPrompt.length === 0 ? 1 : 0;
+  const completionTokens = row.completionTokens - unpredicted;
+  if (completionTokens === 0)
+    badInput(
+      `row ${JSON.stringify(row.id)}: ifd`,
+      "an answer of at least 2 tokens, because this tokenizer begins texts with no token of its own",
+      "an empty one",
+    );
+  if (row.lossMask === undefined) return { id: row.id, ids, completionTokens };
+  const lossMask = Uint8Array.from([...emptyPrompt.map(() => 0), ...row.lossMask.subarray(start)]);
+  lossMask[0] = 0;
+  return { id: row.id, ids, completionTokens, lossMask };
+}
+
+/** Sums of token scores over each row, by score. */
+function tokenSums<S extends TokenScore>(
+  parts: ScoreParts,
+  rows: readonly EncodedRow[],
+  scores: readonly S[],
+  options: ScoreOptions,
+): Promise<Readonly<Record<S, Float64Array>>> {
+  return perRow(parts, rows, scores, options, (batch, length) => parts.sessions.score(batch, length, scores));
+}
+
+/** Squared norm of the gradient of each row's summed loss. */
+async function squaredNorms(
+  parts: ScoreParts,
+  rows: readonly EncodedRow[],
+  options: ScoreOptions,
+): Promise<Float64Array> {
+  const longest = rows.reduce((most, row) => Math.max(most, row.ids.length - 1), 1);
+  const limit = parts.sessions.gradNormRows(bucketLength(longest, parts.maxPositions));
+  const batchSize = Math.min(options.batchSize ?? DEFAULT_SCORE_BATCH, limit);
+  const names = ["gradNormSquared"] as const;
+  const { gradNormSquared } = await perRow(parts, rows, names, { ...options, batchSize }, (batch, length) =>
+    parts.sessions.gradNorm(batch, length),
+  );
+  return gradNormSquared;
+}
+
+/** The outputs [B] named `names` of a graph over every row. */
+async function perRow<N extends string>(
+  parts: ScoreParts,
+  rows: readonly EncodedRow[],
+  names: readonly N[],
+  options: ScoreOptions,
+  open: (batch: number, length: number) => Promise<Session>,
+): Promise<Readonly<Record<N, Float64Array>>> {
+  const out = Object.fromEntries(names.map((name) => [name, new Float64Array(rows.length)])) as Record<N, Float64Array>;
   const batchSize = options.batchSize ?? DEFAULT_SCORE_BATCH;
-  const out = new Array<ScoreRow>(rows.length);
   let done = 0;
   for (const indices of batchesByLength(
     rows.map((row) => row.ids.length),
@@ -35,36 +145,27 @@ export async function scoreRows(
   )) {
     throwIfAborted(options.signal, "scoring");
     const batch = makeMicroBatch(
-      indices.map((index) => {
-        const row = rows[index];
-        invariant(row !== undefined, "batches stay inside the rows");
-        return row;
-      }),
+      indices.map((index) => at(rows, index)),
       batchSize,
       parts.maxPositions,
     );
-    const session = await parts.sessions.score(batch.batch, batch.length, tokenScores);
+    const session = await open(batch.batch, batch.length);
     const result = await session.run(
       { ...parts.store.feeds(session), ...batch.feeds },
-      Object.fromEntries(tokenScores.map((score) => [score, "host" as const])),
+      Object.fromEntries(names.map((name) => [name, "host" as const])),
     );
-    batch.rows.forEach((row, b) => {
-      const sumOf = (score: TokenScore): number => Number(result.host(score).data[b]);
-      const values = scores.map(
-        (score) => [score, score === "lossSum" ? sumOf("loss") : sumOf(score) / row.completionTokens] as const,
-      );
-      for (const [score, value] of values) {
-        if (Number.isFinite(value)) continue;
-        throw new TutelageError(
-          "non-finite",
-          `row ${JSON.stringify(row.id)}: expected a finite ${score}, got ${value}. The student's weights hold NaN or values too large for float32`,
-          { details: { row: row.id, score, value } },
-        );
-      }
-      out[indices[b] ?? 0] = { id: row.id, tokens: row.completionTokens, ...Object.fromEntries(values) };
-    });
+    for (const name of names) {
+      const { data } = result.host(name);
+      indices.forEach((index, b) => (out[name][index] = Number(data[b])));
+    }
     done += indices.length;
     options.onProgress?.(done, rows.length);
   }
   return out;
+}
+
+function at<T>(items: ArrayLike<T> | undefined, i: number): T {
+  const item = items?.[i];
+  invariant(item !== undefined, "batches stay inside the rows");
+  return item;
 }

@@ -8,6 +8,7 @@ import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
 import { buildDecodeGraph, buildGenerationGraph, buildPrefillGraph, type TokenChoice } from "./generationGraphs.ts";
+import { buildGradNormGraph, gradNormRows } from "./gradNormGraph.ts";
 import { buildScoreGraph, buildTrainGraph, type StudentBlueprint, type TrainGraphOptions } from "./graphs.ts";
 
 export class SessionCache {
@@ -38,6 +39,15 @@ export class SessionCache {
     return this.#get(`score ${batch}x${length} ${scores.join()}`, () =>
       buildScoreGraph(this.#blueprint, batch, length, scores),
     );
+  }
+
+  gradNorm(batch: number, length: number): Promise<Session> {
+    return this.#get(`gradNorm ${batch}x${length}`, () => buildGradNormGraph(this.#blueprint, batch, length));
+  }
+
+  /** Rows of one `gradNorm` batch at most. */
+  gradNormRows(length: number): number {
+    return gradNormRows(this.#blueprint, length);
   }
 
   train(batch: number, length: number, options: TrainGraphOptions): Promise<Session> {

@@ -268,7 +268,8 @@ export class LanguageModel implements Student {
       readonly onProgress?: (done: number, total: number) => void;
     } = {},
   ): Promise<ScoreRow[]> {
-    return scoreRows(this.#parts(), this.encodeAll(rows, options.truncate), scores, options);
+    const parts = { ...this.#parts(), emptyPrompt: this.model.tokenizer.encodePrompt("") };
+    return scoreRows(parts, this.encodeAll(rows, options.truncate), scores, options);
   }
 
   async generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]> {

@@ -4,7 +4,9 @@ import type { EngineInfo } from "../runtime/types.ts";
 
 /** Scores of one example, over its completion tokens (and EOS); see design: nats, means over tokens unless said. */
 export const SIMPLE_SCORES = ["loss", "lossSum", "entropy", "margin", "leastConfidence", "el2n"] as const;
-export type ScoreName = (typeof SIMPLE_SCORES)[number];
+/** All scores: those and `ifd`, loss(answer | question) / loss(answer); `gradNorm`, the norm of the gradient of the row's mean loss over the trainable parameters. */
+export const SCORE_NAMES = [...SIMPLE_SCORES, "ifd", "gradNorm"] as const;
+export type ScoreName = (typeof SCORE_NAMES)[number];
 
 export interface PromptCompletion {
   readonly id?: string;

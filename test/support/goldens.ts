@@ -8,7 +8,7 @@ import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseExamples, type ExampleRow } from "../../src/formats/examples.ts";
-import type { ScoreName } from "../../src/student/types.ts";
+import type { SIMPLE_SCORES } from "../../src/student/types.ts";
 import { sharedPath } from "./shared.ts";
 
 const GOLDEN = join(dirname(dirname(fileURLToPath(import.meta.url))), "golden");
@@ -31,7 +31,7 @@ export const TOLERANCES = {
   webgpu: { score: 1e-3, loss: 5e-4, gradNorm: 1e-2, update: 2e-2 },
 } as const;
 
-export type GoldenScore = { readonly id: string } & { readonly [K in ScoreName]: number };
+export type GoldenScore = { readonly id: string } & { readonly [K in (typeof SIMPLE_SCORES)[number]]: number };
 
 export interface GoldenRow extends GoldenScore {
   /** Prompt, completion and EOS. */

@@ -11,7 +11,7 @@ import { collect, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { sumsTask, termsOf } from "../support/sums.ts";
 
 const ARGMAX = { kind: "argmax" } as const;
-const EVERY_SCORE: readonly ScoreName[] = ["loss", "entropy", "margin", "leastConfidence", "el2n"];
+const EVERY_SCORE: readonly ScoreName[] = ["loss", "entropy", "margin", "leastConfidence", "el2n", "gradNorm", "ifd"];
 
 type Formula = (own: ScoreRow, worked: ScoreRow) => number | undefined;
 
@@ -27,6 +27,10 @@ const FORMULAS: readonly (readonly [StrategyName, StrategyOptions, Formula])[] =
   ["least-confidence", {}, (own) => own.leastConfidence],
   ["el2n", {}, (_, worked) => worked.el2n],
   ["el2n", { answer: "own" }, (own) => own.el2n],
+  ["grad-norm", {}, (_, worked) => worked.gradNorm],
+  ["grad-norm", { answer: "own" }, (own) => own.gradNorm],
+  ["ifd", {}, (_, worked) => (worked.ifd! > 1 ? 0 : worked.ifd)],
+  ["ifd", { limit: 0.5 }, (_, worked) => (worked.ifd! > 0.5 ? 0 : worked.ifd)],
 ];
 
 /** Pools and picks of a loop of two rounds with a strategy. */

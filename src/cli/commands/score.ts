@@ -1,7 +1,7 @@
 /** @file `tutelage score`: per-example losses and acquisition scores. */
 import { badInput } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
-import { SIMPLE_SCORES, type ScoreName } from "../../student/types.ts";
+import { SCORE_NAMES, type ScoreName } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
@@ -16,15 +16,15 @@ const OPTIONS: OptionSpecs = {
     description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',
     required: true,
   },
-  scores: { value: "LIST", description: `comma-separated: ${SIMPLE_SCORES.join(", ")}`, default: "loss,lossSum" },
+  scores: { value: "LIST", description: `comma-separated: ${SCORE_NAMES.join(", ")}`, default: "loss,lossSum" },
   "batch-size": { value: "N", description: "rows per graph run", default: "16" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
 };
 
 function parseScores(text: string): ScoreName[] {
   return text.split(",").map((word) => {
-    const found = SIMPLE_SCORES.find((name) => name === word.trim());
-    return found ?? badInput("--scores", `names among ${SIMPLE_SCORES.join(", ")}`, JSON.stringify(word));
+    const found = SCORE_NAMES.find((name) => name === word.trim());
+    return found ?? badInput("--scores", `names among ${SCORE_NAMES.join(", ")}`, JSON.stringify(word));
   });
 }
 
@@ -34,7 +34,7 @@ export const scoreCommand: Command = {
   help: () =>
     helpText(
       "tutelage score --student DIR --data FILE.jsonl [options]",
-      'Prints one line a row: {"id","tokens","loss","lossSum",…}. Scores are means over the completion\'s tokens and the end-of-sequence token; lossSum is their sum. Of messages (written by the student\'s own chat template) all assistant turns count.',
+      'Prints one line a row: {"id","tokens","loss","lossSum",…}. Scores are means over the completion\'s tokens and the end-of-sequence token; lossSum is their sum, gradNorm the norm of the gradient of the row\'s mean loss over the trainable parameters (the adapter\'s with --adapter), ifd loss(completion | prompt) / loss(completion). Of messages (written by the student\'s own chat template) all assistant turns count.',
       OPTIONS,
     ),
   async run(args, streams) {
