@@ -43,7 +43,7 @@ export const TINY_CONFIGS = {
   mistralSliding: { ...LLAMA, model_type: "mistral", num_key_value_heads: 2, sliding_window: 2 },
   qwen3: { ...LLAMA, model_type: "qwen3", head_dim: 4, tie_word_embeddings: true },
   gemma2: { ...GEMMA, model_type: "gemma2", attn_logit_softcapping: 1.5, final_logit_softcapping: 2 },
-  gemma3: { ...GEMMA, model_type: "gemma3_text", layer_types: ["sliding_attention"], rope_local_base_freq: 50 },
+  gemma3: { ...GEMMA, model_type: "gemma3_text", sliding_window_pattern: 2, rope_local_base_freq: 50 },
   gptNeox: { ...NEOX, use_parallel_residual: true },
   gptNeoxSequential: { ...NEOX, use_parallel_residual: false, tie_word_embeddings: true },
   phi: PHI,
