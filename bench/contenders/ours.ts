@@ -17,6 +17,7 @@ import { CpuBackend } from "../../src/runtime/cpuBackend.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../../src/runtime/types.ts";
 import { openWasmBackend } from "../../src/runtime/wasmBackend.ts";
+import { weightsInMemory } from "../../src/student/baseWeights.ts";
 import { buildTrainGraph } from "../../src/student/graphs.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import { ParameterStore } from "../../src/student/parameterStore.ts";
@@ -34,7 +35,7 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
   const blueprint = { decoder, lora: NO_LORA, layout };
   const parts = {
     engine,
-    store: new ParameterStore(engine, layout, new Map(), weightsOf(decoder)),
+    store: await ParameterStore.create(engine, layout, weightsInMemory(new Map()), weightsOf(decoder)),
     sessions: new SessionCache(engine, blueprint),
     maxPositions: model.T,
   };

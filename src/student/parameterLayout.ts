@@ -28,7 +28,12 @@ export interface LayoutGroup extends ParameterGroup {
 export interface ParameterLayout {
   readonly groups: readonly LayoutGroup[];
   readonly frozen: readonly ParameterSpec[];
+  /** Names of frozen parameters that the device holds in float16; graphs cast them where they are used. */
+  readonly halved: ReadonlySet<string>;
 }
+
+/** How frozen weights are held on the device. */
+export type FrozenWeights = "float32" | "float16";
 
 function pack(specs: readonly ParameterSpec[], decay: boolean): LayoutGroup[] {
   const groups: { entries: LayoutEntry[]; size: number }[] = [];
@@ -43,7 +48,12 @@ function pack(specs: readonly ParameterSpec[], decay: boolean): LayoutGroup[] {
 }
 
 /** Full finetuning trains every parameter; with LoRA only the adapter's. */
-export function layoutParameters(decoder: Decoder, lora: Lora, method: "full" | "lora"): ParameterLayout {
+export function layoutParameters(
+  decoder: Decoder,
+  lora: Lora,
+  method: "full" | "lora",
+  frozenWeights: FrozenWeights = "float32",
+): ParameterLayout {
   const trainable = method === "lora" ? lora.parameters : decoder.parameters;
   if (trainable.length === 0)
     badInput("training method lora", "an adapter with at least one module", "none", "Give LoRA target modules");
@@ -60,6 +70,14 @@ export function layoutParameters(decoder: Decoder, lora: Lora, method: "full" | 
     ],
     // A full finetune of an adapted student would train the base under a frozen adapter: the adapter is merged first.
     frozen: method === "lora" ? decoder.parameters : [],
+    // Not tables and heads: a whole one would be cast for a few rows, and be there twice while it is used.
+    halved: new Set(
+      method === "lora" && frozenWeights === "float16"
+        ? decoder.parameters.flatMap(({ name, linear }) =>
+            linear === undefined || linear.module === decoder.head.module ? [] : [name],
+          )
+        : [],
+    ),
   };
 }
 
@@ -68,12 +86,14 @@ export class BoundParameters {
   readonly #builder: GraphBuilder;
   readonly #frozen: ReadonlyMap<string, ParameterSpec>;
   readonly #location: ReadonlyMap<string, { readonly group: LayoutGroup; readonly entry: LayoutEntry }>;
+  readonly #halved: ReadonlySet<string>;
   readonly #values = new Map<string, Value>();
   readonly #groupInputs = new Map<string, Value>();
 
   constructor(builder: GraphBuilder, layout: ParameterLayout) {
     this.#builder = builder;
     this.#frozen = new Map(layout.frozen.map((spec) => [spec.name, spec]));
+    this.#halved = layout.halved;
     this.#location = new Map(
       layout.groups.flatMap((group) => group.entries.map((entry) => [entry.spec.name, { group, entry }] as const)),
     );
@@ -91,6 +111,8 @@ export class BoundParameters {
   #bind(name: string): Value {
     const g = this.#builder;
     const frozen = this.#frozen.get(name);
+    if (frozen !== undefined && this.#halved.has(name))
+      return g.cast(g.input(name, "float16", frozen.shape), "float32");
     if (frozen !== undefined) return g.input(name, "float32", frozen.shape);
     const found = this.#location.get(name);
     invariant(found !== undefined, `no parameter '${name}' in the layout`);

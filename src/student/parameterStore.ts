@@ -3,11 +3,15 @@
  * trainable groups as flat buffers that the optimizer replaces. Owns all of them.
  */
 import { badInput, invariant } from "../core/errors.ts";
+import { float32ToFloat16 } from "../formats/float16.ts";
 import { formatShape, sameShape } from "../onnx/shapes.ts";
+import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
+import type { BaseWeights } from "./baseWeights.ts";
 import { AGAIN } from "./graphs.ts";
 import type { LayoutGroup, ParameterLayout } from "./parameterLayout.ts";
+import { floatData } from "./weights.ts";
 
 /** Host values by parameter name. */
 export type HostParameters = ReadonlyMap<string, Float32Array>;
@@ -30,16 +34,39 @@ export class ParameterStore {
   readonly #frozen = new Map<string, DeviceTensor>();
   readonly #groups = new Map<string, DeviceTensor>();
 
-  /** Uploads everything. @throws BadInputError when a value is missing or has another size. */
-  constructor(engine: Engine, layout: ParameterLayout, frozen: ReadonlyMap<string, Tensor>, trainable: HostParameters) {
+  private constructor(engine: Engine, layout: ParameterLayout) {
     this.#engine = engine;
     this.layout = layout;
-    for (const spec of layout.frozen) {
-      const tensor = frozen.get(spec.name);
-      invariant(tensor !== undefined && sameShape(tensor.shape, spec.shape), `weights hold '${spec.name}'`);
-      this.#frozen.set(spec.name, engine.upload(tensor));
+  }
+
+  /**
+   * Uploads everything, one tensor or group at a time: frozen parameters from `base`, trainable ones from `trainable`
+   * or, without it, from `base` too. @throws BadInputError when a value is missing or has another size.
+   */
+  static async create(
+    engine: Engine,
+    layout: ParameterLayout,
+    base: BaseWeights,
+    trainable?: HostParameters,
+  ): Promise<ParameterStore> {
+    const store = new ParameterStore(engine, layout);
+    try {
+      if (layout.frozen.length > 0)
+        await base.read(async (read) => {
+          for (const spec of layout.frozen) {
+            const tensor = await read(spec.name);
+            invariant(sameShape(tensor.shape, spec.shape), `weights hold '${spec.name}'`);
+            const stored = layout.halved.has(spec.name) ? tensorToFloat16(tensor, spec.name, float32ToFloat16) : tensor;
+            store.#frozen.set(spec.name, engine.upload(stored));
+          }
+        });
+      if (trainable === undefined) await store.load(base);
+      else store.write(trainable);
+      return store;
+    } catch (error) {
+      store.dispose();
+      throw error;
     }
-    this.write(trainable);
   }
 
   get trainableCount(): number {
@@ -89,11 +116,24 @@ export class ParameterStore {
     for (const name of values.keys())
       if (!known.has(name))
         badInput("parameters", "values of this student's trainable parameters", `one for '${name}'`);
-    for (const { group, tensor } of flat) {
-      const next = this.#engine.upload(tensor);
-      this.#groups.get(group.name)?.dispose();
-      this.#groups.set(group.name, next);
-    }
+    for (const { group, tensor } of flat) this.#replace(group, tensor);
+  }
+
+  /** Replaces the trainable parameters by those of `base`, group by group: where reading fails, some are new. */
+  async load(base: BaseWeights): Promise<void> {
+    await base.read(async (read) => {
+      for (const group of this.layout.groups) {
+        const data = new Float32Array(group.size);
+        for (const { spec, offset } of group.entries) data.set(floatData(await read(spec.name), spec.name), offset);
+        this.#replace(group, { type: "float32", shape: [group.size], data });
+      }
+    });
+  }
+
+  #replace(group: LayoutGroup, tensor: Tensor): void {
+    const next = this.#engine.upload(tensor);
+    this.#groups.get(group.name)?.dispose();
+    this.#groups.set(group.name, next);
   }
 
   dispose(): void {

@@ -10,7 +10,7 @@ import { writeSafetensors } from "../formats/safetensors.ts";
 import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { LanguageModel } from "./student.ts";
-import { mergeLora } from "./weights.ts";
+import { mergedWeights } from "./baseWeights.ts";
 
 /** Files that are copied as they are when the student's directory has them. */
 export const COPIED_FILES: readonly string[] = [
@@ -30,7 +30,12 @@ export const ADAPTER_FILES: readonly string[] = ["adapter_config.json", "adapter
 export async function currentWeights(student: LanguageModel): Promise<Map<string, Tensor>> {
   const { decoder, weights, lora, loraConfig } = student.model;
   const values = await student.snapshot();
-  if (loraConfig !== undefined) return mergeLora(decoder, weights, lora, values);
+  if (loraConfig !== undefined)
+    return mergedWeights(weights, decoder, lora, values).read(async (read) => {
+      const merged = new Map<string, Tensor>();
+      for (const { name } of decoder.parameters) merged.set(name, await read(name));
+      return merged;
+    });
   return new Map(
     decoder.parameters.map(({ name, shape }) => {
       const data = values.get(name);

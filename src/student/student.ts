@@ -5,12 +5,10 @@
  */
 import { badInput, invariant, TutelageError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
-import { loadWeights } from "../formats/checkpoint.ts";
 import type { FileSource } from "../formats/fileSource.ts";
 import { parseJson } from "../formats/json.ts";
 import { isTargeted, rankOf, scalingOf, type LoraConfig } from "../formats/loraConfig.ts";
 import { loadAdapter, type LoadedAdapter } from "../formats/peft.ts";
-import type { Tensor } from "../onnx/types.ts";
 import { parseDecoder } from "../nn/families.ts";
 import type { Decoder } from "../nn/family.ts";
 import { initializeLora, linearModules, NO_LORA, resolveLora, type Lora } from "../nn/lora.ts";
@@ -18,8 +16,9 @@ import type { Engine, EngineInfo } from "../runtime/types.ts";
 import { encodeChatPrompt } from "../tokenizer/encodeChat.ts";
 import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
+import { mergedWeights, openBaseWeights, type BaseWeights } from "./baseWeights.ts";
 import { generateTokens } from "./generate.ts";
-import { layoutParameters } from "./parameterLayout.ts";
+import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
@@ -37,7 +36,7 @@ import type {
   TrainMethod,
   TrainOptions,
 } from "./types.ts";
-import { floatData, matchWeights, mergeLora } from "./weights.ts";
+import { floatData } from "./weights.ts";
 
 export interface OpenStudentOptions {
   readonly source: FileSource;
@@ -47,6 +46,10 @@ export interface OpenStudentOptions {
   readonly method?: TrainMethod;
   /** Seeds the start of a new adapter. */
   readonly seed?: number;
+  /** How the device holds frozen weights (LoRA): `float16` halves their size, and is exact for checkpoints in float16. */
+  readonly frozenWeights?: FrozenWeights;
+  /** Base weights of at most this many bytes stay in memory (see `KEPT_BYTES`); larger ones are read again when needed. */
+  readonly keptBytes?: number;
   readonly onWarning?: (message: string) => void;
 }
 
@@ -57,8 +60,7 @@ interface Model {
   readonly decoder: Decoder;
   readonly configJson: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer;
-  /** Base weights on the host. */
-  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly weights: BaseWeights;
   readonly lora: Lora;
   readonly loraConfig: LoraConfig | undefined;
   readonly source: FileSource;
@@ -93,13 +95,13 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
         "Correct the token ids in config.json or tokenizer_config.json",
       );
   }
-  let weights = matchWeights(decoder, await loadWeights(source), source.name, warn);
+  let weights = await openBaseWeights(source, decoder, warn, options.keptBytes);
   const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
   for (const warning of adapter?.warnings ?? []) warn(warning);
   const method = options.method ?? (adapter ? undefined : { method: "full" as const });
   let lora = NO_LORA;
   let loraConfig: LoraConfig | undefined;
-  let values: HostParameters;
+  let values: HostParameters | undefined;
   if (adapter !== undefined) {
     loraConfig = adapter.config;
     lora = loraOf(
@@ -110,20 +112,17 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
     );
     values = adapterValues(lora, adapter, options.adapter?.name ?? "adapter");
     if (method?.method === "full") {
-      weights = mergeLora(decoder, weights, lora, values);
+      weights = mergedWeights(weights, decoder, lora, values);
       lora = NO_LORA;
       loraConfig = undefined;
+      values = undefined;
     }
   } else if (method?.method === "lora") {
     loraConfig = { r: method.r, loraAlpha: method.loraAlpha, targetModules: method.targetModules };
     checkTargets(decoder, method.targetModules);
     lora = loraOf(decoder, loraConfig);
     values = initializeLora(lora, new Rng(options.seed ?? 0).fork("lora"));
-  } else {
-    values = new Map();
   }
-  const trainable = loraConfig === undefined ? "full" : "lora";
-  if (trainable === "full") values = new Map([...weights].map(([name, tensor]) => [name, floatData(tensor, name)]));
   invariant(typeof configJson === "object" && configJson !== null, "config.json was parsed as an object");
   const model: Model = {
     decoder,
@@ -134,7 +133,17 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
     loraConfig,
     source,
   };
-  return new LanguageModel(engine, model, values, warn);
+  const frozenWeights = options.frozenWeights ?? "float32";
+  if (frozenWeights === "float16" && engine.ep === "webgpu" && !engine.info.features?.includes("shader-f16"))
+    badInput(
+      "frozen weights in float16",
+      "a GPU with the feature shader-f16",
+      engine.info.adapter ?? "another one",
+      "Keep them in float32",
+    );
+  const layout = layoutParameters(decoder, lora, loraConfig === undefined ? "full" : "lora", frozenWeights);
+  const store = await ParameterStore.create(engine, layout, weights, values);
+  return new LanguageModel(engine, model, store, values, warn);
 }
 
 function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: string): Lora {
@@ -200,22 +209,28 @@ function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string): HostP
 export class LanguageModel implements Student {
   readonly model: Model;
   readonly #engine: Engine;
-  readonly #initial: HostParameters;
+  /** What the adapter started with; without one the base weights are what training starts with. */
+  readonly #initial: HostParameters | undefined;
   readonly #store: ParameterStore;
   readonly #sessions: SessionCache;
   readonly #warn: (message: string) => void;
   #training = false;
   #disposed = false;
 
-  /** Use `openStudent`. Borrows the engine. */
-  constructor(engine: Engine, model: Model, trainable: HostParameters, warn: (message: string) => void) {
+  /** Use `openStudent`. Borrows the engine, owns the store. */
+  constructor(
+    engine: Engine,
+    model: Model,
+    store: ParameterStore,
+    initial: HostParameters | undefined,
+    warn: (message: string) => void,
+  ) {
     this.model = model;
     this.#warn = warn;
     this.#engine = engine;
-    this.#initial = trainable;
-    const layout = layoutParameters(model.decoder, model.lora, model.loraConfig === undefined ? "full" : "lora");
-    this.#store = new ParameterStore(engine, layout, model.weights, trainable);
-    this.#sessions = new SessionCache(engine, { decoder: model.decoder, lora: model.lora, layout });
+    this.#initial = initial;
+    this.#store = store;
+    this.#sessions = new SessionCache(engine, { decoder: model.decoder, lora: model.lora, layout: store.layout });
   }
 
   get engine(): EngineInfo {
@@ -322,7 +337,9 @@ export class LanguageModel implements Student {
   }
 
   async reset(): Promise<void> {
-    this.#parts().store.write(this.#initial);
+    const { store } = this.#parts();
+    if (this.#initial === undefined) await store.load(this.model.weights);
+    else store.write(this.#initial);
   }
 
   async snapshot(): Promise<ReadonlyMap<string, Float32Array>> {

@@ -57,10 +57,12 @@ export async function identifyTraining(
   options: TrainOptions,
   totalSteps: number,
 ): Promise<TrainingIdentity> {
-  const { weights, lora, loraConfig } = student.model;
+  const { decoder, weights, lora, loraConfig } = student.model;
   const parts: string[] = [];
-  for (const [name, tensor] of weights)
-    parts.push(`${name} [${tensor.shape.join()}] ${await digest(floatData(tensor, name))}`);
+  await weights.read(async (read) => {
+    for (const { name, shape } of decoder.parameters)
+      parts.push(`${name} [${shape.join()}] ${await digest(floatData(await read(name), name))}`);
+  });
   for (const [module, { r, scaling }] of lora.modules) parts.push(`${module} r ${r} scaling ${scaling}`);
   const tokens = rows.map((row) => `${row.lossMask?.join("") ?? row.completionTokens}:${row.ids.join()}`).join("\n");
   return {

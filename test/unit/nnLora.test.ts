@@ -4,7 +4,7 @@ import { Rng } from "../../src/core/rng.ts";
 import { initializeLora, linearModules, resolveLora } from "../../src/nn/lora.ts";
 import { evaluate } from "../support/float64Evaluator.ts";
 import { buildScoreGraph } from "../../src/student/graphs.ts";
-import { mergeLora } from "../../src/student/weights.ts";
+import { mergeLoraInto } from "../../src/student/weights.ts";
 import type { Tensor } from "../../src/onnx/types.ts";
 import {
   parameterFeeds,
@@ -112,11 +112,9 @@ describe.each(["llamaTied", "llamaUntied", "qwen2Tied", "gpt2"] as const)("%s", 
         { type: "float32", shape, data: Float32Array.from(data) },
       ]),
     );
-    const merged = mergeLora(
-      decoder,
-      tensors,
-      adapted.lora,
-      new Map([...tensors].map(([key, tensor]) => [key, tensor.data as Float32Array])),
+    const values = new Map([...tensors].map(([key, tensor]) => [key, tensor.data as Float32Array]));
+    const merged = new Map(
+      decoder.parameters.map((spec) => [spec.name, mergeLoraInto(spec, tensors.get(spec.name)!, adapted.lora, values)]),
     );
     const mergedScore = scoreOf(
       tinyBlueprint(decoder),

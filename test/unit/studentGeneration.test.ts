@@ -43,7 +43,7 @@ async function withGenerator(
   await withFixture(engine, name, {}, async (student) => {
     const { decoder, lora, weights } = student.model;
     const layout = layoutParameters(decoder, lora, "full");
-    const store = new ParameterStore(engine, layout, weights, await student.snapshot());
+    const store = await ParameterStore.create(engine, layout, weights, await student.snapshot());
     const sessions = new SessionCache(engine, { decoder, lora, layout });
     const parts = {
       store,
@@ -219,7 +219,12 @@ async function lastLogits(
   prompt: readonly number[],
 ): Promise<number[]> {
   const { decoder, lora, weights } = student.model;
-  const store = new ParameterStore(engine, layoutParameters(decoder, lora, "full"), weights, await student.snapshot());
+  const store = await ParameterStore.create(
+    engine,
+    layoutParameters(decoder, lora, "full"),
+    weights,
+    await student.snapshot(),
+  );
   const length = prompt.length;
   const session = await sessions.prefill(1, length, length);
   const result = await session.run(
@@ -262,7 +267,7 @@ describe("extreme settings", () => {
       values.set("model.norm.weight", new Float32Array(24).fill(NaN));
       const { decoder, lora, weights } = student.model;
       const layout = layoutParameters(decoder, lora, "full");
-      const store = new ParameterStore(engine, layout, weights, values);
+      const store = await ParameterStore.create(engine, layout, weights, values);
       const sessions = new SessionCache(engine, { decoder, lora, layout });
       const parts = { store, sessions, numHiddenLayers: 2, vocabSize: 85, maxPositions: 96, eosTokenIds: [2], mode };
       for (const options of [GREEDY, SAMPLED, NUCLEUS]) {

@@ -1,4 +1,5 @@
 /** @file The training state on disk: exact values, and refusal of everything it does not belong to. */
+import type { BaseWeights } from "../../src/student/baseWeights.ts";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { memorySink } from "../../src/formats/fileSource.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
@@ -150,13 +151,18 @@ describe("of another training is refused, naming what differs", () => {
   test("weights that differ in one bit", async () => {
     await withFixture(engine, "llama-gqa-tied", {}, async (student) => {
       const files = await write(student, await stateAfter(student, 1));
-      const norm = student.model.weights.get("model.norm.weight")!;
-      const bits = new Uint32Array((norm.data as Float32Array).slice().buffer);
-      bits[3]! ^= 1;
-      const changed = new Map(student.model.weights).set("model.norm.weight", {
-        ...norm,
-        data: new Float32Array(bits.buffer),
-      });
+      const changed: BaseWeights = {
+        read: (body) =>
+          student.model.weights.read((read) =>
+            body(async (name) => {
+              const tensor = await read(name);
+              if (name !== "model.norm.weight") return tensor;
+              const bits = new Uint32Array((tensor.data as Float32Array).slice().buffer);
+              bits[3]! ^= 1;
+              return { ...tensor, data: new Float32Array(bits.buffer) };
+            }),
+          ),
+      };
       const other = Object.create(student, {
         model: { value: { ...student.model, weights: changed } },
       }) as LanguageModel;
