@@ -68,4 +68,6 @@ export const OWNED_PACKAGES = {
   preact: ["app"],
   comlink: ["protocol"],
   "pure-rand": ["core"],
+  papaparse: ["formats"],
+  re2js: ["tasks"],
 };

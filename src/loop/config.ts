@@ -3,8 +3,19 @@
  * Unknown choices of the paper are named options here, with our defaults.
  */
 import type { SchedulerName, TrainMethod } from "../student/types.ts";
+import type { CustomSettings } from "../tasks/custom/settings.ts";
 import type { StrategySettings } from "../selection/types.ts";
 import type { ChatProvider, ChatSettings } from "../teacher/chat/types.ts";
+
+/** Data files of the task "custom" (JSON Lines, a JSON list or CSV), and what is said about them. */
+export interface TaskData extends CustomSettings {
+  /** The pool; splits without a file of their own are taken from it. */
+  readonly pool: string;
+  readonly validation?: string;
+  readonly test?: string;
+  /** SHA-256 of the files, written by the program: a resumed run refuses files that have changed. */
+  readonly digest?: string;
+}
 
 export interface ExperimentConfig {
   readonly schemaVersion: 1;
@@ -18,10 +29,13 @@ export interface ExperimentConfig {
     readonly validation: number;
     readonly test: number;
     readonly evaluateOn: "validation" | "test";
+    /** Data of the user's own, for the task "custom" and no other. */
+    readonly data?: TaskData;
   };
   readonly strategy: StrategySettings;
   readonly teacher: {
-    readonly name: "solver" | ChatProvider;
+    /** "none" only evaluates: it goes with 0 rounds. */
+    readonly name: "solver" | "none" | ChatProvider;
     /** Of the built-in teacher. */
     readonly errorRate: number;
     readonly operations: readonly ("simplify" | "complicate" | "vary")[];

@@ -137,7 +137,9 @@ function checkSameConfig(runId: string, before: ExperimentConfig, now: Experimen
 function checkRowsFit(run: RunState): void {
   const { config, student, task, splits } = run;
   const { maxNewTokens } = config.generation;
-  for (const question of [...splits.pool, ...splits[config.task.evaluateOn]]) {
+  // Without rounds nothing is asked of the pool.
+  const pool = config.rounds > 0 ? splits.pool : [];
+  for (const question of [...pool, ...splits[config.task.evaluateOn]]) {
     const prompt = student.encode({ id: question.id, prompt: task.prompt(question.question), completion: "" });
     const needed = prompt.ids.length + maxNewTokens;
     if (needed > student.maxPositions) {
@@ -151,6 +153,6 @@ function checkRowsFit(run: RunState): void {
   }
   const worked = run.strategy.measures.some((measure) => measure.kind === "score" && measure.answer === "true");
   if (run.showPool || config.replay > 0 || worked) {
-    for (const seed of splits.pool) student.encode(rowOf(task, seed));
+    for (const seed of pool) student.encode(rowOf(task, seed));
   }
 }

@@ -13,12 +13,11 @@ import { OPERATIONS } from "../teacher/types.ts";
 import { chatSettings } from "./chatSchema.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
-import { choice, flag, group, real, text, whole } from "./schemaParts.ts";
+import { choice, flag, group, MAX_SEED, real, text, whole } from "./schemaParts.ts";
+import { taskData } from "./taskSchema.ts";
 
 /** Problems told at once; more would hide the first. */
 const MAX_PROBLEMS = 5;
-/** `Rng` takes 32-bit seeds; a larger one would silently be another's twin. */
-const MAX_SEED = 0x7fffffff;
 
 const D = DEFAULT_EXPERIMENT;
 
@@ -65,6 +64,7 @@ const schema = group({
       validation: v.optional(whole(0, 1_000_000), D.task.validation),
       test: v.optional(whole(0, 1_000_000), D.task.test),
       evaluateOn: v.optional(choice(["validation", "test"]), D.task.evaluateOn),
+      data: v.exactOptional(taskData),
     }),
     {},
   ),
@@ -145,7 +145,7 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   const config: ExperimentConfig = { ...rest, generation: { ...generation, maxNewTokens } };
   const { name, picker: _, ...options } = config.strategy;
   checkOptions(name, options, `${where}.strategy`);
-  if (config.querySize > config.task.pool) {
+  if (config.rounds > 0 && config.querySize > config.task.pool) {
     badInput(
       `${where}.querySize`,
       `at most task.pool = ${config.task.pool}`,
@@ -162,7 +162,20 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
         : `none with the teacher "${teacher}"`,
       chat === undefined ? "none" : "settings",
     );
-  const { evaluateOn } = config.task;
+  const { evaluateOn, name: taskName, data } = config.task;
+  if ((taskName === "custom") !== (data !== undefined))
+    badInput(
+      `${where}.task.data`,
+      'data files for the task "custom", and for no other',
+      `${data === undefined ? "none" : "some"} for the task "${taskName}"`,
+    );
+  if (config.teacher.name === "none" && config.rounds > 0)
+    badInput(
+      `${where}.rounds`,
+      'rounds 0 with the teacher "none", who writes nothing',
+      String(config.rounds),
+      "Choose another teacher, or set rounds to 0 to only evaluate",
+    );
   if (config.task[evaluateOn] === 0)
     badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
   return config;

@@ -1,14 +1,19 @@
 /** @file Building blocks of the experiment's schema. Their messages say what they expect. */
 import * as v from "valibot";
 
+/** `Rng` takes 32-bit seeds; a larger one would silently be another's twin. */
+export const MAX_SEED = 0x7fffffff;
+
 // The message of every check is what it expects; `parseExperimentConfig` adds where and what it got.
 
 /** An object with these entries and no others. */
 export function group<T extends v.ObjectEntries>(entries: T) {
   const keys = Object.keys(entries).join(", ");
-  return v.strictObject(entries, (issue) =>
-    issue.expected === "never" ? `one of the keys ${keys}` : `an object with keys among ${keys}`,
-  );
+  return v.strictObject(entries, (issue) => {
+    if (issue.expected === "never") return `one of the keys ${keys}`;
+    // A key that must be there is expected by its name in quotes.
+    return issue.expected?.startsWith('"') === true ? "a value" : `an object with keys among ${keys}`;
+  });
 }
 
 /** A whole number, both ends included. */

@@ -2,6 +2,8 @@
 import { badInput } from "../core/errors.ts";
 import { ALGEBRA, algebraTask } from "./algebra/algebra.ts";
 import type { AlgebraOptions } from "./algebra/algebra.ts";
+import { CUSTOM, customTask } from "./custom/custom.ts";
+import type { CustomOptions } from "./custom/custom.ts";
 import { GAME_24, game24Task } from "./game24/game24.ts";
 import type { Game24Options } from "./game24/game24.ts";
 import { PRONTOQA, prontoqaTask } from "./prontoqa/prontoqa.ts";
@@ -16,6 +18,8 @@ export interface TaskOptions {
   readonly [GAME_24]?: Game24Options;
   readonly [PRONTOQA]?: ProntoqaOptions;
   readonly [ALGEBRA]?: AlgebraOptions;
+  /** The user's own data; this task needs it. */
+  readonly [CUSTOM]?: CustomOptions;
 }
 
 interface Entry {
@@ -29,6 +33,7 @@ const TASKS: Readonly<Record<string, Entry>> = {
   [GAME_24]: { create: (options) => game24Task(options[GAME_24]), answerTokens: 104 },
   [PRONTOQA]: { create: (options) => prontoqaTask(options[PRONTOQA]), answerTokens: 96 },
   [ALGEBRA]: { create: (options) => algebraTask(options[ALGEBRA]), answerTokens: 80 },
+  [CUSTOM]: { create: (options) => customTask(options[CUSTOM]), answerTokens: 128 },
 };
 
 /** Names that `createTask` knows. */

@@ -69,3 +69,18 @@ export interface Task {
   /** Checks a teacher's pair without trusting it: solves `question` itself where it can, and checks every step of `answer`. */
   verify(pair: { readonly question: string; readonly answer: string }): Verdict;
 }
+
+/** A row of a table of unknown origin. */
+export interface DataRow {
+  /** Where it stands, for messages: "data.csv: row 3", "data.jsonl:3". */
+  readonly at: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** A data file as rows. */
+export interface DataTable {
+  readonly name: string;
+  /** Every column that some row has, in order of appearance. */
+  readonly columns: readonly string[];
+  readonly rows: readonly DataRow[];
+}

@@ -4,6 +4,7 @@ import type { Task } from "../tasks/types.ts";
 import type { ChatTeacherOptions } from "./chat/chatTeacher.ts";
 import { CHAT_PROVIDERS } from "./chat/types.ts";
 import type { ChatProvider, ChatSettings } from "./chat/types.ts";
+import { createNoTeacher } from "./noTeacher.ts";
 import { createSolverTeacher } from "./solverTeacher.ts";
 import type { Teacher } from "./types.ts";
 
@@ -17,7 +18,7 @@ export interface TeacherSettings {
 }
 
 /** Names that `createTeacher` knows. */
-export const teacherNames = ["solver", ...CHAT_PROVIDERS] as const;
+export const teacherNames = ["solver", "none", ...CHAT_PROVIDERS] as const;
 
 /** The protocol that teacher `name` is asked over, undefined for a teacher that is built in. */
 export function chatProviderOf(name: string): ChatProvider | undefined {
@@ -35,6 +36,7 @@ export async function createTeacher(
 ): Promise<Teacher> {
   const { name, errorRate, chat } = settings;
   if (name === "solver") return createSolverTeacher(task, errorRate === undefined ? {} : { errorRate });
+  if (name === "none") return createNoTeacher();
   const provider = chatProviderOf(name);
   if (provider === undefined) badInput("teacher", `one of ${teacherNames.join(", ")}`, JSON.stringify(name));
   if (chat === undefined) badInput(`teacher ${name}`, "settings with a model (teacher.chat.model)", "none");

@@ -54,9 +54,21 @@ describe("parseExperimentConfig", () => {
 
   it("gives an answer as much room as the task needs, unless it is told how much", () => {
     const room = (value: unknown) => parseExperimentConfig(value).generation.maxNewTokens;
-    expect(taskNames.map((name) => room({ task: { name } }))).toEqual(taskNames.map(answerTokens));
+    const task = (name: string) => (name === "custom" ? { name, data: { pool: "rows.csv" } } : { name });
+    expect(taskNames.map((name) => room({ task: task(name) }))).toEqual(taskNames.map(answerTokens));
     expect(room({ task: { name: "game24" } })).toBeGreaterThan(room({}));
     expect(room({ task: { name: "game24" }, generation: { maxNewTokens: 7 } })).toBe(7);
+  });
+
+  it("reads what is said about data of the user's own", () => {
+    const data = {
+      pool: "a.csv",
+      test: "b.csv",
+      checker: "choice",
+      columns: { question: "q", answer: ["why", "key"] },
+    };
+    const { task } = parseExperimentConfig({ task: { name: "custom", data } });
+    expect(task.data).toEqual({ ...data, columns: { question: ["q"], answer: ["why", "key"] } });
   });
 
   const wrong: readonly (readonly [string, unknown, RegExp])[] = [
@@ -135,6 +147,32 @@ describe("parseExperimentConfig", () => {
       "nothing to evaluate on",
       { task: { test: 0 } },
       /^experiment\.task\.test: expected at least 1, because task\.evaluateOn names it, got 0$/,
+    ],
+    [
+      "the user's own task without data",
+      { task: { name: "custom" } },
+      /task\.data: expected data files for the task "custom"/,
+    ],
+    [
+      "data for a task that makes its own",
+      { task: { name: "game24", data: { pool: "x" } } },
+      /task\.data: .*got some for the task "game24"/,
+    ],
+    ["data without a file", { task: { name: "custom", data: {} } }, /task\.data\.pool: expected a value, got nothing/],
+    [
+      "an unknown checker",
+      { task: { name: "custom", data: { pool: "x", checker: "vibes" } } },
+      /task\.data\.checker: expected one of "exact", "numeric", .*got "vibes"/,
+    ],
+    [
+      "columns that are none",
+      { task: { name: "custom", data: { pool: "x", columns: { question: 3 } } } },
+      /columns\.question: expected a column name or a list of them, got 3/,
+    ],
+    [
+      "no teacher for rounds",
+      { teacher: { name: "none" } },
+      /rounds: expected rounds 0 with the teacher "none", who writes nothing, got 3/,
     ],
     ["a key that objects inherit", { constructor: 1 }, /^experiment\.constructor: expected one of the keys/],
   ];

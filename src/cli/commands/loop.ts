@@ -1,5 +1,5 @@
 /** @file `tutelage loop`: one closed loop, kept in a run folder. */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { badInput, throwIfAborted } from "../../core/errors.ts";
 import { directorySource, readTextFile } from "../../formats/node/directorySource.ts";
 import { parseJson } from "../../formats/json.ts";
@@ -11,6 +11,8 @@ import type { LoopRecord } from "../../loop/records.ts";
 import { PICKER_KINDS, strategyNames } from "../../selection/strategies.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
 import { openStudent } from "../../student/student.ts";
+import type { CustomOptions } from "../../tasks/custom/custom.ts";
+import { CHECKER_NAMES } from "../../tasks/custom/settings.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
 import { createTeacher, teacherNames } from "../../teacher/registry.ts";
 import { builtinStudentDirectory } from "../builtinStudent.ts";
@@ -18,6 +20,7 @@ import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
+import { loadExperimentData, loadTaskData, parseColumns, placeData } from "../taskData.ts";
 import { openStudentSource, pinStudent, STUDENT_HELP } from "../studentSource.ts";
 
 const D = DEFAULT_EXPERIMENT;
@@ -26,6 +29,15 @@ const OPTIONS: OptionSpecs = {
   resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
   student: { value: "DIR|ID", description: `${STUDENT_HELP}, or builtin`, default: D.student },
   task: { value: taskNames.join("|"), description: "task", default: D.task.name },
+  "task-data": { value: "FILE", description: "questions of your own (JSONL, JSON or CSV), for --task custom" },
+  "task-validation": {
+    value: "FILE",
+    description: "validation questions of your own (default: a part of --task-data)",
+  },
+  "task-test": { value: "FILE", description: "test questions of your own (default: a part of --task-data)" },
+  columns: { value: "MAP", description: "columns, as question=A+B,answer=C,options=D (default: found by their names)" },
+  checker: { value: CHECKER_NAMES.join("|"), description: "how final answers are compared (default: found)" },
+  pattern: { value: "REGEX", description: "of --checker regex: the last match, or its first group, is the answer" },
   pool: { value: "N", description: "seed questions", default: String(D.task.pool) },
   test: { value: "N", description: "held-out test questions", default: String(D.task.test) },
   validation: { value: "N", description: "held-out validation questions", default: String(D.task.validation) },
@@ -91,6 +103,15 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
     options.choice("method", ["full", "lora"]) === "full" ? { method: "full" } : { method: "lora", ...DEFAULT_LORA },
   );
   const after = given("after-round", () => options.choice("after-round", ["restart", "continue"]));
+  const data = over({
+    pool: given("task-data", () => resolve(options.requiredText("task-data"))),
+    validation: given("task-validation", () => resolve(options.requiredText("task-validation"))),
+    test: given("task-test", () => resolve(options.requiredText("task-test"))),
+    columns: given("columns", () => parseColumns(options.requiredText("columns"))),
+    checker: given("checker", () => options.requiredText("checker")),
+    pattern: given("pattern", () => options.requiredText("pattern")),
+  });
+  const dataOfFile = part("task")["data"] as Record<string, unknown> | undefined;
   return parseExperimentConfig(
     typeof file !== "object" || file === null || Array.isArray(file)
       ? file
@@ -107,7 +128,9 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
             replay: given("replay", () => options.number("replay")),
           }),
           ...group("task", {
-            name: given("task", () => options.requiredText("task")),
+            name:
+              given("task", () => options.requiredText("task")) ?? (options.given("task-data") ? "custom" : undefined),
+            data: Object.keys(data).length === 0 ? undefined : { ...dataOfFile, ...data },
             pool: given("pool", () => options.integer("pool")),
             test: given("test", () => options.integer("test")),
             validation: given("validation", () => options.integer("validation")),
@@ -182,16 +205,21 @@ export const loopCommand: Command = {
     const [path] = options.positionals;
     let config: ExperimentConfig;
     let folder: string;
+    let custom: CustomOptions | undefined;
     if (resume === undefined) {
-      const asked = experimentOf(
-        path === undefined ? {} : parseJson(await readTextFile(path), path),
-        path ?? "experiment",
-        options,
-      );
+      const file = path === undefined ? {} : parseJson(await readTextFile(path), path);
+      const asked = experimentOf(file, path ?? "experiment", options);
       // A directory is relative to the file that names it; the manifest keeps it whole, so that a resumed run finds it from anywhere.
       const base = options.given("student") || path === undefined ? "." : dirname(path);
       config =
         asked.student === "builtin" ? asked : { ...asked, student: await pinStudent(asked.student, base, output) };
+      if (config.task.data !== undefined) {
+        const sizes = (file as { task?: object }).task ?? {};
+        const given = [...Object.keys(sizes), ...["pool", "validation", "test"].filter((name) => options.given(name))];
+        const loaded = await loadExperimentData(config, placeData(config.task.data, path), given, path ?? "experiment");
+        ({ config, custom } = loaded);
+        output.note(loaded.note);
+      }
       const stamp = new Date().toISOString().replaceAll(/[-:]/g, "").slice(0, 15);
       folder =
         options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
@@ -209,13 +237,14 @@ export const loopCommand: Command = {
       const stored = await readRunFolder(resume);
       if (stored === undefined) badInput(resume, "a run folder (with manifest.json)", "none");
       config = stored.manifest.config;
+      if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
       folder = resume;
     }
     const source =
       config.student === "builtin"
         ? directorySource(builtinStudentDirectory())
         : await openStudentSource(config.student, output);
-    const task = createTask(config.task.name);
+    const task = createTask(config.task.name, custom === undefined ? {} : { custom });
     const teacher = await createTeacher(config.teacher, task);
     const abort = new AbortController();
     const stop = (): void => abort.abort(new Error("interrupted"));
