@@ -16,7 +16,7 @@ describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   function suite(name: string): void {
     test("scores match PyTorch", () => checkScores(engine, name));
     test("greedy continuations match PyTorch", () => checkGreedy(engine, name));
-    for (const trajectory of loadGolden(name).trajectories) {
+    for (const trajectory of loadGolden(name).trajectories.filter((t) => !t.name.endsWith("-one-batch"))) {
       test(`training matches PyTorch: ${trajectory.name}`, () => checkTrajectory(engine, name, trajectory));
     }
   }
