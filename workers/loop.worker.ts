@@ -1,8 +1,11 @@
 /**
  * @file The loop worker of the page: the service on its real parts, an ONNX Runtime
- * engine, students fetched by address, the registries, IndexedDB. Wiring only.
+ * engine, students fetched by address or from the hub, the registries, IndexedDB. Wiring only.
  */
 import { urlSource } from "../src/formats/fileSource.ts";
+import { ModelCache } from "../src/hub/modelCache.ts";
+import { opfsFiles } from "../src/hub/opfsFiles.ts";
+import { TabStudents } from "../src/hub/tabStudents.ts";
 import { LoopServiceImpl } from "../src/loop/service.ts";
 import { exposeLoopService } from "../src/protocol/expose.ts";
 import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
@@ -20,6 +23,8 @@ function studentAddress(name: string): URL {
   return name === "builtin" ? new URL("student/", root) : new URL(name, root);
 }
 
+const students = new TabStudents(new ModelCache(opfsFiles("models")));
+
 exposeLoopService(
   new LoopServiceImpl({
     library: new IndexedDbLibrary(),
@@ -31,13 +36,14 @@ exposeLoopService(
     openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
     openStudent: async (engine, { student: name, training, seed }, warn) => {
       const student = await openStudent(engine, {
-        source: urlSource(studentAddress(name)),
+        source: (await students.source(name)) ?? urlSource(studentAddress(name)),
         method: training.method,
         seed,
         onWarning: warn,
       });
       return { student, name };
     },
+    students,
     createTask: ({ task }) => createTask(task.name),
     createTeacher: ({ teacher }, task) => createTeacher(teacher, task),
   }),

@@ -1,4 +1,5 @@
 /** @file Everything the page shows, as one value. Changed only by `controller.ts`, drawn by `views/`. */
+import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
 import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
 import type { LaneState } from "./laneState.ts";
 import { EMPTY_LANE } from "./laneState.ts";
@@ -34,6 +35,14 @@ export interface AppState {
   readonly crash: Problem | null;
   readonly lossKind: LossKind;
   readonly isolated: boolean;
+  /** The user's token for the hub. Only here: neither stored nor in the address. */
+  readonly hubToken: string;
+  /** The folder that was picked as student. */
+  readonly folder: PickedFolder | null;
+  /** Models that this browser keeps; null before they were asked for. */
+  readonly models: readonly CachedModel[] | null;
+  /** A student is being fetched. */
+  readonly download: DownloadProgress | null;
 }
 
 /** Lanes on the page. */
@@ -53,7 +62,17 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     crash: null,
     lossKind: "own",
     isolated,
+    hubToken: "",
+    folder: null,
+    models: null,
+    download: null,
   };
+}
+
+/** The page without its run: what the visitor chose stays. */
+export function withoutRun(state: AppState): AppState {
+  const { draft, isolated, lossKind, pending, hubToken, folder, models } = state;
+  return { ...initialState(draft, isolated), lossKind, pending, hubToken, folder, models };
 }
 
 /** What the primary button does now; undefined while it can do nothing. */

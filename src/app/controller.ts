@@ -3,11 +3,13 @@
  * the page's state. Holds the only connection to the worker and replaces it after a
  * crash. Not here: drawing, the DOM.
  */
-import type { LoopEvent, LoopService } from "../protocol/loopService.ts";
+import { TutelageError } from "../core/errors.ts";
+import type { PickedFolder } from "../hub/types.ts";
+import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { AppState, Pending, StoredRace } from "./appState.ts";
-import { initialState, LANES } from "./appState.ts";
+import { LANES, withoutRun } from "./appState.ts";
 import type { Connect, Connection } from "./connection.ts";
 import { reduceRecords } from "./laneState.ts";
 import type { LossKind } from "./plots/poolLayout.ts";
@@ -35,6 +37,11 @@ export interface Actions {
   dismissProblem(): void;
   changeSetting(name: SettingName, value: string): void;
   showLoss(kind: LossKind): void;
+  /** Ends the download under way; what has arrived is kept. */
+  cancelDownload(): void;
+  setToken(token: string): void;
+  pickFolder(folder: PickedFolder): void;
+  deleteModel(id: string, commit: string): void;
 }
 
 export class Controller implements Actions {
@@ -44,6 +51,8 @@ export class Controller implements Actions {
   #connection: Connection | undefined;
   /** Number of the latest piece of work: an older one that ends late changes nothing. */
   #attempts = 0;
+  /** The user ended what is under way: its failure is no problem. */
+  #cancelled = false;
 
   constructor(store: Store<AppState>, connect: Connect, memory: Memory) {
     this.#store = store;
@@ -56,6 +65,7 @@ export class Controller implements Actions {
     await this.#guard("worker", async () => {
       const service = await this.#openWorker();
       await this.#showStored(findUnfinished(await service.runs(), this.#memory.read()));
+      if (this.#store.state.draft.student === "hub") await this.#loadModels(service);
     });
   }
 
@@ -129,6 +139,30 @@ export class Controller implements Actions {
 
   changeSetting(name: SettingName, value: string): void {
     this.#store.update((state) => ({ ...state, draft: { ...state.draft, [name]: value } }));
+    const service = this.#connection?.service;
+    // A list that cannot be read is told when the model is used.
+    if (name === "student" && value === "hub" && service !== undefined)
+      void this.#loadModels(service).catch(() => undefined);
+  }
+
+  cancelDownload(): void {
+    this.#cancelled = true;
+    void this.#connection?.service.stop().catch(() => undefined);
+  }
+
+  setToken(hubToken: string): void {
+    this.#set({ hubToken });
+  }
+
+  pickFolder(folder: PickedFolder): void {
+    this.#store.update((state) => ({ ...state, folder, draft: { ...state.draft, folder: folder.name } }));
+  }
+
+  deleteModel(id: string, commit: string): void {
+    void this.#attempt("storage", async (service) => {
+      await service.deleteModel(id, commit);
+      await this.#loadModels(service);
+    });
   }
 
   showLoss(lossKind: LossKind): void {
@@ -145,17 +179,19 @@ export class Controller implements Actions {
 
   async #guard(pending: Pending, work: () => Promise<void>): Promise<void> {
     const attempt = ++this.#attempts;
+    this.#cancelled = false;
     this.#set({ pending, problem: null });
     let problem: Problem | null = null;
     try {
       await work();
     } catch (error) {
-      problem = problemOf(error);
+      const cancelled = this.#cancelled && error instanceof TutelageError && error.code === "aborted";
+      problem = cancelled ? null : problemOf(error);
     }
     // Calls of a worker that was replaced meanwhile reject too: they have nothing to say any more.
     if (attempt !== this.#attempts) return;
     // After a crash its banner says it all.
-    this.#set({ pending: null, problem: this.#store.state.crash === null ? problem : null });
+    this.#set({ pending: null, download: null, problem: this.#store.state.crash === null ? problem : null });
   }
 
   async #openWorker(): Promise<LoopService> {
@@ -172,17 +208,13 @@ export class Controller implements Actions {
 
   /** False, with the fields marked, when the settings cannot be run. */
   async #createRace(service: LoopService): Promise<boolean> {
-    const { draft, isolated } = this.#store.state;
-    const checked = checkSettings(draft);
+    const checked = checkSettings(this.#store.state.draft);
     if (!checked.ok) return false;
-    this.#store.update((state) => ({
-      ...initialState(draft, isolated),
-      lossKind: state.lossKind,
-      pending: state.pending,
-    }));
+    this.#store.update(withoutRun);
     const { settings } = checked;
-    const race = await service.createRace({ lanes: experimentsOf(settings), ep: settings.provider, showPool: true });
-    this.#set({ race });
+    const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
+    this.#set({ race, download: null });
+    if (settings.student.startsWith("hub:")) await this.#loadModels(service);
     return true;
   }
 
@@ -190,8 +222,22 @@ export class Controller implements Actions {
   async #openStored(service: LoopService): Promise<void> {
     const { stored, draft } = this.#store.state;
     if (stored === null) return;
-    const race = await service.resumeRace(stored.runIds, { ep: providerOf(draft.provider), showPool: true });
-    this.#set({ race, stored: null });
+    const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
+    this.#set({ race, stored: null, download: null });
+  }
+
+  #options(ep: ProviderChoice): RaceOptions {
+    const { hubToken, folder } = this.#store.state;
+    return {
+      ep,
+      showPool: true,
+      ...(hubToken === "" ? {} : { hubToken }),
+      ...(folder === null ? {} : { folder }),
+    };
+  }
+
+  async #loadModels(service: LoopService): Promise<void> {
+    this.#set({ models: await service.models() });
   }
 
   async #showStored(stored: StoredRace | undefined): Promise<void> {
@@ -210,6 +256,7 @@ export class Controller implements Actions {
     for (const event of batch) {
       if (event.type === "record") records.set(event.lane, [...(records.get(event.lane) ?? []), event.record]);
       else if (event.type === "state") this.#set({ raceState: event.state });
+      else if (event.type === "download") this.#set({ download: event.progress });
       else this.#setLaneProblem(event);
     }
     if (records.size === 0) return;
@@ -229,11 +276,7 @@ export class Controller implements Actions {
   }
 
   #clear(): void {
-    this.#store.update((state) => ({
-      ...initialState(state.draft, state.isolated),
-      lossKind: state.lossKind,
-      pending: state.pending,
-    }));
+    this.#store.update(withoutRun);
   }
 
   #set(change: Partial<AppState>): void {

@@ -56,3 +56,21 @@ export function formatDuration(durationMs: number): string {
   const whole = Math.round(seconds);
   return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }
+
+/** 269,060,552 → `269 MB`; 4,200,000 → `4.2 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB"] as const;
+  let value = bytes;
+  let unit = 0;
+  // 999.5 would be shown as 1000.
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value < 9.95 && unit > 0 ? value.toFixed(1) : Math.round(value)}${NBSP}${units[unit] ?? ""}`;
+}
+
+/** A student's name without what only machines need: `hub:org/name@<commit>` → `org/name@<8 of it>`. */
+export function formatStudent(name: string): string {
+  return name.replace(/^(hub|folder):/, "").replace(/@([0-9a-f]{8})[0-9a-f]{32}$/, "@$1");
+}

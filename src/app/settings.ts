@@ -20,8 +20,22 @@ export const PROVIDERS = {
 
 export type ProviderChoice = keyof typeof PROVIDERS;
 
+/** Students on offer, with what each means. */
+export const STUDENTS = {
+  "built-in": "Small, at hand, pretrained for the built-in task",
+  hub: "A model on the Hugging Face hub, fetched once and kept in this browser",
+  folder: "A model in a folder on this machine; nothing is copied",
+} as const;
+
+export type StudentChoice = keyof typeof STUDENTS;
+
 /** Settings as typed. */
 export interface SettingsDraft {
+  readonly student: string;
+  /** Of the hub: org/name, or org/name@revision. */
+  readonly model: string;
+  /** Name of the folder that was picked, empty when none was. */
+  readonly folder: string;
   readonly seed: string;
   readonly rounds: string;
   readonly querySize: string;
@@ -36,6 +50,8 @@ export interface SettingsDraft {
 
 /** Settings that may be run. */
 export interface Settings {
+  /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
+  readonly student: string;
   readonly seed: number;
   readonly rounds: number;
   readonly querySize: number;
@@ -57,6 +73,9 @@ const { task, training, seed, rounds, querySize, perSeed, strategy } = DEFAULT_E
 
 /** What the page starts with: the loop's own default experiment, its strategy against chance. */
 export const DEFAULT_DRAFT: SettingsDraft = {
+  student: "built-in",
+  model: "",
+  folder: "",
   seed: String(seed),
   rounds: String(rounds),
   querySize: String(querySize),
@@ -96,7 +115,16 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     if (!Object.hasOwn(options, value)) errors[name] = `One of ${Object.keys(options).join(", ")}, please.`;
     return value as K;
   };
+  const studentOf = (): string => {
+    const choice = oneOf("student", STUDENTS);
+    const model = draft.model.trim();
+    if (choice === "hub" && !/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(model))
+      errors.model = "A model as org/name or org/name@revision, please.";
+    if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
+    return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : "builtin";
+  };
   const settings: Settings = {
+    student: studentOf(),
     seed: whole("seed"),
     rounds: whole("rounds"),
     querySize: whole("querySize"),
@@ -113,7 +141,9 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
 }
 
 /** Short names of the settings in the page's address. */
-const ADDRESS_NAMES: Readonly<Record<SettingName, string>> = {
+const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = {
+  student: "student",
+  model: "model",
   seed: "seed",
   rounds: "rounds",
   querySize: "query",
@@ -126,7 +156,7 @@ const ADDRESS_NAMES: Readonly<Record<SettingName, string>> = {
   provider: "ep",
 };
 
-const NAMES = Object.keys(ADDRESS_NAMES) as SettingName[];
+const NAMES = Object.keys(ADDRESS_NAMES) as (keyof typeof ADDRESS_NAMES)[];
 
 /** The draft that an address's query string asks for; what it leaves out keeps the default. Values are taken as typed: `checkSettings` judges them. */
 export function draftFromQuery(query: string): SettingsDraft {
@@ -134,7 +164,7 @@ export function draftFromQuery(query: string): SettingsDraft {
   const draft: { -readonly [K in SettingName]: string } = { ...DEFAULT_DRAFT };
   for (const name of NAMES) {
     const value = parameters.get(ADDRESS_NAMES[name]);
-    if (value !== null) draft[name] = value.slice(0, 40);
+    if (value !== null) draft[name] = value.slice(0, name === "model" ? 300 : 40);
   }
   return draft;
 }
@@ -150,18 +180,26 @@ export function queryFromDraft(draft: SettingsDraft, query: string): string {
   return text === "" ? "" : `?${text}`;
 }
 
+/**
+ * How students that are not built in are trained: a low-rank adapter, at the rate usual for
+ * one. All weights of such a student and their moments would not fit into a tab.
+ */
+const ADAPTER_TRAINING = { method: { method: "lora" }, learningRate: 2e-4, batchSize: 4 } as const;
+
 /** The experiments of the two lanes: equal but for the strategy. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
   const { strategies, pool, heldOut, epochs, provider: _, ...same } = settings;
+  const builtin = settings.student === DEFAULT_EXPERIMENT.student;
   return strategies.map((name) => ({
     ...same,
     task: { pool, [task.evaluateOn]: heldOut },
-    training: { epochs },
+    training: { epochs, ...(builtin ? {} : ADAPTER_TRAINING) },
     strategy: { name },
   }));
 }
 
 /** One line that names the settings. */
 export function summarizeDraft(draft: SettingsDraft): string {
-  return `seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+  const student = draft.student === "hub" ? draft.model : draft.student === "folder" ? draft.folder : "";
+  return `${student === "" ? "" : `${student}, `}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
 }

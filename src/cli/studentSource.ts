@@ -11,14 +11,11 @@ import type { FileSource } from "../formats/fileSource.ts";
 import { directorySource } from "../formats/node/directorySource.ts";
 import { fetchModel } from "../hub/fetchModel.ts";
 import { HubClient } from "../hub/hubClient.ts";
-import { DEFAULT_REVISION, parseHubId, requireHubId, type HubId } from "../hub/hubId.ts";
+import { DEFAULT_REVISION, HUB_PREFIX, parseHubId, requireHubId, type HubId } from "../hub/hubId.ts";
 import { ModelCache } from "../hub/modelCache.ts";
 import { folderFiles } from "../hub/node/folderFiles.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Output } from "./output.ts";
-
-/** Written before a model's name where a directory could be meant too; manifests of runs keep it so. */
-const HUB_PREFIX = "hub:";
 
 /** Help for an option that names a student. */
 export const STUDENT_HELP =

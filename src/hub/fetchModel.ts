@@ -9,19 +9,7 @@ import type { HubClient, HubFile } from "./hubClient.ts";
 import { isCommit, type HubId } from "./hubId.ts";
 import type { ModelCache } from "./modelCache.ts";
 import { chooseModelFiles } from "./modelFiles.ts";
-
-/** How far a download is. */
-export interface DownloadProgress {
-  /** `org/name`. */
-  readonly id: string;
-  /** File that is coming now. */
-  readonly path: string;
-  /** Of all files known so far: what is here, and what there will be. */
-  readonly loadedBytes: number;
-  readonly totalBytes: number;
-  /** Over the last seconds. */
-  readonly bytesPerSecond: number;
-}
+import type { DownloadProgress } from "./types.ts";
 
 export interface FetchModelOptions {
   readonly signal?: AbortSignal;

@@ -13,6 +13,9 @@ const ID = new RegExp(`^${PART}/${PART}$`);
 const REVISION = /^[A-Za-z0-9_][A-Za-z0-9._/-]*$/;
 const COMMIT = /^[0-9a-f]{40}$/;
 
+/** Written before a model's name where something else could be meant too: in experiments, and in the manifests of runs. */
+export const HUB_PREFIX = "hub:";
+
 /** Revision where none is named. */
 export const DEFAULT_REVISION = "main";
 

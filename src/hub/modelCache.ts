@@ -12,18 +12,7 @@ import { missingFile, type FileSource } from "../formats/fileSource.ts";
 import { decodeUtf8, describeValue, isJsonObject, parseJson } from "../formats/json.ts";
 import type { AppendFile, CacheFiles } from "./cacheFiles.ts";
 import type { HubFile } from "./hubClient.ts";
-
-/** A model in the cache. */
-export interface CachedModel {
-  readonly id: string;
-  readonly commit: string;
-  /** Revisions (branches, tags) that named this commit when they were last looked up. */
-  readonly revisions: readonly string[];
-  /** Bytes it takes, unfinished files included. */
-  readonly bytes: number;
-  /** All its files are there. */
-  readonly complete: boolean;
-}
+import type { CachedModel } from "./types.ts";
 
 interface Manifest {
   readonly schemaVersion: 1;

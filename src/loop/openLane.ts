@@ -3,6 +3,7 @@
  * them up to its run line. All or nothing.
  */
 import { invariant } from "../core/errors.ts";
+import type { CachedModel, PrepareStudentContext } from "../hub/types.ts";
 import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import type { Student } from "../student/types.ts";
@@ -19,6 +20,14 @@ import type { UntouchedAnswers } from "./untouchedAnswers.ts";
 /** What the service needs of an engine; a student needs the rest. */
 export type RaceEngine = Pick<Engine, "info" | "dispose">;
 
+/** Where students come from that are not at hand. */
+export interface StudentShelf {
+  /** Makes a student's files available; returns the name that means the same files for ever. */
+  prepare(name: string, context: PrepareStudentContext): Promise<string>;
+  list(): Promise<readonly CachedModel[]>;
+  delete(id: string, commit: string): Promise<void>;
+}
+
 /** What the service runs on. */
 export interface LoopServiceDeps<E extends RaceEngine> {
   readonly library: RunLibrary;
@@ -31,6 +40,8 @@ export interface LoopServiceDeps<E extends RaceEngine> {
     config: ExperimentConfig,
     warn: (message: string) => void,
   ) => Promise<{ readonly student: Student; readonly name: string }>;
+  /** Students that have to be fetched or picked before they can be opened; without it there are none. */
+  readonly students?: StudentShelf;
   readonly createTask: (config: ExperimentConfig) => Task;
   readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher | Promise<Teacher>;
   readonly now?: () => number;

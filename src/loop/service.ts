@@ -6,6 +6,7 @@
  */
 import { badInput, invariant } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
+import type { CachedModel } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
 import { toWireError } from "../protocol/errors.ts";
@@ -44,6 +45,8 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   readonly #deps: LoopServiceDeps<E>;
   readonly #events = new EventBatcher();
   #current: OpenRace | undefined;
+  /** Aborts the opening of a race. */
+  #opening: AbortController | undefined;
   #state: RaceState = "idle";
   /** Tail of opening, ending and stepping. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
@@ -114,6 +117,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   stop(): Promise<void> {
     // A step under way holds the turn: end it first.
     this.#current?.abort.abort();
+    this.#opening?.abort();
     return this.#inTurn(() => this.#end());
   }
 
@@ -154,18 +158,28 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return this.#deps.library.delete(runId);
   }
 
+  async models(): Promise<readonly CachedModel[]> {
+    return (await this.#deps.students?.list()) ?? [];
+  }
+
+  async deleteModel(id: string, commit: string): Promise<void> {
+    await this.#deps.students?.delete(id, commit);
+  }
+
   /** Ends the race before, then opens everything, or nothing. */
   async #open(raceId: string, plans: readonly LanePlan[], options: RaceOptions): Promise<RaceInfo> {
     await this.#end();
     const abort = new AbortController();
+    this.#opening = abort;
     const owned: (() => Promise<void>)[] = [];
     const release = (): Promise<void> => releaseAll(owned.splice(0).reverse());
     try {
+      const prepared = await this.#prepareStudents(plans, options, abort.signal);
       const engine = await this.#deps.openEngine(options.ep);
       owned.push(() => engine.dispose());
       const opened: OpenedLane[] = [];
       const untouched = new UntouchedAnswers();
-      for (const [lane, plan] of plans.entries()) {
+      for (const [lane, plan] of prepared.entries()) {
         const tell = (record: LoopRecord): void => this.#events.push({ type: "record", lane, record });
         const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, untouched, tell };
         opened.push(await openLane(this.#deps, engine, plan, setting, owned));
@@ -188,7 +202,36 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       // What failed first says more than what failed because of it.
       await release().catch(() => undefined);
       throw error;
+    } finally {
+      this.#opening = undefined;
     }
+  }
+
+  /** The plans with their students fetched and named for ever. What is worth a warning becomes one of the first lane. */
+  async #prepareStudents(
+    plans: readonly LanePlan[],
+    { hubToken, folder }: RaceOptions,
+    signal: AbortSignal,
+  ): Promise<readonly LanePlan[]> {
+    const { students } = this.#deps;
+    if (students === undefined) return plans;
+    const names = new Map<string, string>();
+    for (const { config } of plans) {
+      if (names.has(config.student)) continue;
+      const name = await students.prepare(config.student, {
+        signal,
+        ...(hubToken === undefined ? {} : { hubToken }),
+        ...(folder === undefined ? {} : { folder }),
+        onProgress: (progress) => this.#events.push({ type: "download", progress }),
+        onWarning: (message) =>
+          this.#events.push({ type: "record", lane: 0, record: { type: "warning", code: "student", message } }),
+      });
+      names.set(config.student, name);
+    }
+    return plans.map((plan) => ({
+      ...plan,
+      config: { ...plan.config, student: names.get(plan.config.student) ?? plan.config.student },
+    }));
   }
 
   /** Ends the race, if there is one. */

@@ -3,6 +3,7 @@
  * interface and the plain-JSON types of its arguments, results and events.
  * Implemented by `loop/service.ts`, reached through `protocol/client.ts`.
  */
+import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { RunHeader } from "../loop/runStore.ts";
@@ -22,6 +23,10 @@ export interface RaceOptions {
   readonly ep: ExecutionProvider | "auto";
   /** Score and show the pool of every lane, also of strategies that need no scores. Never changes what is picked or trained. */
   readonly showPool: boolean;
+  /** Of the user, for private and gated models on the hub. Neither stored nor shown. */
+  readonly hubToken?: string;
+  /** The folder that experiments mean by the student `folder:NAME`. */
+  readonly folder?: PickedFolder;
 }
 
 export interface RaceRequest extends RaceOptions {
@@ -51,6 +56,8 @@ export type RaceState = "idle" | "ready" | "running" | "stepping" | "paused" | "
 export type LoopEvent =
   | { readonly type: "record"; readonly lane: number; readonly record: LoopRecord }
   | { readonly type: "state"; readonly state: RaceState }
+  /** A student is being fetched, while a race is opened. */
+  | { readonly type: "download"; readonly progress: DownloadProgress }
   /** A lane that ended with an error; the others go on. */
   | { readonly type: "lane-failed"; readonly lane: number; readonly error: WireError };
 
@@ -90,7 +97,7 @@ export interface LoopService {
   pause(): Promise<void>;
   /** Every lane takes one phase or one round; resolves when they have. */
   step(unit: StepUnit): Promise<void>;
-  /** Ends the race, aborting what runs, and releases engine and students. The runs stay stored. */
+  /** Ends the race, aborting what runs (a download too), and releases engine and students. The runs stay stored. */
   stop(): Promise<void>;
   /** Sends every event from now on, in batches (about 20 a second at most). A second subscriber replaces the first. */
   subscribe(listener: (batch: readonly LoopEvent[]) => void | Promise<void>): Promise<void>;
@@ -100,6 +107,9 @@ export interface LoopService {
   /** A stored run as records, without opening an engine. */
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
   deleteRun(runId: string): Promise<void>;
+  /** Students that were fetched from the hub. */
+  models(): Promise<readonly CachedModel[]>;
+  deleteModel(id: string, commit: string): Promise<void>;
 }
 
 /** The interface's methods by name, complete: the compiler refuses a missing one. */
@@ -117,4 +127,6 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   runs: true,
   runRecords: true,
   deleteRun: true,
+  models: true,
+  deleteModel: true,
 } satisfies Record<keyof LoopService, true>) as readonly (keyof LoopService)[];

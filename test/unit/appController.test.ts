@@ -355,5 +355,7 @@ function bound(service: LoopService): LoopService {
     runs: () => service.runs(),
     runRecords: (runId) => service.runRecords(runId),
     deleteRun: (runId) => service.deleteRun(runId),
+    models: () => service.models(),
+    deleteModel: (id, commit) => service.deleteModel(id, commit),
   };
 }

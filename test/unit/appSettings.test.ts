@@ -9,6 +9,7 @@ import {
   experimentsOf,
   queryFromDraft,
   STRATEGIES,
+  STUDENTS,
 } from "../../src/app/settings.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
@@ -29,6 +30,9 @@ test("every experiment the page can ask for is one the loop takes", () => {
   fc.assert(
     fc.property(
       fc.record({
+        student: fc.constantFrom(...Object.keys(STUDENTS)),
+        model: fc.constantFrom("org/name", "Org-1/na.me@refs/pr/1"),
+        folder: fc.constantFrom("SmolLM2", "a folder"),
         seed: whole(BOUNDS.seed),
         rounds: whole(BOUNDS.rounds),
         querySize: whole(BOUNDS.querySize),
@@ -85,6 +89,10 @@ test("a draft survives the address, whatever was typed; other parameters stay", 
   fc.assert(
     fc.property(
       fc.record({
+        student: text,
+        model: text,
+        // A page cannot open a folder by its name.
+        folder: fc.constant(""),
         seed: text,
         rounds: text,
         querySize: text,
@@ -104,4 +112,20 @@ test("a draft survives the address, whatever was typed; other parameters stay", 
     ),
   );
   expect(queryFromDraft(DEFAULT_DRAFT, "?seed=9")).toBe("");
+});
+
+test("a student from the hub or a folder is named as the loop knows it, and trained by an adapter", () => {
+  const experimentOf = (change: Partial<SettingsDraft>) => {
+    const checked = checkSettings({ ...DEFAULT_DRAFT, ...change });
+    return checked.ok ? parseExperimentConfig(experimentsOf(checked.settings)[0]) : checked.errors;
+  };
+  expect(experimentOf({ student: "hub", model: " org/name@v1 " })).toMatchObject({
+    student: "hub:org/name@v1",
+    training: { method: { method: "lora" } },
+  });
+  expect(experimentOf({ student: "folder", folder: "SmolLM2" })).toMatchObject({ student: "folder:SmolLM2" });
+  for (const model of ["", "name", "a/b/c", "org/na me", "https://x/y"])
+    expect(experimentOf({ student: "hub", model })).toEqual({ model: expect.stringContaining("org/name") });
+  expect(experimentOf({ student: "folder" })).toEqual({ folder: expect.stringContaining("Choose the folder") });
+  expect(experimentOf({ student: "best" })).toHaveProperty("student");
 });

@@ -10,12 +10,13 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TutelageError } from "../../src/core/errors.ts";
 import { loadWeights } from "../../src/formats/checkpoint.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
-import { fetchModel, type DownloadProgress, type FetchedModel } from "../../src/hub/fetchModel.ts";
+import { fetchModel, type FetchedModel } from "../../src/hub/fetchModel.ts";
 import { createHasher } from "../../src/hub/hash.ts";
 import { HubClient, type HubClientOptions } from "../../src/hub/hubClient.ts";
 import { parseHubId } from "../../src/hub/hubId.ts";
 import { ModelCache } from "../../src/hub/modelCache.ts";
 import { folderFiles } from "../../src/hub/node/folderFiles.ts";
+import type { DownloadProgress } from "../../src/hub/types.ts";
 import { COMMIT, entryOf, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
 import { studentDirectory } from "../support/goldens.ts";
 

@@ -306,3 +306,54 @@ describe("a student's warnings", () => {
     await service.stop();
   });
 });
+
+describe("students that have to be fetched", () => {
+  const fetched = lanes.map((lane) => ({ ...lane, student: "hub:org/name" }));
+
+  it("are prepared once for all lanes, told, and named for ever; the token is not kept", async () => {
+    const prepared: (string | undefined)[] = [];
+    const { service, library } = sumsService({
+      students: {
+        prepare: async (name, { hubToken, onProgress }) => {
+          prepared.push(name, hubToken);
+          onProgress({ id: "org/name", path: "config.json", loadedBytes: 1, totalBytes: 2, bytesPerSecond: 3 });
+          return "hub:org/name@abc";
+        },
+        list: async () => [{ id: "org/name", commit: "abc", revisions: [], bytes: 2, complete: true }],
+        delete: async () => undefined,
+      },
+    });
+    const heard = listenTo(service);
+    const race = await service.createRace({ lanes: fetched, ...auto, hubToken: "hf_secret" });
+    expect(prepared).toEqual(["hub:org/name", "hf_secret"]);
+    expect(race.lanes.map((lane) => lane.config.student)).toEqual(["hub:org/name@abc", "hub:org/name@abc"]);
+    expect(heard.events).toContainEqual({
+      type: "download",
+      progress: { id: "org/name", path: "config.json", loadedBytes: 1, totalBytes: 2, bytesPerSecond: 3 },
+    });
+    expect(await service.models()).toMatchObject([{ id: "org/name", bytes: 2 }]);
+    await service.step("round");
+    await service.stop();
+    const runs = await library.list();
+    expect(runs.map(({ manifest }) => manifest.config.student)).toEqual(["hub:org/name@abc", "hub:org/name@abc"]);
+    expect(JSON.stringify(runs)).not.toContain("hf_secret");
+  });
+
+  it("are not waited for when the race is stopped", async () => {
+    const { service, open } = sumsService({
+      students: {
+        prepare: (_name, { signal }) =>
+          new Promise((_, reject) => {
+            signal.addEventListener("abort", () => reject(new TutelageError("aborted", "download: stopped")));
+          }),
+        list: async () => [],
+        delete: async () => undefined,
+      },
+    });
+    const refused = service.createRace({ lanes: fetched, ...auto }).catch((error: unknown) => error);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await service.stop();
+    expect(await refused).toMatchObject({ code: "aborted" });
+    expect(open).toEqual({ students: 0, engines: 0 });
+  });
+});

@@ -17,6 +17,7 @@ import { Findings, HowItWorks, RoundTable } from "./findings.tsx";
 import { Glyph, LaneMark } from "./icons.tsx";
 import { LaneView } from "./laneView.tsx";
 import { SettingsPanel } from "./settingsPanel.tsx";
+import { StudentFields } from "./studentFields.tsx";
 
 /** The page. */
 export function AppView({ state, actions }: { readonly state: AppState; readonly actions: Actions }): VNode {
@@ -60,6 +61,7 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
           checked={checked}
           later={hasRun(state)}
           onChange={(name, value) => actions.changeSetting(name, value)}
+          student={<StudentFields state={state} checked={checked} actions={actions} />}
         />
         <EngineLine
           engine={race?.engine ?? run?.engine ?? null}

@@ -1,11 +1,13 @@
 /** @file What went wrong or waits for an answer, as text with what to do. */
 import type { VNode } from "preact";
 import type { AppState } from "../appState.ts";
+import type { DownloadProgress } from "../../hub/types.ts";
 import type { Actions } from "../controller.ts";
+import { formatBytes } from "../format.ts";
 
-/** Crash, problem, stored run, in this order; nothing when all is well. */
+/** Crash, problem, download, stored run, in this order; nothing when all is well. */
 export function Banners({ state, actions }: { readonly state: AppState; readonly actions: Actions }): VNode {
-  const { crash, problem, stored, pending } = state;
+  const { crash, problem, stored, pending, download } = state;
   return (
     <div class="banners">
       {crash !== null && (
@@ -35,6 +37,9 @@ export function Banners({ state, actions }: { readonly state: AppState; readonly
           </div>
         </div>
       )}
+      {download !== null && crash === null && (
+        <Download progress={download} onCancel={() => actions.cancelDownload()} />
+      )}
       {stored !== null && crash === null && (
         <div class="banner" role="status">
           <p>
@@ -47,6 +52,30 @@ export function Banners({ state, actions }: { readonly state: AppState; readonly
           </button>
         </div>
       )}
+    </div>
+  );
+}
+
+function Download({
+  progress: { id, path, loadedBytes, totalBytes, bytesPerSecond },
+  onCancel,
+}: {
+  readonly progress: DownloadProgress;
+  readonly onCancel: () => void;
+}): VNode {
+  return (
+    <div class="banner download">
+      <p>
+        <label for="download-progress">
+          <strong>Fetching {id}</strong>
+        </label>{" "}
+        {formatBytes(loadedBytes)} of {formatBytes(totalBytes)}, {formatBytes(bytesPerSecond)}/s
+      </p>
+      <progress id="download-progress" max={Math.max(1, totalBytes)} value={loadedBytes} />
+      <p class="note">{path}. What has arrived is kept in this browser and checked before it is used.</p>
+      <button type="button" onClick={onCancel}>
+        Cancel
+      </button>
     </div>
   );
 }

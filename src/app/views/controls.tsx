@@ -10,13 +10,16 @@ export function statusText(state: AppState): string {
   const { crash, pending, raceState, stored } = state;
   if (crash !== null) return "Stopped: the worker is gone.";
   if (pending === "worker") return "Starting the worker…";
+  if (pending === "engine" && state.download !== null) return "Fetching the student…";
   if (pending === "engine") return "Preparing engine and students…";
   if (pending === "pause") return "Pausing after the current batch…";
   if (pending === "stop" || pending === "storage") return "Putting the run away…";
   if (stored !== null) return "An unfinished run is waiting.";
   switch (raceState) {
     case "idle":
-      return "Ready. Nothing leaves this tab: no key, no download, no network.";
+      return state.draft.student === "hub"
+        ? "Ready. The student is fetched from the hub unless this browser has it; nothing else leaves this tab."
+        : "Ready. Nothing leaves this tab: no key, no download, no network.";
     case "ready":
       return "Ready to run.";
     case "running":

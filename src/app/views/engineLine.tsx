@@ -1,7 +1,7 @@
 /** @file What computes: provider, adapter, threads, isolation, speed, and why not something better. */
 import type { VNode } from "preact";
 import type { EngineInfo } from "../../runtime/types.ts";
-import { formatInteger, formatLarge } from "../format.ts";
+import { formatInteger, formatLarge, formatStudent } from "../format.ts";
 
 const PROVIDER_TEXT: Readonly<Record<EngineInfo["ep"], string>> = {
   cpu: "CPU",
@@ -28,7 +28,7 @@ export function EngineLine({ engine, isolated, tokensPerSecond, student }: Engin
         <Fact name="Cross-origin isolated">{isolated ? "yes" : "no: one thread only"}</Fact>
         {student !== null && (
           <Fact name="Student">
-            {`${student.name}, ${formatLarge(student.parameters)} parameters${student.trainable === student.parameters ? "" : `, ${formatInteger(student.trainable)} trained`}`}
+            {`${formatStudent(student.name)}, ${formatLarge(student.parameters)} parameters${student.trainable === student.parameters ? "" : `, ${formatInteger(student.trainable)} trained`}`}
           </Fact>
         )}
         {engine !== null && (

@@ -1,8 +1,8 @@
 /** @file The settings form: defaults ready, every field checked as it is typed. Settings apply to the next run. */
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../settings.ts";
-import { PROVIDERS, STRATEGIES, summarizeDraft } from "../settings.ts";
+import { PROVIDERS, STRATEGIES, STUDENTS, summarizeDraft } from "../settings.ts";
 
 export interface SettingsPanelProps {
   readonly draft: SettingsDraft;
@@ -10,10 +10,12 @@ export interface SettingsPanelProps {
   /** A run is on the page: changes wait for the next one. */
   readonly later: boolean;
   readonly onChange: (name: SettingName, value: string) => void;
+  /** Further fields of the chosen student. */
+  readonly student: ComponentChildren;
 }
 
 /** The panel, folded to one line that names the settings. */
-export function SettingsPanel({ draft, checked, later, onChange }: SettingsPanelProps): VNode {
+export function SettingsPanel({ draft, checked, later, onChange, student }: SettingsPanelProps): VNode {
   const [unfolded, setUnfolded] = useState(false);
   const errors = checked.ok ? {} : checked.errors;
   // A field that needs a correction is never folded away.
@@ -26,6 +28,16 @@ export function SettingsPanel({ draft, checked, later, onChange }: SettingsPanel
       </summary>
       <form onSubmit={(event) => event.preventDefault()} aria-label="Settings of the next run">
         {later && <p class="note">Changes apply to the next run: press New run to use them.</p>}
+        <div class="fields">
+          <ChoiceField
+            {...field}
+            name="student"
+            label="Student"
+            options={STUDENTS}
+            help={Object.hasOwn(STUDENTS, draft.student) ? STUDENTS[draft.student as keyof typeof STUDENTS] : ""}
+          />
+        </div>
+        {student}
         <div class="fields">
           <NumberField {...field} name="seed" label="Seed" help="Same seed, same run" />
           <NumberField {...field} name="rounds" label="Rounds" help="Times round the loop" />

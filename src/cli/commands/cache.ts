@@ -1,7 +1,7 @@
 /** @file `tutelage cache`: the models that were fetched from a hub. */
 import { badInput } from "../../core/errors.ts";
 import { requireHubId } from "../../hub/hubId.ts";
-import type { CachedModel } from "../../hub/modelCache.ts";
+import type { CachedModel } from "../../hub/types.ts";
 import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";

@@ -1,0 +1,180 @@
+/** @file Fields of a student that is not built in: the hub's model, a token, what this browser keeps; or a folder. */
+import type { VNode } from "preact";
+import type { CachedModel, PickedFolder } from "../../hub/types.ts";
+import type { AppState } from "../appState.ts";
+import type { Actions } from "../controller.ts";
+import { formatBytes, formatCount } from "../format.ts";
+import type { CheckedSettings } from "../settings.ts";
+
+export interface StudentFieldsProps {
+  readonly state: AppState;
+  readonly checked: CheckedSettings;
+  readonly actions: Actions;
+}
+
+/** The fields that the chosen kind of student needs; none for the built-in one. */
+export function StudentFields({ state, checked, actions }: StudentFieldsProps): VNode | null {
+  const { student } = state.draft;
+  if (student !== "hub" && student !== "folder") return null;
+  return (
+    <div class="student">
+      {student === "hub" ? (
+        <HubFields state={state} checked={checked} actions={actions} />
+      ) : (
+        <FolderField folder={state.folder} error={errorOf(checked, "folder")} actions={actions} />
+      )}
+      <p class="note">
+        Students of this kind learn by a low-rank adapter. They are larger than the built-in one: a round takes minutes
+        where that takes seconds, and its questions may be too easy or too hard for them. A small pool and few held-out
+        questions are a good start.
+      </p>
+    </div>
+  );
+}
+
+function HubFields({ state, checked, actions }: StudentFieldsProps): VNode {
+  const { draft, hubToken, models, pending, race } = state;
+  const error = errorOf(checked, "model");
+  return (
+    <>
+      <div class="fields">
+        <div class="field field-wide">
+          <label for="setting-model">Model</label>
+          <input
+            id="setting-model"
+            type="text"
+            autocomplete="off"
+            spellcheck={false}
+            placeholder="HuggingFaceTB/SmolLM2-135M"
+            maxLength={300}
+            value={draft.model}
+            aria-invalid={error !== undefined}
+            aria-describedby="about-model"
+            onInput={(event) => actions.changeSetting("model", event.currentTarget.value)}
+          />
+          <p id="about-model" class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
+            {error ?? "org/name, or org/name@revision"}
+          </p>
+        </div>
+        <div class="field field-wide">
+          <label for="setting-token">Token</label>
+          <input
+            id="setting-token"
+            type="password"
+            autocomplete="off"
+            maxLength={300}
+            value={hubToken}
+            aria-describedby="about-token"
+            onInput={(event) => actions.setToken(event.currentTarget.value.trim())}
+          />
+          <p id="about-token" class="field-help">
+            Only for private and gated models. Sent to the hub alone, never stored
+          </p>
+        </div>
+      </div>
+      {models !== null && models.length > 0 && (
+        <ModelList
+          models={models}
+          busy={pending !== null}
+          used={race?.lanes.map(({ config }) => config.student) ?? []}
+          actions={actions}
+        />
+      )}
+    </>
+  );
+}
+
+function ModelList({
+  models,
+  busy,
+  used,
+  actions,
+}: {
+  readonly models: readonly CachedModel[];
+  readonly busy: boolean;
+  /** Students of the race that is open, which reads their files. */
+  readonly used: readonly string[];
+  readonly actions: Actions;
+}): VNode {
+  const total = models.reduce((sum, { bytes }) => sum + bytes, 0);
+  return (
+    <section aria-label="Models in this browser">
+      <p>
+        <strong>In this browser</strong>: {formatBytes(total)}
+      </p>
+      <ul class="models">
+        {models.map(({ id, commit, bytes, complete }) => (
+          <li key={`${id}@${commit}`}>
+            <span>
+              {id}@{commit.slice(0, 8)}, {formatBytes(bytes)}
+              {complete ? "" : ", unfinished"}
+            </span>
+            <button type="button" disabled={busy} onClick={() => actions.changeSetting("model", `${id}@${commit}`)}>
+              Use
+            </button>
+            <button
+              type="button"
+              disabled={busy || used.includes(`hub:${id}@${commit}`)}
+              title="A model in use can be deleted after New run"
+              aria-label={`Delete ${id} at ${commit.slice(0, 8)}`}
+              onClick={() => actions.deleteModel(id, commit)}
+            >
+              Delete
+            </button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function FolderField({
+  folder,
+  error,
+  actions,
+}: {
+  readonly folder: PickedFolder | null;
+  readonly error: string | undefined;
+  readonly actions: Actions;
+}): VNode {
+  return (
+    <div class="field">
+      <label for="setting-folder">Folder</label>
+      <input
+        id="setting-folder"
+        type="file"
+        // Not in the DOM's types, in every browser.
+        {...{ webkitdirectory: true }}
+        multiple
+        aria-invalid={error !== undefined}
+        aria-describedby="about-folder"
+        onChange={(event) => {
+          const picked = readFolder(event.currentTarget.files);
+          if (picked !== undefined) actions.pickFolder(picked);
+        }}
+      />
+      <p id="about-folder" class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
+        {error ??
+          (folder === null
+            ? ""
+            : `${folder.name}, ${formatCount(folder.files.length, "file")}: config.json, weights as safetensors and tokenizer.json are read from it`)}
+      </p>
+    </div>
+  );
+}
+
+/** The picked files by their path inside the folder. Hidden folders (.git, .cache) are left out. */
+function readFolder(list: FileList | null): PickedFolder | undefined {
+  const files = [...(list ?? [])].map((file) => {
+    const [name = "folder", ...path] = file.webkitRelativePath.split("/");
+    return { name, path: path.join("/"), file };
+  });
+  const [first] = files;
+  if (first === undefined) return undefined;
+  const shown = files.filter(({ path }) => path !== "" && !path.split("/").some((part) => part.startsWith(".")));
+  return { name: first.name, files: shown.map(({ path, file }) => ({ path, file })) };
+}
+
+function errorOf(checked: CheckedSettings, name: "model" | "folder"): string | undefined {
+  return checked.ok ? undefined : checked.errors[name];
+}
