@@ -11,7 +11,7 @@ import { wrongProof } from "../support/ontologyReferee.ts";
 import { describeTaskLaws } from "../support/taskLaws.ts";
 import { refereeAnswer, wrongLine } from "../support/wordProblemReferee.ts";
 
-const numbersOf = (text: string): number[] => text.match(/\d+/g)!.slice(1).map(Number);
+const numbersOf = (text: string): number[] => text.match(/\d+/g)!.slice(-4).map(Number);
 
 describeTaskLaws("game24", {
   task: game24.game24Task(),

@@ -1,4 +1,5 @@
 /** @file The laws of every task that has an author, as one suite: splits, teacher, verification, hostile answers. */
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { TutelageError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
@@ -165,6 +166,45 @@ export function describeTaskLaws(name: string, subject: TaskUnderTest): void {
       const call = { rng: new Rng(1) };
       await expect(teacher.propose(foreign, "vary", call)).rejects.toMatchObject({ code: "unsupported" });
       await expect(teacher.answer(foreign.question, call)).rejects.toMatchObject({ code: "unsupported" });
+    });
+  });
+
+  describe(`${name}: texts changed by hand`, () => {
+    const seed = fc.constantFrom(...pool);
+    const cut = fc.record({
+      at: fc.nat(),
+      length: fc.nat(12),
+      insert: fc.oneof(fc.string({ maxLength: 8 }), fc.stringMatching(/^[0-9 +\-*/=().]{0,4}$/)),
+    });
+    const changed = (text: string, { at, length, insert }: { at: number; length: number; insert: string }): string => {
+      const start = at % (text.length + 1);
+      return text.slice(0, start) + insert + text.slice(start + length);
+    };
+
+    it("are read as they stand, or not at all: what is solved is right by the referee", () => {
+      fc.assert(
+        fc.property(seed, cut, (q, change) => {
+          const question = changed(q.question, change);
+          const answer = task.author!.solve(question);
+          if (answer === undefined) return;
+          expect(task.verify({ question, answer }), question).toMatchObject({ correct: true });
+          expect(referee(question.trim().replace(/\s+/g, " "), answer), question).toBeUndefined();
+        }),
+        { numRuns: 1500 },
+      );
+    });
+
+    it("are judged without ever throwing, and an answer that passes has the right final answer", () => {
+      fc.assert(
+        fc.property(seed, cut, cut, (q, one, two) => {
+          const answer = changed(changed(q.answer, one), two);
+          const [checked, verified] = [task.check(q, answer), task.verify({ question: q.question, answer })];
+          expect(verified.correct && !checked.correct, answer).toBe(false);
+          expect(checked.reason.length * verified.reason.length).toBeGreaterThan(0);
+          expect(typeof task.check({ question: answer, answer: q.question }, answer).correct).toBe("boolean");
+        }),
+        { numRuns: 1500 },
+      );
     });
   });
 
