@@ -205,6 +205,33 @@ describe("rows", () => {
   });
 });
 
+describe("an answer with its working", () => {
+  const only = (rows: readonly object[], options: Omit<CustomOptions, "tables"> = {}) => {
+    const pool = table(rows);
+    const sizes = availableQuestions({ tables: { pool }, ...options });
+    const { pool: a, validation: b, test: c } = customTask({ tables: { pool }, ...options }).splits(sizes, new Rng(1));
+    return [...a, ...b, ...c];
+  };
+  it("gets the mark that the checker looks for", () => {
+    const row = { question: "Where?", explanation: "In France.", answer: "Paris" };
+    expect(only([row], { checker: "exact" })).toMatchObject([{ answer: "In France.\nAnswer: Paris" }]);
+    expect(only([{ ...row, answer: 7 }], { checker: "####" })).toMatchObject([{ answer: "In France.\n#### 7" }]);
+    expect(only([{ ...row, answer: "1/2" }], { checker: "boxed" })).toMatchObject([
+      { answer: "In France.\n\\boxed{1/2}" },
+    ]);
+    expect(only([{ question: "Where?", answer: "Paris" }], { checker: "exact" })).toMatchObject([{ answer: "Paris" }]);
+  });
+  it("with choices that have no letters gets letters", () => {
+    const row = { question: "True?", choices: ["yes", "no"], answer: "no" };
+    expect(only([row])).toMatchObject([{ question: "True?\nA) yes\nB) no", answer: "Answer: no" }]);
+    const task = custom(table([row]));
+    const [q] = only([row]);
+    expect(task.check(q!, "Answer: B").correct).toBe(true);
+    expect(task.check(q!, "Answer: A").correct).toBe(false);
+    expect(() => only([{ ...row, answer: 1 }])).toThrow(/d:1: answer: expected a letter, .*got "1"/);
+  });
+});
+
 describe("a task without a solver", () => {
   it("has no author: the solver teacher refuses it and says what to do", () => {
     expect(() => createSolverTeacher(custom(sums(0, 10)))).toThrow(
@@ -223,7 +250,7 @@ describe("a task without a solver", () => {
 describe("checkers", () => {
   const same = (name: FinalCheckerName, gold: string, completion: string, question = "", pattern?: string) => {
     const checker = createChecker(name, pattern);
-    const [a, b] = [checker.final(checker.compose(gold), question), checker.final(completion, question)];
+    const [a, b] = [checker.final(checker.compose(gold, false), question), checker.final(completion, question)];
     expect(a, gold).toBeDefined();
     return b !== undefined && checker.same(b, a!);
   };
@@ -231,6 +258,8 @@ describe("checkers", () => {
   it.each([
     ["exact", "Paris", " Paris\n"],
     ["exact", "New  York", "New York"],
+    ["exact", "Paris", "It is in France.\nAnswer: Paris"],
+    ["numeric", "7", "Answer: 7\nThat took 3 steps."],
     ["numeric", "7.5", "it is 7.50"],
     ["numeric", "1,200", "first 3, then 1200."],
     ["numeric", "1/2", "half, that is 0.5"],
@@ -296,7 +325,7 @@ describe("checkers", () => {
     for (const text of HOSTILE) {
       const startedMs = performance.now();
       const got = checker.final(text, text);
-      expect(got === undefined || !checker.same(got, checker.final(checker.compose("7"), "")!)).toBe(true);
+      expect(got === undefined || !checker.same(got, checker.final(checker.compose("7", false), "")!)).toBe(true);
       expect(performance.now() - startedMs).toBeLessThan(1000);
     }
   });

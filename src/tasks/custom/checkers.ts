@@ -19,8 +19,8 @@ export interface Checker {
   /** The final answer of `text`, undefined when it has none. `question` holds the choices where there are any. */
   final(text: string, question: string): string | undefined;
   same(a: string, b: string): boolean;
-  /** A gold answer as a student is to write it: in the checker's own form where it is not already. */
-  compose(gold: string): string;
+  /** The final part of a gold answer as a student is to write it: in the checker's own form where it is not already. `worked` says that working stands above it. */
+  compose(gold: string, worked: boolean): string;
 }
 
 /** Limits of "regex", which together bound its time: characters looked at, matches, characters and states of the pattern. */
@@ -29,33 +29,38 @@ const MAX_MATCHES = 64;
 const MAX_PATTERN = 500;
 const MAX_STATES = 500;
 
-/** All of the text, white space aside. */
+/** With working above it an answer needs a mark. */
+const marked = (gold: string, worked: boolean): string =>
+  worked && answerLine(gold) === undefined ? `Answer: ${gold.trim()}` : gold;
+
+/** What stands behind `Answer:`, or all of the text where there is no such line; white space aside. */
 const EXACT: Checker = {
   name: "exact",
-  form: "the whole text",
-  final: (text) => text.slice(0, MAX_LOOKED_AT).trim().replace(/\s+/g, " ") || undefined,
+  form: 'some text, or a line "Answer: text"',
+  final: (text) => (answerLine(text) ?? text.slice(0, MAX_LOOKED_AT)).trim().replace(/\s+/g, " ") || undefined,
   // Two texts that are alike up to where the checker looks need not be the same.
   same: (a, b) => a === b && a.length < MAX_LOOKED_AT,
-  compose: (gold) => gold,
+  compose: marked,
 };
 
 const NUMBER = /-?(?:[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+)(?:\/[0-9]+)?/g;
 /** Longer runs of digits are no number that anyone means. */
 const MAX_NUMBER = 300;
 
-/** The last number of the text, fractions and decimals compared exactly. */
+/** The last number behind `Answer:`, or of the text where there is no such line; fractions and decimals compared exactly. */
 const NUMERIC: Checker = {
   name: "numeric",
   form: "a number",
   final: (text) => {
-    const last = text.slice(0, MAX_LOOKED_AT).replaceAll("−", "-").match(NUMBER)?.at(-1);
+    const said = answerLine(text) ?? text.slice(0, MAX_LOOKED_AT);
+    const last = said.replaceAll("−", "-").match(NUMBER)?.at(-1);
     return last === undefined || last.length > MAX_NUMBER ? undefined : last.replace(/^(-?)\./, "$10.");
   },
   same: (a, b) => {
     const [x, y] = [readExpression(a)?.value, readExpression(b)?.value];
     return x !== undefined && y !== undefined && equalRationals(x, y);
   },
-  compose: (gold) => gold,
+  compose: marked,
 };
 
 /** The number behind `####`, as in GSM8K. */
@@ -82,6 +87,14 @@ const BOXED: Checker = {
 };
 
 const CHOICE_LINE = /^\s*\(?([A-Za-z])[).:]\s*(.+)$/;
+
+/** A list of choices with letters before them, where they have none: `A) True`. */
+export function lettered(choices: readonly string[]): readonly string[] {
+  return choices.every((choice) => CHOICE_LINE.test(choice))
+    ? choices
+    : choices.map((choice, i) => `${String.fromCodePoint(0x41 + i)}) ${choice}`);
+}
+
 /** A letter with a mark behind it, or alone: "A dog" is no choice, "A)", "(A)" and "A" are. */
 const LETTER = /^[("'*\s]*([A-Za-z])(?:[)."'*:,]|\s*$)/;
 const MAX_CHOICE = 400;

@@ -16,7 +16,7 @@ import { mixedHash } from "../splits.ts";
 import { drawSplits } from "../taskOptions.ts";
 import { textForm } from "../textForm.ts";
 import type { DataRow, DataTable, Question, SplitSizes, Task, Verdict } from "../types.ts";
-import { createChecker } from "./checkers.ts";
+import { createChecker, lettered } from "./checkers.ts";
 import { cellText, resolveSettings } from "./resolve.ts";
 import type { CustomSettings, ResolvedSettings } from "./settings.ts";
 
@@ -151,8 +151,9 @@ function judgeOf(settings: ResolvedSettings): Judge {
       };
     },
     answer(row, question, parts) {
-      const [final = "", ...working] = [parts.at(-1), ...parts.slice(0, -1)];
-      const text = checker.compose([...working, final].filter((part) => part !== undefined && part !== "").join("\n"));
+      const final = parts.at(-1) ?? "";
+      const working = parts.slice(0, -1).filter((part) => part !== "");
+      const text = [...working, checker.compose(final, working.length > 0)].join("\n");
       return checker.final(text, question) === undefined
         ? badInput(`${row.at}: answer`, checker.form, JSON.stringify(clip(final)), `The checker is "${checker.name}"`)
         : text;
@@ -168,8 +169,7 @@ function clip(text: string): string {
 function itemsOf(table: DataTable, { columns }: ResolvedSettings, judge: Judge): Item[] {
   const byForm = new Map<string, Item>();
   for (const row of table.rows) {
-    const question = [...columns.question, ...(columns.options === undefined ? [] : [columns.options])]
-      .map((name) => cellText(row, name))
+    const question = [...columns.question.map((name) => cellText(row, name)), choicesText(row, columns.options)]
       .filter((text) => text !== "")
       .join("\n");
     if (question === "") badInput(`${row.at}: ${columns.question.join(", ")}`, "a question", "an empty text");
@@ -186,6 +186,13 @@ function itemsOf(table: DataTable, { columns }: ResolvedSettings, judge: Judge):
       badInput(row.at, `the answer of ${same.at}, which has the same question`, JSON.stringify(clip(answer)));
   }
   return [...byForm.values()];
+}
+
+/** The choices of a row, a line each; a list without letters gets them. */
+function choicesText(row: DataRow, column: string | undefined): string {
+  if (column === undefined) return "";
+  const text = cellText(row, column);
+  return Array.isArray(row.values[column]) ? lettered(text.split("\n")).join("\n") : text;
 }
 
 function divide(
