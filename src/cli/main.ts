@@ -5,7 +5,9 @@ import { cacheCommand } from "./commands/cache.ts";
 import { exportCommand } from "./commands/export.ts";
 import { generateCommand } from "./commands/generate.ts";
 import { loopCommand } from "./commands/loop.ts";
+import { serveTeacherCommand } from "./commands/serveTeacher.ts";
 import { scoreCommand } from "./commands/score.ts";
+import { teacherCommand } from "./commands/teacher.ts";
 import { trainCommand } from "./commands/train.ts";
 import { PROCESS_STREAMS, type Streams } from "./output.ts";
 
@@ -15,11 +17,13 @@ const COMMANDS: readonly Command[] = [
   generateCommand,
   exportCommand,
   loopCommand,
+  teacherCommand,
+  serveTeacherCommand,
   cacheCommand,
 ];
 
 function usage(): string {
-  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(10)}${command.summary}`);
+  const lines = COMMANDS.map((command) => `  ${command.name.padEnd(15)}${command.summary}`);
   return `Usage: tutelage COMMAND [options]\n\nA small language model learns in a closed loop: it picks what to ask, a teacher answers, ONNX Runtime trains it.\n\nCommands:\n${lines.join("\n")}\n\nOptions of a command: tutelage COMMAND --help\nExit status: 0 done, 2 bad input or usage, 1 failure.\n`;
 }
 

@@ -6,15 +6,20 @@ import { parseJson } from "../../formats/json.ts";
 import { closedLoop } from "../../loop/closedLoop.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../../loop/defaults.ts";
+import { firstDifference } from "../../loop/firstDifference.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
 import type { LoopRecord } from "../../loop/records.ts";
+import type { StoredRun } from "../../loop/runStore.ts";
 import { PICKER_KINDS, strategyNames } from "../../selection/strategies.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
 import { openStudent } from "../../student/student.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { CHECKER_NAMES } from "../../tasks/custom/settings.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
-import { createTeacher, teacherNames } from "../../teacher/registry.ts";
+import { chatProviderOf } from "../../teacher/registry.ts";
+import { createReplayTeacher } from "../../teacher/replayTeacher.ts";
+import { TeacherError } from "../../teacher/teacherError.ts";
+import type { TeacherUsage } from "../../teacher/types.ts";
 import { builtinStudentDirectory } from "../builtinStudent.ts";
 import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
@@ -22,6 +27,14 @@ import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
 import { loadExperimentData, loadTaskData, parseColumns, placeData } from "../taskData.ts";
 import { openStudentSource, pinStudent, STUDENT_HELP } from "../studentSource.ts";
+import {
+  chatOptions,
+  KEY_HELP,
+  openTeacher,
+  refuseKeyOption,
+  TEACHER_NAME_OPTION,
+  TEACHER_OPTIONS,
+} from "../teacherOptions.ts";
 
 const D = DEFAULT_EXPERIMENT;
 const OPTIONS: OptionSpecs = {
@@ -46,7 +59,12 @@ const OPTIONS: OptionSpecs = {
   picker: { value: PICKER_KINDS.join("|"), description: "how scores become picks", default: D.strategy.picker.kind },
   temperature: { value: "X", description: "temperature of --picker softmax", default: "1" },
   exponent: { value: "X", description: "exponent of --picker proportional and rank", default: "1" },
-  teacher: { value: teacherNames.join("|"), description: "teacher", default: D.teacher.name },
+  teacher: { ...TEACHER_NAME_OPTION, default: D.teacher.name },
+  ...TEACHER_OPTIONS,
+  "replay-teacher": {
+    value: "RUN",
+    description: "the settings of the run in this folder and its teacher's replies, without asking the teacher",
+  },
   "error-rate": {
     value: "X",
     description: "share of the built-in teacher's pairs that are wrong",
@@ -74,7 +92,12 @@ const OPTIONS: OptionSpecs = {
 };
 
 /** Command-line options over the experiment file over the defaults; only what was given is set. */
-function experimentOf(file: unknown, where: string, options: Options): ExperimentConfig {
+function experimentOf(
+  file: unknown,
+  where: string,
+  options: Options,
+  chat: Readonly<Record<string, unknown>>,
+): ExperimentConfig {
   const given = <T>(name: string, read: () => T): T | undefined => (options.given(name) ? read() : undefined);
   const base = (typeof file === "object" && file !== null && !Array.isArray(file) ? file : {}) as Record<
     string,
@@ -140,6 +163,7 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
           ...group("teacher", {
             name: given("teacher", () => options.requiredText("teacher")),
             errorRate: given("error-rate", () => options.number("error-rate")),
+            chat: Object.keys(chat).length === 0 ? undefined : overChat(part("teacher").chat, chat),
           }),
           ...group("training", {
             method,
@@ -151,6 +175,14 @@ function experimentOf(file: unknown, where: string, options: Options): Experimen
         },
     where,
   );
+}
+
+/** The options' settings over a file's; limits one by one. */
+function overChat(file: unknown, chat: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const objectOf = (value: unknown): object => (typeof value === "object" && value !== null ? value : {});
+  const base = objectOf(file) as Readonly<Record<string, unknown>>;
+  const limits = { ...objectOf(base.limits), ...objectOf(chat.limits) };
+  return { ...base, ...chat, ...(Object.keys(limits).length === 0 ? {} : { limits }) };
 }
 
 function describe(record: LoopRecord): string | undefined {
@@ -166,25 +198,50 @@ function describe(record: LoopRecord): string | undefined {
   }
 }
 
+/** What a chat teacher used, for people; empty for a teacher that sends nothing. */
+function describeUse({ requests, cached = 0, promptTokens, completionTokens, costUsd }: TeacherUsage): string {
+  const fromCache = cached === 0 ? "" : `, ${cached} replies from the cache`;
+  return `  teacher: ${requests} requests${fromCache}, ${promptTokens + completionTokens} tokens, $${costUsd.toFixed(4)}`;
+}
+
 const percent = (x: number): string => `${(100 * x).toFixed(1)} %`;
 
 /** Shows the loop's records as they come: a line a round, progress where someone watches. Returns how many rounds ended. */
 async function report(records: AsyncIterable<LoopRecord>, output: Output): Promise<number> {
   let rounds = 0;
+  let chat = false;
   for await (const record of records) {
     const progress = describe(record);
     if (progress !== undefined) output.progress(progress);
     if (record.type === "warning") output.note(`warning: ${record.message}`);
+    if (record.type === "run") chat = chatProviderOf(record.config.teacher.name) !== undefined;
+    if (record.type === "usage") output.progress(`round ${record.round}: teach${describeUse(record.usage)}`);
     if (record.type === "round") {
       rounds++;
       const { round, examples, evaluation, accepted, rejected, durationMs } = record.summary;
       output.record(
         record.summary,
-        `round ${round}  ${examples} synthetic pairs (+${accepted}, ${rejected} rejected)  ${evaluation.split} accuracy ${percent(evaluation.accuracy)} (95 % interval ${percent(evaluation.low)} to ${percent(evaluation.high)}, n = ${evaluation.n})  ${(durationMs / 1000).toFixed(1)} s`,
+        `round ${round}  ${examples} synthetic pairs (+${accepted}, ${rejected} rejected)  ${evaluation.split} accuracy ${percent(evaluation.accuracy)} (95 % interval ${percent(evaluation.low)} to ${percent(evaluation.high)}, n = ${evaluation.n})  ${(durationMs / 1000).toFixed(1)} s${chat ? describeUse(record.summary.teacher) : ""}`,
       );
     }
   }
   return rounds;
+}
+
+/** Options that are no settings of the run. */
+const BESIDE_RESUME: ReadonlySet<string> = new Set(["resume", "replay-teacher", "teacher-cache"]);
+
+/** The recorded replies fit only runs with the same pool and teacher: ids of questions would mean others. */
+function checkReplayable({ manifest }: StoredRun, config: ExperimentConfig): void {
+  for (const part of ["seed", "task", "teacher"] as const) {
+    const difference = firstDifference(manifest.config[part], config[part], part);
+    if (difference !== undefined)
+      badInput(`--replay-teacher, ${difference.path}`, `${difference.a} as in the recorded run`, difference.b);
+  }
+}
+
+async function storedRunIn(folder: string): Promise<StoredRun> {
+  return (await readRunFolder(folder)) ?? badInput(folder, "a run folder (with manifest.json)", "none");
 }
 
 export const loopCommand: Command = {
@@ -195,20 +252,26 @@ export const loopCommand: Command = {
       "tutelage loop [EXPERIMENT.json] [options]",
       "Runs one experiment and keeps it in a run folder: manifest.json, rounds.jsonl, examples.jsonl and checkpoints. Prints one line a round, round 0 being the untouched student. An interrupted run goes on with --resume RUN.",
       OPTIONS,
-      "Options given here replace those of EXPERIMENT.json, which replace the defaults.",
+      `Options given here replace those of EXPERIMENT.json, which replace the defaults. ${KEY_HELP}`,
     ),
   async run(args, streams) {
+    refuseKeyOption(args);
     const options = Options.parse("loop", args, OPTIONS, 1);
     if (options.flag("help")) return void streams.out(this.help());
     const output = new Output(streams, options.flag("json"));
     const resume = options.text("resume");
     const [path] = options.positionals;
+    const replayed = options.given("replay-teacher")
+      ? await storedRunIn(options.requiredText("replay-teacher"))
+      : undefined;
+    if (replayed !== undefined && path !== undefined)
+      badInput("--replay-teacher", "no experiment file: the run has its own settings", path);
     let config: ExperimentConfig;
     let folder: string;
     let custom: CustomOptions | undefined;
     if (resume === undefined) {
-      const file = path === undefined ? {} : parseJson(await readTextFile(path), path);
-      const asked = experimentOf(file, path ?? "experiment", options);
+      const file = path === undefined ? (replayed?.manifest.config ?? {}) : parseJson(await readTextFile(path), path);
+      const asked = experimentOf(file, path ?? "experiment", options, await chatOptions(options));
       // A directory is relative to the file that names it; the manifest keeps it whole, so that a resumed run finds it from anywhere.
       const base = options.given("student") || path === undefined ? "." : dirname(path);
       config =
@@ -220,12 +283,13 @@ export const loopCommand: Command = {
         ({ config, custom } = loaded);
         output.note(loaded.note);
       }
+      if (replayed !== undefined) checkReplayable(replayed, config);
       const stamp = new Date().toISOString().replaceAll(/[-:]/g, "").slice(0, 15);
       folder =
         options.text("out") ?? join("runs", `${config.name}-${config.strategy.name}-seed${config.seed}-${stamp}`);
     } else {
       const extra =
-        ["out", ...Object.keys(OPTIONS)].find((name) => name !== "resume" && options.given(name)) ??
+        ["out", ...Object.keys(OPTIONS)].find((name) => !BESIDE_RESUME.has(name) && options.given(name)) ??
         (options.given("seed") ? "seed" : undefined);
       if (extra !== undefined || path !== undefined)
         badInput(
@@ -234,9 +298,7 @@ export const loopCommand: Command = {
           extra === undefined ? String(path) : `--${extra}`,
           "A resumed run keeps the settings in its manifest.json",
         );
-      const stored = await readRunFolder(resume);
-      if (stored === undefined) badInput(resume, "a run folder (with manifest.json)", "none");
-      config = stored.manifest.config;
+      config = (await storedRunIn(resume)).manifest.config;
       if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
       folder = resume;
     }
@@ -245,7 +307,10 @@ export const loopCommand: Command = {
         ? directorySource(builtinStudentDirectory())
         : await openStudentSource(config.student, output);
     const task = createTask(config.task.name, custom === undefined ? {} : { custom });
-    const teacher = await createTeacher(config.teacher, task);
+    const teacher =
+      replayed === undefined
+        ? await openTeacher(config.teacher, task, options)
+        : createReplayTeacher({ calls: config.teacher.chat?.calls ?? "two" });
     const abort = new AbortController();
     const stop = (): void => abort.abort(new Error("interrupted"));
     process.once("SIGINT", stop).once("SIGTERM", stop);
@@ -262,7 +327,15 @@ export const loopCommand: Command = {
         output.note(`run: ${folder}`);
         try {
           const rounds = await report(
-            closedLoop(config, { student, task, teacher, store, signal: abort.signal, resume: resume !== undefined }),
+            closedLoop(config, {
+              student,
+              task,
+              teacher,
+              store,
+              signal: abort.signal,
+              resume: resume !== undefined,
+              recorded: replayed?.replies,
+            }),
             output,
           );
           if (rounds === 0) output.note(`nothing was left to do: all ${config.rounds} rounds of this run are done`);
@@ -270,7 +343,8 @@ export const loopCommand: Command = {
           await store.close();
         }
       } catch (error) {
-        if (abort.signal.aborted) output.note(`stopped; go on with: tutelage loop --resume ${folder}`);
+        if (abort.signal.aborted || error instanceof TeacherError)
+          output.note(`stopped; go on with: tutelage loop --resume ${folder}`);
         throwIfAborted(abort.signal, "loop");
         throw error;
       } finally {

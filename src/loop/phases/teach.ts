@@ -190,9 +190,10 @@ async function askOnce(
   } catch (error) {
     throwIfAborted(signal, "closed loop");
     if (error instanceof TeacherError && error.fatal) throw error;
-    const spent = error instanceof TeacherError ? error.usage : undefined;
-    const usage = spent ?? { ...NO_USAGE, requests: 1, durationMs: run.now() - startedMs };
     const overBudget = error instanceof TeacherError && error.kind === "budget";
+    const spent = error instanceof TeacherError ? error.usage : undefined;
+    const unsaid = { ...NO_USAGE, requests: overBudget ? 0 : 1, durationMs: run.now() - startedMs };
+    const usage = spent ?? unsaid;
     reply = {
       round,
       id: item.id,

@@ -57,6 +57,7 @@ export async function ask(
       requests++;
       let used: Tokens | undefined;
       let health: Health = "down";
+      let reason: string | undefined;
       try {
         const limitMs = Math.min(timeoutSeconds * MS_PER_SECOND, permit.remainingMs);
         const reply = await withTimeout(limitMs, signal, (inner) => model.complete(request, inner));
@@ -75,9 +76,10 @@ export async function ask(
         // Before the permit is given back: nothing may slip in while the teacher asks to wait.
         if (thrown instanceof TeacherError && thrown.retryAfterMs !== undefined)
           gate.pause(Math.min(thrown.retryAfterMs, LONGEST_RETRY_AFTER_MS));
+        reason = messageOf(thrown);
         throw thrown;
       } finally {
-        permit.settle(used, health);
+        permit.settle(used, health, reason);
       }
     } catch (thrown) {
       throwIfAborted(signal, "teacher");

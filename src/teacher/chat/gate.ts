@@ -40,8 +40,8 @@ export type Health = "up" | "busy" | "down";
 export interface Permit {
   /** Until the ceiling of minutes; Infinity without one. */
   readonly remainingMs: number;
-  /** `used` undefined: unknown, so all that was reserved. */
-  settle(used: Tokens | undefined, health: Health): void;
+  /** `used` undefined: unknown, so all that was reserved. `reason`: what went wrong, where something did. */
+  settle(used: Tokens | undefined, health: Health, reason?: string): void;
 }
 
 export interface GateOptions {
@@ -233,19 +233,19 @@ export class Gate {
     if (requestsPerMinute !== undefined || tokensPerMinute !== undefined) this.#sent.push(sent);
     return {
       remainingMs: this.#remainingMs(),
-      settle: (used = most, health) => {
+      settle: (used = most, health, reason = "no reason given") => {
         if (!this.#inFlight.delete(reservation)) return;
         this.#promptTokens += used.promptTokens;
         this.#completionTokens += used.completionTokens;
         sent.tokens = used.promptTokens + used.completionTokens;
-        this.#note(health);
+        this.#note(health, reason);
         this.#pump();
       },
     };
   }
 
   /** The breaker: counts failures in a row, pauses when they are many, gives up when probes fail too. */
-  #note(health: Health): void {
+  #note(health: Health, reason: string): void {
     if (health === "busy") return;
     if (health === "up") {
       this.#failures = 0;
@@ -259,7 +259,7 @@ export class Gate {
     if (this.#probesFailed >= BREAKER_PROBES)
       this.#stopped = new TeacherError(
         "unavailable",
-        `the teacher failed ${this.#failures} times in a row; it seems to be down`,
+        `the teacher failed ${this.#failures} times in a row and seems to be down; the last time: ${reason}`,
       );
   }
 
