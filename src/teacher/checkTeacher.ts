@@ -34,14 +34,14 @@ export async function* checkTeacher(
     const verdict = task.verify(pair);
     return verdict.correct ? "accepted by the task's checker" : `rejected by the task's checker: ${verdict.reason}`;
   };
-  const { pair } = teacher;
+  const pair = teacher.pair?.bind(teacher);
   const checks: readonly (readonly [TeacherCheck["call"], () => Promise<Checked>])[] = [
     pair === undefined
       ? ["propose", () => checked(teacher.propose(seed, "vary", call("propose")), ({ question }) => [question, ""])]
       : [
           "pair",
           () =>
-            checked(pair.call(teacher, seed, "vary", call("pair")), (value) => [
+            checked(pair(seed, "vary", call("pair")), (value) => [
               `${value.question}\n${value.answer}`,
               verified(value),
             ]),

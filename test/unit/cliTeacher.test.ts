@@ -159,7 +159,9 @@ it("keys come from the environment alone, and a provider's own key goes to that 
   const option = await runCli(["loop", `--teacher-key=${KEY}`]);
   expect([option.status, option.err]).toEqual([2, expect.stringContaining("Set TUTELAGE_TEACHER_KEY instead")]);
   const elsewhere = await runCli([
-    ...["teacher", "check", "--teacher", "anthropic", "--teacher-model", "m", "--teacher-url", "http://127.0.0.1:9"],
+    "teacher",
+    "check",
+    ..."--teacher anthropic --teacher-model m --teacher-url http://127.0.0.1:9".split(" "),
   ]);
   expect([elsewhere.status, elsewhere.err]).toEqual([2, expect.stringContaining("(TUTELAGE_TEACHER_KEY), got none")]);
   const inAddress = await runCli([
