@@ -151,7 +151,9 @@ function checkRowsFit(run: RunState): void {
       );
     }
   }
-  const worked = run.strategy.measures.some((measure) => measure.kind === "score" && measure.answer === "true");
+  const { measures, embedding } = run.strategy;
+  const worked =
+    embedding?.answer === "true" || measures.some((measure) => measure.kind === "score" && measure.answer === "true");
   if (run.showPool || config.replay > 0 || worked) {
     for (const seed of pool) student.encode(rowOf(task, seed));
   }

@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
 import { checkOptions } from "../selection/registry.ts";
-import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
+import { PICKER_KINDS, scoreStrategyNames, strategyNames } from "../selection/strategies.ts";
 import { answerTokens, taskNames } from "../tasks/registry.ts";
 import { chatProviderOf, teacherNames } from "../teacher/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
@@ -74,6 +74,11 @@ const schema = group({
       picker: v.optional(picker, D.strategy.picker),
       answer: v.exactOptional(choice(["own", "true"])),
       reduction: v.exactOptional(choice(["mean", "sum"])),
+      score: v.exactOptional(choice(scoreStrategyNames)),
+      embedding: v.exactOptional(choice(["hidden", "badge"])),
+      method: v.exactOptional(choice(["k-center", "k-means++"])),
+      exponent: v.exactOptional(real(0, 1000)),
+      candidates: v.exactOptional(real(1, 1e6)),
       limit: v.exactOptional(real(0, 1e6, { above: true })),
     }),
     {},

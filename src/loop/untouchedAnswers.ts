@@ -35,6 +35,8 @@ export class UntouchedAnswers {
         const { batchSize, truncate } = options;
         return shared({ rows, scores, batchSize, truncate }, () => student.score(rows, scores, options));
       },
+      innerProducts: (rows, kind, options = {}) =>
+        shared({ rows, innerProducts: kind }, () => student.innerProducts(rows, kind, options)),
       generate: (prompts, options) => {
         const { maxNewTokens, temperature = 0, batchSize } = options;
         const work = () => student.generate(prompts, options);

@@ -7,12 +7,13 @@
 import { badInput } from "../core/errors.ts";
 import type { ScoreName } from "../student/types.ts";
 import { isStrategyName, STRATEGIES, strategyNames, type StrategyEntry, type StrategyName } from "./strategies.ts";
-import type { AnswerSource, Measure, Picker, QueryStrategy, ScorePicker, StrategyOptions } from "./types.ts";
+import type { AnswerSource, Embedding, Measure, Picker, QueryStrategy, ScorePicker, StrategyOptions } from "./types.ts";
 
 /** The variable parts of a strategy. */
 interface Recipe {
   readonly measures: readonly Measure[];
   readonly combine?: (values: readonly number[]) => number;
+  readonly embedding?: Embedding;
   /** Strategies that bring their own way of picking. */
   readonly picker?: Picker;
 }
@@ -60,11 +61,39 @@ const RECIPES: Readonly<Record<StrategyName, (options: StrategyOptions) => Recip
   }),
   /** `1[ŷ is wrong]` (LLM2LLM's criterion, arXiv 2403.15042). */
   incorrect: () => ({ measures: [{ kind: "incorrect" }] }),
+  /**
+   * k-means++ over `g = Σ_t (p_t − onehot(ŷ_t)) ⊗ h_t`, h the input of the output head; the first is that of
+   * the largest ‖g‖ (Ash et al. 2020, arXiv 1906.03671; the sum over tokens is ours).
+   */
+  badge: () => ({
+    measures: [],
+    embedding: { kind: "badge", answer: "own" },
+    picker: { kind: "k-means++", exponent: 1, first: "norm" },
+  }),
+  /** k-center greedy over mean final hidden states (Sener & Savarese 2018, arXiv 1708.00489); a round begins with a random seed. */
+  "k-center": ({ answer = "true" }) => ({
+    measures: [],
+    embedding: { kind: "hidden", answer },
+    picker: { kind: "k-center", exponent: 1, first: "draw" },
+  }),
+  /**
+   * `P ∝ s^α·d²` (weighted k-means++; Zhdanov 2019, arXiv 1901.05954, who also keeps the highest scores as candidates
+   * first) or `argmax s^α·d`; d the distance to the nearest seed picked.
+   */
+  hybrid: ({ score = "own-loss", embedding = "hidden", method = "k-means++", exponent = 1, candidates, answer }) => {
+    const { measures, combine } = RECIPES[score]({});
+    return {
+      measures,
+      ...(combine === undefined ? {} : { combine }),
+      embedding: { kind: embedding, answer: answer ?? (embedding === "badge" ? "own" : "true") },
+      picker: { kind: method, exponent, first: "draw", ...(candidates === undefined ? {} : { candidates }) },
+    };
+  },
 };
 
 /**
  * The strategy `name` with `picker` and its own `options`. Strategies that do not rank
- * (`random`) bring their own way of picking: one experiment can switch strategies and keep
+ * (`random`, `badge`, …) bring their own way of picking: one experiment can switch strategies and keep
  * its picker setting.
  * @throws BadInputError for an unknown name, listing the known ones, and for an option that the strategy does not have or lacks.
  */
@@ -77,6 +106,7 @@ export function createStrategy(name: string, picker: ScorePicker, options: Strat
     description: STRATEGIES[name].description,
     measures: recipe.measures,
     combine: recipe.combine ?? first,
+    ...(recipe.embedding === undefined ? {} : { embedding: recipe.embedding }),
     picker: recipe.picker ?? picker,
   };
 }

@@ -9,8 +9,9 @@
  */
 import { badInput } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
+import { pickKCenter, pickKMeansPlusPlus } from "./diversity.ts";
 import { PICKER_KINDS } from "./strategies.ts";
-import type { Pick, QueryStrategy, SelectQueries } from "./types.ts";
+import type { Distances, DiversityPicker, Pick, Picker, QueryStrategy, ScorePicker, SelectQueries } from "./types.ts";
 
 /**
  * `querySize` distinct pool members, in the order they were picked (highest key first).
@@ -25,30 +26,82 @@ import type { Pick, QueryStrategy, SelectQueries } from "./types.ts";
  * - rank: likewise with `P(next = i) ∝ (1/rank_i)^exponent` (its rank-based variant).
  * - uniform: without replacement, whatever the scores.
  *
+ * - k-center, k-means++: by distances between members, weighted by `score^exponent` where there are
+ *   scores (`diversity.ts`), among the members of the highest scores where `candidates` says so.
+ *
  * A `Pick` carries score and rank when the strategy needs scores; the rank counts
  * from 1 = highest, ties in the seeded order. Scores given to a strategy that needs none are ignored.
  * Draws from `rng` (fork one per round): the same state gives the same picks.
  * @throws BadInputError for a query size over the pool, missing or non-finite scores, a negative temperature or exponent, negative scores with `proportional`.
  */
-export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng) => {
+export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng, distances) => {
   checkSizes(poolSize, querySize);
   const used = strategy.measures.length === 0 ? undefined : checkScores(strategy, scores, poolSize);
   const tieOrder = rng.shuffle(indices(poolSize));
   const rankOf = used === undefined ? undefined : ranks(order(used, tieOrder));
-  const keys = pickerKeys(strategy, used, rankOf, poolSize, rng);
-  return order(keys, tieOrder)
-    .slice(0, querySize)
-    .map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
+  const { picker } = strategy;
+  const picked = isDiversityPicker(picker)
+    ? pickDiverse(strategy, picker, used, tieOrder, querySize, rng, distances)
+    : order(pickerKeys(strategy, picker, used, rankOf, poolSize, rng), tieOrder).slice(0, querySize);
+  return picked.map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
 };
+
+function isDiversityPicker(picker: Picker): picker is DiversityPicker {
+  return picker.kind === "k-center" || picker.kind === "k-means++";
+}
+
+function pickDiverse(
+  strategy: QueryStrategy,
+  picker: DiversityPicker,
+  scores: readonly number[] | undefined,
+  tieOrder: readonly number[],
+  querySize: number,
+  rng: Rng,
+  distances: Distances | undefined,
+): readonly number[] {
+  const where = `strategy "${strategy.name}"`;
+  if (distances?.size !== tieOrder.length)
+    return badInput(
+      where,
+      `distances between the ${tieOrder.length} pool members`,
+      distances === undefined ? "none" : `those of ${distances.size}`,
+    );
+  const exponent = checkExponent(picker.exponent);
+  const weights =
+    exponent === 0 ? undefined : scores && checkNonNegative(strategy, scores).map((score) => score ** exponent);
+  const { candidates } = picker;
+  if (candidates !== undefined && !(candidates >= 1))
+    badInput(where, "candidates of at least 1 times the query size", String(candidates));
+  const among =
+    candidates === undefined || scores === undefined
+      ? tieOrder
+      : order(scores, tieOrder).slice(0, Math.max(querySize, Math.ceil(candidates * querySize)));
+  return picker.kind === "k-center"
+    ? pickKCenter(distances, weights, among, querySize)
+    : pickKMeansPlusPlus(distances, weights, among, querySize, picker.first, rng);
+}
+
+/** @throws BadInputError when a score is negative: nothing can be drawn in proportion to it. */
+function checkNonNegative(strategy: QueryStrategy, scores: readonly number[]): readonly number[] {
+  const negative = scores.findIndex((score) => score < 0);
+  if (negative >= 0)
+    badInput(
+      `strategy "${strategy.name}"`,
+      `scores >= 0 with the picker ${strategy.picker.kind}`,
+      `${scores[negative]} for member ${negative}`,
+      "Take the picker rank or softmax",
+    );
+  return scores;
+}
 
 function pickerKeys(
   strategy: QueryStrategy,
+  picker: ScorePicker,
   scores: readonly number[] | undefined,
   rankOf: readonly number[] | undefined,
   poolSize: number,
   rng: Rng,
 ): readonly number[] {
-  const { picker } = strategy;
   switch (picker.kind) {
     case "uniform":
       return new Array<number>(poolSize).fill(0);
@@ -65,15 +118,7 @@ function pickerKeys(
     }
     case "proportional": {
       const exponent = checkExponent(picker.exponent);
-      const used = scores ?? needsScores(strategy);
-      const negative = used.findIndex((s) => s < 0);
-      if (negative >= 0)
-        badInput(
-          `strategy "${strategy.name}"`,
-          "scores >= 0 with the picker proportional",
-          `${used[negative]} for member ${negative}`,
-          "Take the picker rank or softmax",
-        );
+      const used = checkNonNegative(strategy, scores ?? needsScores(strategy));
       return used.map((s) => (exponent === 0 ? 0 : exponent * Math.log(s)) + rng.gumbel());
     }
     case "rank": {

@@ -53,9 +53,36 @@ export const STRATEGIES = {
     description: "Seeds that the student answers wrongly, 1[ŷ wrong], by chance among them.",
     options: [],
   },
+  badge: {
+    description: "Diverse and uncertain: k-means++ over the last layer's gradients (p − onehot(ŷ)) ⊗ h of own answers.",
+    options: [],
+  },
+  "k-center": {
+    description: "Coverage: each next seed is the farthest from those picked, by mean hidden state over its answer.",
+    options: ["answer"],
+  },
+  hybrid: {
+    description:
+      "Score × distance: k-means++ (P ∝ s^α·d²) or k-center (argmax s^α·d) weighted by another strategy's score.",
+    options: ["score", "embedding", "method", "exponent", "candidates", "answer"],
+  },
 } as const satisfies Record<string, StrategyEntry>;
 
 export type StrategyName = keyof typeof STRATEGIES;
+
+/** Strategies that a hybrid can take its scores from. */
+export const scoreStrategyNames = [
+  "own-loss",
+  "true-loss",
+  "entropy",
+  "margin",
+  "least-confidence",
+  "el2n",
+  "grad-norm",
+  "ifd",
+  "incorrect",
+] as const satisfies readonly StrategyName[];
+export type ScoreStrategyName = (typeof scoreStrategyNames)[number];
 
 /** Names of the strategies, in the order to show them. */
 export const strategyNames = Object.keys(STRATEGIES) as readonly StrategyName[];

@@ -3,8 +3,8 @@
  * score made of it) × picker (how scores, and distances between seeds, become picks). Pure.
  */
 import type { Rng } from "../core/rng.ts";
-import type { ScoreName } from "../student/types.ts";
-import type { StrategyName } from "./strategies.ts";
+import type { ScoreName, SimilarityKind } from "../student/types.ts";
+import type { ScoreStrategyName, StrategyName } from "./strategies.ts";
 
 /** Which answer of a seed is looked at: `own` = the student's own greedy answer ŷ, `true` = the worked answer y. */
 export type AnswerSource = "own" | "true";
@@ -33,13 +33,48 @@ export type ScorePicker =
   | { readonly kind: "rank"; readonly exponent: number }
   | { readonly kind: "uniform" };
 
+/** Ways to pick that look at distances between pool members. */
+export type DiversityPicker = {
+  readonly kind: "k-center" | "k-means++";
+  /** Scores are taken to this power as weights; without scores all weights are 1. */
+  readonly exponent: number;
+  /** Only the members with the highest scores take part, so many times the query size; all without it. */
+  readonly candidates?: number;
+  /** k-means++: how the first is picked. */
+  readonly first: "draw" | "norm";
+};
+
 /** Any way to pick. The setting of an experiment is a `ScorePicker`; the others belong to strategies that bring their own. */
-export type Picker = ScorePicker;
+export type Picker = ScorePicker | DiversityPicker;
+
+/** What pool members are compared by: embeddings of one of their answers. */
+export interface Embedding {
+  readonly kind: SimilarityKind;
+  readonly answer: AnswerSource;
+}
+
+/** Distances between the embeddings of n pool members. */
+export interface Distances {
+  /** n */
+  readonly size: number;
+  squaredNorm(i: number): number;
+  squared(i: number, j: number): number;
+}
 
 /** What of a strategy an experiment can set beside name and picker; each for the strategies that have it only. */
 export interface StrategyOptions {
   readonly answer?: AnswerSource;
   readonly reduction?: Reduction;
+  /** Of hybrids: the strategy whose scores are the weights, `own-loss` by default. */
+  readonly score?: ScoreStrategyName;
+  /** Of hybrids: what seeds are compared by, `hidden` by default. */
+  readonly embedding?: SimilarityKind;
+  /** Of hybrids: `k-means++` by default. */
+  readonly method?: DiversityPicker["kind"];
+  /** Of hybrids: the power of the score, 1 by default. */
+  readonly exponent?: number;
+  /** Of hybrids: only the seeds of the highest scores take part, so many times the query size. */
+  readonly candidates?: number;
   /** Of `ifd`: seeds above it come last, 1 by default. */
   readonly limit?: number;
 }
@@ -59,6 +94,8 @@ export interface QueryStrategy {
   readonly measures: readonly Measure[];
   /** The seed's score from its measures, in their order: the higher, the sooner it is picked. */
   readonly combine: (values: readonly number[]) => number;
+  /** What distances between seeds are needed of; absent where the picker looks at scores alone. */
+  readonly embedding?: Embedding;
   readonly picker: Picker;
 }
 
@@ -78,4 +115,6 @@ export type SelectQueries = (
   poolSize: number,
   querySize: number,
   rng: Rng,
+  /** Required by strategies with an embedding. */
+  distances?: Distances,
 ) => readonly Pick[];

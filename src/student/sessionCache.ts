@@ -10,6 +10,8 @@ import type { Engine, Session } from "../runtime/types.ts";
 import { buildDecodeGraph, buildGenerationGraph, buildPrefillGraph, type TokenChoice } from "./generationGraphs.ts";
 import { buildGradNormGraph, gradNormRows } from "./gradNormGraph.ts";
 import { buildScoreGraph, buildTrainGraph, type StudentBlueprint, type TrainGraphOptions } from "./graphs.ts";
+import { buildFeatureGraph, buildGradientProductGraph, type BlockShape } from "./similarityGraphs.ts";
+import type { SimilarityKind } from "./types.ts";
 
 export class SessionCache {
   readonly #engine: Engine;
@@ -48,6 +50,19 @@ export class SessionCache {
   /** Rows of one `gradNorm` batch at most. */
   gradNormRows(length: number): number {
     return gradNormRows(this.#blueprint, length);
+  }
+
+  features(shape: BlockShape, kind: SimilarityKind): Promise<Session> {
+    const { batch, length, positions } = shape;
+    return this.#get(`features ${kind} ${batch}x${length} ${positions}`, () =>
+      buildFeatureGraph(this.#blueprint, shape, kind),
+    );
+  }
+
+  gradientProducts(a: BlockShape, b: BlockShape): Promise<Session> {
+    return this.#get(`gradientProducts ${a.batch}x${a.positions} ${b.batch}x${b.positions}`, () =>
+      buildGradientProductGraph(this.#blueprint, a, b),
+    );
   }
 
   train(batch: number, length: number, options: TrainGraphOptions): Promise<Session> {

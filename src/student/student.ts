@@ -22,6 +22,7 @@ import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
+import { innerProducts, type SimilarityOptions } from "./similarity.ts";
 import { Trainer, type TrainerState } from "./trainer.ts";
 import type {
   EncodedRow,
@@ -31,6 +32,7 @@ import type {
   Prompt,
   ScoreName,
   ScoreRow,
+  SimilarityKind,
   StepRecord,
   Student,
   TrainMethod,
@@ -285,6 +287,14 @@ export class LanguageModel implements Student {
   ): Promise<ScoreRow[]> {
     const parts = { ...this.#parts(), emptyPrompt: this.model.tokenizer.encodePrompt("") };
     return scoreRows(parts, this.encodeAll(rows, options.truncate), scores, options);
+  }
+
+  async innerProducts(
+    rows: readonly ExampleRow[],
+    kind: SimilarityKind,
+    options: SimilarityOptions = {},
+  ): Promise<Float64Array> {
+    return innerProducts(this.#parts(), this.encodeAll(rows), kind, options);
   }
 
   async generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]> {

@@ -56,6 +56,9 @@ export interface EncodedRow {
   readonly lossMask?: Uint8Array;
 }
 
+/** What rows are compared by: the student's hidden states over an answer, or the gradient embedding of BADGE. */
+export type SimilarityKind = "hidden" | "badge";
+
 export type ScoreRow = { readonly id: string; readonly tokens: number } & { readonly [K in ScoreName]?: number };
 
 export interface GenerateOptions {
@@ -142,6 +145,12 @@ export interface Student {
       readonly onProgress?: (done: number, total: number) => void;
     },
   ): Promise<ScoreRow[]>;
+  /** Inner products of all pairs of rows, row-major [n·n]: of their mean hidden states, or of their last-layer gradients. */
+  innerProducts(
+    rows: readonly ExampleRow[],
+    kind: SimilarityKind,
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
+  ): Promise<Float64Array>;
   generate(prompts: readonly Prompt[], options: GenerateOptions): Promise<Generation[]>;
   /** Finetunes in place; pulls one optimizer step per iteration, so not pulling pauses. Moments start at zero. */
   train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void>;

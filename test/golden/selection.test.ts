@@ -81,6 +81,27 @@ describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
       });
     });
 
+    test.each(["hidden", "badge"] as const)(`${golden.student}: inner products of %s embeddings`, async (kind) => {
+      await withStudent(golden, false, async (student, rows) => {
+        const expected = golden[kind];
+        // In one block, in several that are all kept, and in several of which one is kept at a time.
+        for (const options of [{}, { rowsPerBlock: 3 }, { rowsPerBlock: 4, maxKeptBytes: 0 }].slice(
+          0,
+          golden.student === "llama-untied" ? 3 : 1,
+        )) {
+          const products = await student.innerProducts(rows, kind, options);
+          expect(products).toHaveLength(rows.length ** 2);
+          // Products of unlike rows are small: compared with the norms of the two.
+          expected.forEach((row, i) =>
+            row.forEach((product, j) => {
+              const scale = Math.sqrt(expected[i]![i]! * expected[j]![j]!);
+              expect(Math.abs(products[i * rows.length + j]! - product), `rows ${i}, ${j}`).toBeLessThan(1e-4 * scale);
+            }),
+          );
+        }
+      });
+    });
+
     test(`${golden.student}: the loss of answers with and without their question`, async () => {
       await withStudent(golden, false, async (student, rows) => {
         const possible = rows.filter((_, i) => golden.ifd[i] !== null);

@@ -84,6 +84,8 @@ describe.each(Object.keys(TINY_CONFIGS) as TinyName[])("%s", (name) => {
       expect(expected).toBeGreaterThan(1e-2);
       expect(Math.abs(norm - expected), `row ${i}: ${norm} beside ${expected}`).toBeLessThan(1e-9 * expected);
     });
+    // The training graph's gradients are slopes for every family (nnGradients); here two families suffice.
+    if (blueprint !== full || (name !== "llamaTied" && name !== "gpt2")) return;
     const numeric = numericSquaredNorm(blueprint, parameters, 0);
     expect(Math.abs(norms[0]! - numeric)).toBeLessThan(1e-6 * numeric);
   });

@@ -12,6 +12,7 @@ import type {
   PromptCompletion,
   ScoreName,
   ScoreRow,
+  SimilarityKind,
   StepRecord,
   Student,
   TrainOptions,
@@ -80,6 +81,22 @@ export class LinearStudent implements Student {
         ...Object.fromEntries(scores.map((name) => [name, known[name] ?? other(name)])),
       };
     });
+  }
+
+  /** Of (a, b, 1), or of those times the error of the prediction. */
+  async innerProducts(
+    rows: readonly PromptCompletion[],
+    kind: SimilarityKind,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Float64Array> {
+    await this.#work("score", options.signal);
+    const vectors = rows.map((row) => {
+      const [a, b] = termsOf(PROMPT.exec(row.prompt)?.[1] ?? "") ?? [0, 0];
+      const pair = this.#pair(row);
+      const error = kind === "hidden" ? 1 : pair === undefined ? NO_NUMBER_NATS : this.#predict(pair[0]) - pair[1];
+      return [a * error, b * error, error] as const;
+    });
+    return Float64Array.from(vectors.flatMap(([a, b, c]) => vectors.map(([x, y, z]) => a * x + b * y + c * z)));
   }
 
   async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {

@@ -86,7 +86,8 @@ describe("the strategy registry", () => {
     for (const name of strategyNames) {
       const strategy = createStrategy(name, ARGMAX);
       expect(strategy).toMatchObject({ name, description: STRATEGIES[name].description });
-      expect(strategy.picker).toEqual(name === "random" ? { kind: "uniform" } : ARGMAX);
+      const own = { random: "uniform", badge: "k-means++", "k-center": "k-center", hybrid: "k-means++" } as const;
+      expect(strategy.picker.kind).toBe(name in own ? own[name as keyof typeof own] : "argmax");
     }
     for (const name of ["constructor", "", "loss"])
       expect(() => createStrategy(name, ARGMAX)).toThrow(/random, own-loss, true-loss/);

@@ -18,14 +18,14 @@ export async function* scorePool(
   run: RunState,
   round: number,
 ): AsyncGenerator<LoopRecord, readonly PoolItem[] | undefined, void> {
-  const { measures } = run.strategy;
+  const { measures, embedding } = run.strategy;
   const stored = run.stored?.pools.find((pool) => pool.round === round);
   // A student that has trained ahead can no longer show this round's pool; what the strategy needed of it is stored.
   const show = run.showPool && (stored !== undefined || run.trainedAhead?.round !== round);
   const seeds = run.splits.pool;
   const ownNames = scoresFor(measures, "own", show);
   const trueNames = scoresFor(measures, "true", show);
-  const own = ownNames.length > 0 || measures.some(needsOwnAnswer);
+  const own = ownNames.length > 0 || embedding?.answer === "own" || measures.some(needsOwnAnswer);
   const total = seeds.length * ((own ? 1 : 0) + (ownNames.length > 0 ? 1 : 0) + (trueNames.length > 0 ? 1 : 0));
   let done = 0;
   yield phaseRecord(round, "score", "start", 0, total);

@@ -1,9 +1,11 @@
 /** @file Phase "select": which seeds to ask the teacher about. Stored picks are kept, so that a paid reply is never orphaned by a rescored pool. */
 import { badInput, invariant } from "../../core/errors.ts";
+import { distancesOf } from "../../selection/diversity.ts";
 import { selectQueries } from "../../selection/selectQueries.ts";
+import type { Distances } from "../../selection/types.ts";
 import type { Question } from "../../tasks/types.ts";
 import type { LoopRecord, PoolItem } from "../records.ts";
-import { phaseRecord, phaseRng } from "../runState.ts";
+import { phaseRecord, phaseRng, rowOf } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 
 /** A picked seed with the score and rank it was picked by, null where the strategy uses none. */
@@ -22,7 +24,7 @@ export async function* selectSeeds(
   const { querySize } = run.config;
   yield phaseRecord(round, "select", "start", 0, querySize);
   const stored = run.stored?.picks.find((entry) => entry.round === round);
-  const entry = stored ?? { type: "picks" as const, round, picks: pick(run, round, pool) };
+  const entry = stored ?? { type: "picks" as const, round, picks: await pick(run, round, pool) };
   if (stored === undefined) await run.store.append(entry);
   yield entry;
   const seeds = new Map(run.splits.pool.map((seed) => [seed.id, seed]));
@@ -41,11 +43,11 @@ export async function* selectSeeds(
   return picked;
 }
 
-function pick(
+async function pick(
   run: RunState,
   round: number,
   pool: readonly PoolItem[] | undefined,
-): { seedId: string; score: number | null; rank: number | null }[] {
+): Promise<{ seedId: string; score: number | null; rank: number | null }[]> {
   const seeds = run.splits.pool;
   const scores =
     run.strategy.measures.length === 0
@@ -55,11 +57,30 @@ function pick(
           invariant(score !== undefined, `seed ${seed.id} has no score`);
           return score;
         });
-  return selectQueries(run.strategy, scores, seeds.length, run.config.querySize, phaseRng(run, round, "select")).map(
+  const distances = await distancesBetweenSeeds(run, pool);
+  const rng = phaseRng(run, round, "select");
+  return selectQueries(run.strategy, scores, seeds.length, run.config.querySize, rng, distances).map(
     ({ index, score, rank }) => {
       const seed = seeds[index];
       invariant(seed !== undefined, `pick ${index} lies outside the pool of ${seeds.length}`);
       return { seedId: seed.id, score: score ?? null, rank: rank ?? null };
     },
   );
+}
+
+/** What the strategy compares seeds by; undefined for strategies that look at scores alone. Never stored: picks are. */
+async function distancesBetweenSeeds(
+  run: RunState,
+  pool: readonly PoolItem[] | undefined,
+): Promise<Distances | undefined> {
+  const { embedding } = run.strategy;
+  if (embedding === undefined) return undefined;
+  const rows = run.splits.pool.map((seed, i) => {
+    if (embedding.answer === "true") return rowOf(run.task, seed);
+    const completion = pool?.[i]?.ownAnswer;
+    invariant(completion !== undefined, `seed ${seed.id} has an own answer`);
+    return { id: seed.id, prompt: run.task.prompt(seed.question), completion };
+  });
+  const signal = run.signal === undefined ? {} : { signal: run.signal };
+  return distancesOf(await run.student.innerProducts(rows, embedding.kind, signal), rows.length);
 }

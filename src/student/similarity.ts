@@ -1,0 +1,234 @@
+/**
+ * @file Inner products of all pairs of rows, from which distances between them follow: of
+ * mean hidden states, or of last-layer gradients (BADGE). Rows are taken in blocks; a block's
+ * features stay on the device while they are needed.
+ */
+import { invariant, throwIfAborted } from "../core/errors.ts";
+import type { DeviceTensor, RunResult } from "../runtime/types.ts";
+import { bucketLength, powerOfTwo } from "./batches.ts";
+import type { ParameterStore } from "./parameterStore.ts";
+import type { SessionCache } from "./sessionCache.ts";
+import type { BlockShape } from "./similarityGraphs.ts";
+import type { EncodedRow, SimilarityKind } from "./types.ts";
+
+/** Largest tensor of a block or of a product: the smallest storage-buffer binding that WebGPU guarantees. */
+const MAX_TENSOR_BYTES = 128 * 1024 * 1024;
+const MAX_KEPT_BYTES = 512 * 1024 * 1024;
+const ROWS_PER_BLOCK = 16;
+/** Fewest positions a graph is built for; more go up in powers of two. */
+const LEAST_POSITIONS = 16;
+
+interface Block {
+  readonly shape: BlockShape;
+  /** Indices of its rows. */
+  readonly indices: readonly number[];
+}
+
+interface Parts {
+  readonly store: ParameterStore;
+  readonly sessions: SessionCache;
+  readonly maxPositions: number;
+}
+
+export interface SimilarityOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+  /** Rows of one graph run at most, 16 by default. Like `maxKeptBytes` it changes no number but rounding. */
+  readonly rowsPerBlock?: number;
+  /** Features kept on the device at once, 512 MiB by default; a pool with more has some computed again. */
+  readonly maxKeptBytes?: number;
+}
+
+/**
+ * `⟨x_i, x_j⟩` for all pairs of rows, row-major [n·n], where x of a row is
+ * - `hidden`: the mean over its counted positions of the final hidden state that predicts the token there;
+ * - `badge`: the gradient of its summed loss with respect to the output head, `Σ_t (p_t − onehot_t) ⊗ h_t`
+ *   (Ash et al. 2020, arXiv 1906.03671), as products `Σ_{t,s} (a_t·a'_s)(h_t·h'_s)`: no gradient is ever formed.
+ * @throws TutelageError aborted.
+ */
+export async function innerProducts(
+  parts: Parts,
+  rows: readonly EncodedRow[],
+  kind: SimilarityKind,
+  options: SimilarityOptions = {},
+): Promise<Float64Array> {
+  const blocks = blocksOf(parts, rows, kind, options.rowsPerBlock ?? ROWS_PER_BLOCK);
+  return kind === "hidden"
+    ? hiddenProducts(parts, rows, blocks, options)
+    : gradientProducts(parts, rows, blocks, options);
+}
+
+/** Rows of like numbers of counted positions together, most first. */
+function blocksOf(
+  { sessions, maxPositions }: Parts,
+  rows: readonly EncodedRow[],
+  kind: SimilarityKind,
+  rowsPerBlock: number,
+): Block[] {
+  const order = rows
+    .map((row, index) => ({ index, counted: row.completionTokens, length: row.ids.length - 1 }))
+    .sort((a, b) => b.counted - a.counted || b.length - a.length || a.index - b.index);
+  const blocks: Block[] = [];
+  for (let start = 0; start < order.length;) {
+    const positions = Math.max(LEAST_POSITIONS, powerOfTwo(order[start]?.counted ?? 1, Number.MAX_SAFE_INTEGER));
+    const { vocabSize } = sessions.blueprint.decoder;
+    const most =
+      kind === "hidden"
+        ? rowsPerBlock
+        : Math.min(
+            rowsPerBlock,
+            Math.floor(MAX_TENSOR_BYTES / (4 * positions * vocabSize)),
+            Math.floor(Math.sqrt(MAX_TENSOR_BYTES / 4) / positions),
+          );
+    const batch = Math.max(1, most);
+    const members = order.slice(start, start + batch);
+    const length = bucketLength(Math.max(...members.map((member) => member.length)), maxPositions);
+    blocks.push({ shape: { batch, length, positions }, indices: members.map(({ index }) => index) });
+    start += members.length;
+  }
+  return blocks;
+}
+
+/** Runs a block's features; the outputs are the caller's. */
+async function features(
+  { store, sessions }: Parts,
+  rows: readonly EncodedRow[],
+  { shape, indices }: Block,
+  kind: SimilarityKind,
+): Promise<RunResult> {
+  const { batch, length, positions } = shape;
+  const ids = new Int32Array(batch * length);
+  const at = new Int32Array(batch * positions);
+  const targets = new Int32Array(batch * positions);
+  const weights = new Float32Array(batch * positions);
+  indices.forEach((index, b) => {
+    const row = rows[index];
+    invariant(row !== undefined, "blocks stay inside the rows");
+    const last = row.ids.length - 1;
+    ids.set(row.ids.subarray(0, last), b * length);
+    let next = b * positions;
+    for (let t = 0; t < last; t++) {
+      if (row.lossMask === undefined ? t < last - row.completionTokens : row.lossMask[t + 1] !== 1) continue;
+      at[next] = b * length + t;
+      targets[next] = row.ids[t + 1] ?? 0;
+      weights[next++] = 1;
+    }
+  });
+  const session = await sessions.features(shape, kind);
+  const column = [batch * positions, 1];
+  return session.run(
+    {
+      ...store.feeds(session),
+      ids: { type: "int32", shape: [batch, length], data: ids },
+      rows: { type: "int32", shape: [batch * positions], data: at },
+      weights: { type: "float32", shape: column, data: weights },
+      ...(kind === "hidden" ? {} : { targets: { type: "int32", shape: column, data: targets } as const }),
+    },
+    kind === "hidden" ? { meanHidden: "host" } : { errors: "device", states: "device" },
+  );
+}
+
+async function hiddenProducts(
+  parts: Parts,
+  rows: readonly EncodedRow[],
+  blocks: readonly Block[],
+  options: SimilarityOptions,
+): Promise<Float64Array> {
+  const vectors = new Array<Float64Array>(rows.length);
+  let done = 0;
+  for (const block of blocks) {
+    throwIfAborted(options.signal, "hidden states");
+    const { data } = (await features(parts, rows, block, "hidden")).host("meanHidden");
+    const width = data.length / block.shape.batch;
+    block.indices.forEach((index, b) => {
+      const count = rows[index]?.completionTokens ?? 1;
+      vectors[index] = Float64Array.from({ length: width }, (_, d) => Number(data[b * width + d]) / count);
+    });
+    options.onProgress?.((done += block.indices.length), rows.length);
+  }
+  const out = new Float64Array(rows.length * rows.length);
+  vectors.forEach((x, i) => {
+    for (let j = 0; j <= i; j++) {
+      const y = vectors[j] ?? x;
+      let sum = 0;
+      for (let d = 0; d < x.length; d++) sum += (x[d] ?? 0) * (y[d] ?? 0);
+      out[i * rows.length + j] = out[j * rows.length + i] = sum;
+    }
+  });
+  return out;
+}
+
+interface Kept {
+  readonly block: Block;
+  readonly errors: DeviceTensor;
+  readonly states: DeviceTensor;
+}
+
+async function gradientProducts(
+  parts: Parts,
+  rows: readonly EncodedRow[],
+  blocks: readonly Block[],
+  options: SimilarityOptions,
+): Promise<Float64Array> {
+  const out = new Float64Array(rows.length * rows.length);
+  const maxKeptBytes = options.maxKeptBytes ?? MAX_KEPT_BYTES;
+  const pairs = (blocks.length * (blocks.length + 1)) / 2;
+  let done = 0;
+  const load = async (block: Block): Promise<Kept> => {
+    throwIfAborted(options.signal, "gradient embeddings");
+    const result = await features(parts, rows, block, "badge");
+    return { block, errors: result.device("errors"), states: result.device("states") };
+  };
+  const release = (kept: Kept): void => {
+    kept.errors.dispose();
+    kept.states.dispose();
+  };
+  const multiply = async (a: Kept, b: Kept): Promise<void> => {
+    throwIfAborted(options.signal, "gradient embeddings");
+    const session = await parts.sessions.gradientProducts(a.block.shape, b.block.shape);
+    const feeds = { "errors.a": a.errors, "states.a": a.states, "errors.b": b.errors, "states.b": b.states };
+    const { data } = (await session.run(feeds, { products: "host" })).host("products");
+    a.block.indices.forEach((i, x) =>
+      b.block.indices.forEach((j, y) => {
+        const value = Number(data[x * b.block.shape.batch + y]);
+        out[i * rows.length + j] = out[j * rows.length + i] = value;
+      }),
+    );
+    options.onProgress?.(Math.floor((++done / pairs) * rows.length), rows.length);
+  };
+
+  for (let start = 0; start < blocks.length;) {
+    const kept: Kept[] = [];
+    try {
+      let bytes = 0;
+      let next = start;
+      for (; next < blocks.length; next++) {
+        const block = blocks[next];
+        invariant(block !== undefined, "blocks are counted");
+        const size = featureBytes(parts, block);
+        // One more is loaded at a time for the blocks that do not fit.
+        if (kept.length > 0 && bytes + 2 * size > maxKeptBytes) break;
+        bytes += size;
+        kept.push(await load(block));
+      }
+      for (const [i, a] of kept.entries()) for (const b of kept.slice(i)) await multiply(a, b);
+      for (const block of blocks.slice(next)) {
+        const other = await load(block);
+        try {
+          for (const a of kept) await multiply(a, other);
+        } finally {
+          release(other);
+        }
+      }
+      start = next;
+    } finally {
+      kept.forEach(release);
+    }
+  }
+  return out;
+}
+
+function featureBytes({ sessions }: Parts, { shape }: Block): number {
+  const { vocabSize, hiddenSize } = sessions.blueprint.decoder;
+  return 4 * shape.batch * shape.positions * (vocabSize + hiddenSize);
+}
