@@ -27,7 +27,11 @@ export const STUDENTS = {
   folder: "A model in a folder on this machine; nothing is copied",
 } as const;
 
-export type StudentChoice = keyof typeof STUDENTS;
+export const STUDENT_LABELS: Readonly<Record<keyof typeof STUDENTS, string>> = {
+  "built-in": "Built-in",
+  hub: "Hugging Face hub",
+  folder: "Folder on this machine",
+};
 
 /** Settings as typed. */
 export interface SettingsDraft {

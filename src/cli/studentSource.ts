@@ -14,6 +14,7 @@ import { HubClient } from "../hub/hubClient.ts";
 import { DEFAULT_REVISION, HUB_PREFIX, parseHubId, requireHubId, type HubId } from "../hub/hubId.ts";
 import { ModelCache } from "../hub/modelCache.ts";
 import { folderFiles } from "../hub/node/folderFiles.ts";
+import { createNodeHasher } from "../hub/node/nodeHasher.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
@@ -67,6 +68,7 @@ async function fetchFromHub(text: string, model: HubId, output: Output): ReturnT
   const fetched = await withInterrupt((signal) =>
     fetchModel(client, modelCache(), model, {
       signal,
+      createHasher: createNodeHasher,
       onProgress: ({ path, loadedBytes, totalBytes, bytesPerSecond }) =>
         output.progress(
           `${model.id}: ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}, ${formatBytes(bytesPerSecond)}/s  ${path}`,

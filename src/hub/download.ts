@@ -4,11 +4,13 @@
  * deleted; what is merely incomplete stays, to be continued by the next download.
  */
 import type { AppendFile } from "./cacheFiles.ts";
-import { createHasher, type Hasher } from "./hash.ts";
+import { createHasher as createPortableHasher, type CreateHasher, type Hasher } from "./hash.ts";
 import { ConnectionBroken, networkError, type HubClient, type HubFile, type HubResponse } from "./hubClient.ts";
 
 export interface DownloadOptions {
   readonly signal?: AbortSignal;
+  /** Default: `createHasher`, in JavaScript. */
+  readonly createHasher?: CreateHasher;
   /** Bytes of the file that are here now, and how many of them came just now (negative when they were dropped). */
   readonly onBytes?: (loadedBytes: number, newBytes: number) => void;
 }
@@ -55,11 +57,11 @@ async function fill(
   { id, commit }: { readonly id: string; readonly commit: string },
   file: HubFile,
   target: AppendFile,
-  { signal, onBytes }: DownloadOptions,
+  { signal, onBytes, createHasher = createPortableHasher }: DownloadOptions,
 ): Promise<string> {
   const where = `${id}/${file.path}`;
   if (target.size > file.size) await target.clear();
-  let hasher = await hashSoFar(target, file);
+  let hasher = await hashSoFar(target, createHasher(file.hash.kind, file.size));
   onBytes?.(target.size, 0);
   const restart = async (): Promise<void> => {
     const dropped = target.size;
@@ -114,8 +116,8 @@ async function fill(
   return hasher.digest();
 }
 
-async function hashSoFar(target: AppendFile, file: HubFile): Promise<Hasher> {
-  const hasher = createHasher(file.hash.kind, file.size);
+/** Returns `hasher`, which has read what is there. */
+async function hashSoFar(target: AppendFile, hasher: Hasher): Promise<Hasher> {
   for (let begin = 0; begin < target.size; begin += REHASH_BYTES)
     hasher.update(await target.read(begin, Math.min(target.size, begin + REHASH_BYTES)));
   return hasher;

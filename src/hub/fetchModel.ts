@@ -5,6 +5,7 @@
 import { messageOf, throwIfAborted, TutelageError } from "../core/errors.ts";
 import type { FileSource } from "../formats/fileSource.ts";
 import { downloadFile } from "./download.ts";
+import type { CreateHasher } from "./hash.ts";
 import type { HubClient, HubFile } from "./hubClient.ts";
 import { isCommit, type HubId } from "./hubId.ts";
 import type { ModelCache } from "./modelCache.ts";
@@ -13,6 +14,8 @@ import type { DownloadProgress } from "./types.ts";
 
 export interface FetchModelOptions {
   readonly signal?: AbortSignal;
+  /** As for `downloadFile`. */
+  readonly createHasher?: CreateHasher;
   /** Called at most ten times a second, and when a file begins or ends. */
   readonly onProgress?: (progress: DownloadProgress) => void;
   /** For people: what is used although the hub could not be asked. */
@@ -61,7 +64,7 @@ export async function fetchModel(
     await checkRoom(cache, id, commit, missing);
     for (const file of missing) {
       throwIfAborted(signal, "download");
-      await fetchFile(client, cache, { id, commit }, file, meter, signal);
+      await fetchFile(client, cache, { id, commit }, file, meter, options);
     }
   };
   if ("index" in weights) {
@@ -100,13 +103,14 @@ async function fetchFile(
   model: { readonly id: string; readonly commit: string },
   file: HubFile,
   meter: Meter,
-  signal: AbortSignal | undefined,
+  { signal, createHasher }: FetchModelOptions,
 ): Promise<void> {
   const target = await cache.openDownload(model.id, model.commit, file.path);
   meter.begin(file.path);
   try {
     await downloadFile(client, model, file, target, {
       ...(signal === undefined ? {} : { signal }),
+      ...(createHasher === undefined ? {} : { createHasher }),
       onBytes: (loaded, fresh) => meter.add(loaded, fresh),
     });
   } finally {

@@ -19,12 +19,15 @@ export interface Hasher {
   digest(): string;
 }
 
+/** Begins the hash of a file of `size` bytes. */
+export type CreateHasher = (kind: FileHash["kind"], size: number) => Hasher;
+
 /** Begins the hash of a file of `size` bytes; git's is `SHA-1("blob <size>\0" ++ bytes)`. */
-export function createHasher(kind: FileHash["kind"], size: number): Hasher {
+export const createHasher: CreateHasher = (kind, size) => {
   const hash = kind === "sha256" ? sha256.create() : sha1.create();
   if (kind === "git-sha1") hash.update(new TextEncoder().encode(`blob ${size}\0`));
   return {
     update: (bytes) => void hash.update(bytes),
     digest: () => bytesToHex(hash.digest()),
   };
-}
+};

@@ -16,6 +16,7 @@ import { HubClient, type HubClientOptions } from "../../src/hub/hubClient.ts";
 import { parseHubId } from "../../src/hub/hubId.ts";
 import { ModelCache } from "../../src/hub/modelCache.ts";
 import { folderFiles } from "../../src/hub/node/folderFiles.ts";
+import { createNodeHasher } from "../../src/hub/node/nodeHasher.ts";
 import type { DownloadProgress } from "../../src/hub/types.ts";
 import { COMMIT, entryOf, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
 import { studentDirectory } from "../support/goldens.ts";
@@ -383,13 +384,14 @@ test.each([
 
 test("hashes are Node's own, in parts of any size", () => {
   const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7919) % 256);
-  const part = (kind: "sha256" | "git-sha1"): string => {
-    const hasher = createHasher(kind, bytes.length);
+  const part = (kind: "sha256" | "git-sha1", create = createHasher): string => {
+    const hasher = create(kind, bytes.length);
     for (let i = 0; i < bytes.length; i += 777) hasher.update(bytes.subarray(i, i + 777));
     return hasher.digest();
   };
   expect(part("sha256")).toBe(createHash("sha256").update(bytes).digest("hex"));
   expect(part("git-sha1")).toBe(createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex"));
+  for (const kind of ["sha256", "git-sha1"] as const) expect(part(kind, createNodeHasher)).toBe(part(kind));
 });
 
 function readAll(place: string): string[] {

@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../settings.ts";
-import { PROVIDERS, STRATEGIES, STUDENTS, summarizeDraft } from "../settings.ts";
+import { PROVIDERS, STRATEGIES, STUDENT_LABELS, STUDENTS, summarizeDraft } from "../settings.ts";
 
 export interface SettingsPanelProps {
   readonly draft: SettingsDraft;
@@ -28,12 +28,13 @@ export function SettingsPanel({ draft, checked, later, onChange, student }: Sett
       </summary>
       <form onSubmit={(event) => event.preventDefault()} aria-label="Settings of the next run">
         {later && <p class="note">Changes apply to the next run: press New run to use them.</p>}
-        <div class="fields">
+        <div class="fields student-choice">
           <ChoiceField
             {...field}
             name="student"
             label="Student"
             options={STUDENTS}
+            labels={STUDENT_LABELS}
             help={Object.hasOwn(STUDENTS, draft.student) ? STUDENTS[draft.student as keyof typeof STUDENTS] : ""}
           />
         </div>
@@ -104,10 +105,15 @@ function ChoiceField({
   label,
   help,
   options,
+  labels = {},
   draft,
   errors,
   onChange,
-}: FieldProps & { readonly options: Readonly<Record<string, string>> }): VNode {
+}: FieldProps & {
+  readonly options: Readonly<Record<string, string>>;
+  /** Names of the options where their keys are not. */
+  readonly labels?: Readonly<Record<string, string>>;
+}): VNode {
   const error = errors[name];
   const value = draft[name];
   return (
@@ -123,7 +129,7 @@ function ChoiceField({
         {!Object.hasOwn(options, value) && <option value={value}>{value}</option>}
         {Object.keys(options).map((key) => (
           <option key={key} value={key}>
-            {key}
+            {labels[key] ?? key}
           </option>
         ))}
       </select>
