@@ -18,7 +18,7 @@ export interface FakeModel {
 /** What one answer for a path does instead of what it should. */
 export type Fault =
   /** The connection breaks after so many bytes of the body. */
-  | { readonly kind: "cut"; readonly after: number }
+  | { readonly kind: "cut"; readonly after: number; readonly etag?: string }
   /** The body ends in order after so many bytes, with no length given. */
   | { readonly kind: "short"; readonly after: number }
   /** Nothing more comes after so many bytes, and the connection stays. */
@@ -150,6 +150,7 @@ export async function startFakeHub(models: Readonly<Record<string, FakeModel>>):
         return void response.writeHead(status).end(bytes.subarray(begin, begin + fault.after));
       case "cut":
       case "silence":
+        if ("etag" in fault && fault.etag !== undefined) response.setHeader("ETag", fault.etag);
         response.writeHead(status, headersOf(begin, bytes.length));
         response.write(bytes.subarray(begin, begin + fault.after), () => {
           // The bytes leave before the connection does.

@@ -153,6 +153,13 @@ describe("a broken connection", () => {
     expect([...new Set(asked)]).toEqual([0, 1000, 1001, 3001, 6001, 6501, 7201]);
   });
 
+  test("is not continued with another file: then it begins anew", async () => {
+    hub.fail(WEIGHTS, { kind: "cut", after: 5000, etag: '"older"' });
+    await expectWhole(await fetch());
+    expect(new Set(hub.ranges(WEIGHTS))).toEqual(new Set([undefined, "bytes=5000-"]));
+    expect(hub.ranges(WEIGHTS).at(-1)).toBeUndefined();
+  });
+
   test("leaves its part to the next fetch, in another process or session", async () => {
     hub.fail(WEIGHTS, { kind: "cut", after: 5000 }, { kind: "refuse" }, { kind: "refuse" });
     await expect(fetch(ID, { retries: 1 })).rejects.toThrow(/times in a row|expected an answer from the hub/);
@@ -217,6 +224,12 @@ describe("fails with a clear error and leaves nothing half-written in use:", () 
       expect(storedBytes()).toBe(0);
     }
     await expectWhole(await fetch());
+  });
+
+  test("a part of another place than was asked for", async () => {
+    const headers = { "content-range": `bytes 0-${size - 1}/${size}` };
+    hub.fail(WEIGHTS, { kind: "cut", after: 5000 }, { kind: "status", status: 206, headers });
+    await expectFailure(/expected bytes from 5000 on, got bytes 0-/, "network");
   });
 
   test("a part that ends where the server has nothing more", async () => {
