@@ -8,13 +8,13 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Rng } from "../../src/core/rng.ts";
-import { wilsonInterval } from "../../src/core/statistics.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import { openStudent, type LanguageModel } from "../../src/student/student.ts";
-import type { Question, Task } from "../../src/tasks/types.ts";
+import type { Question } from "../../src/tasks/types.ts";
 import { CLUSTERS } from "../../src/tasks/wordProblems/phrase.ts";
 import { pretrainingSlice, wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
+import { accuracyTable } from "./accuracyTable.ts";
 import { newStudent, PRETRAIN_DEFAULTS, runStage, STAGES } from "./pretrain.ts";
 
 /** Questions pretrained on. */
@@ -50,32 +50,6 @@ interface StageLog {
   readonly finalLoss: number;
 }
 
-async function accuracyTable(
-  student: LanguageModel,
-  task: Task,
-  questions: readonly Question[],
-  label: (question: Question) => string,
-): Promise<string> {
-  const generations = await student.generate(
-    questions.map((question) => task.prompt(question.question)),
-    { maxNewTokens: MAX_NEW_TOKENS },
-  );
-  const groups = new Map<string, { n: number; correct: number }>();
-  questions.forEach((question, i) => {
-    const { correct } = task.check(question, generations[i]?.completion ?? "");
-    for (const key of [label(question), "all"]) {
-      const group = groups.get(key) ?? { n: 0, correct: 0 };
-      groups.set(key, { n: group.n + 1, correct: group.correct + (correct ? 1 : 0) });
-    }
-  });
-  const rows = [...groups].sort(([a], [b]) => Number(a === "all") - Number(b === "all") || a.localeCompare(b));
-  const lines = rows.map(([key, { n, correct }]) => {
-    const { low, high } = wilsonInterval(correct, n);
-    return `| ${key} | ${correct} of ${n} | ${((100 * correct) / n).toFixed(1)} % | ${(100 * low).toFixed(1)} to ${(100 * high).toFixed(1)} % |`;
-  });
-  return ["| | correct | accuracy | 95 % interval |", "|---|---|---|---|", ...lines].join("\n");
-}
-
 /** The model card. Accuracy is measured now, greedily, on questions that no split of pretraining can hold. */
 async function modelCard(student: LanguageModel, stages: readonly StageLog[]): Promise<string> {
   const task = wordProblemsTask(ALL_WORDINGS);
@@ -83,8 +57,8 @@ async function modelCard(student: LanguageModel, stages: readonly StageLog[]): P
   const { validation } = task.splits({ pool: 0, validation: CARD_QUESTIONS, test: 0 }, rng.fork("card"));
   const cluster = (question: Question): string => question.tags?.["cluster"] ?? "plain";
   const plain = validation.filter((question) => cluster(question) === "plain");
-  const byLevel = await accuracyTable(student, task, plain, (question) => `plain, ${question.level}`);
-  const byCluster = await accuracyTable(student, task, validation, cluster);
+  const byLevel = await accuracyTable(student, task, plain, (question) => `plain, ${question.level}`, MAX_NEW_TOKENS);
+  const byCluster = await accuracyTable(student, task, validation, cluster, MAX_NEW_TOKENS);
   const { total } = student.parameters;
   const stageRows = stages.map(
     (log) =>
