@@ -6,6 +6,7 @@
  */
 import { badInput, TutelageError } from "../core/errors.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import { usedNames } from "../onnx/neededNodes.ts";
 import { formatShape, sameShape, staticShape } from "../onnx/shapes.ts";
 import type { Graph, Node, Value } from "../onnx/types.ts";
 import { GradientMath } from "./gradientMath.ts";
@@ -83,6 +84,7 @@ function emitGradients(
   );
   const nodes = [...builder.nodes];
   const active = activeValues(builder, nodes, wrt, options.constants ?? []);
+  checkRules(nodes, target, active, rules);
   const gradients = new Map<string, Value>();
   const accumulate = (name: string, gradient: Value): void => {
     const known = gradients.get(name);
@@ -93,7 +95,7 @@ function emitGradients(
   for (const node of nodes.reverse()) {
     const reached = node.outputs.some((name) => name !== "" && gradients.has(name) && active.has(name));
     if (!reached || !usedNames(node).some((name) => active.has(name))) continue;
-    const rule = rules.get(ruleKey(node)) ?? noRule(node);
+    const rule = rules.get(ruleKey(node)) ?? noRule([node]);
     const lookup = (names: readonly string[]): (Value | undefined)[] =>
       names.map((name) => (name === "" ? undefined : builder.value(name)));
     const op = new RuleContext(node, math, {
@@ -197,23 +199,6 @@ function check(builder: GraphBuilder, loss: Value, wrt: readonly Value[], option
   return target;
 }
 
-/** Names that a node reads, those that its subgraphs (control flow) take from around them included. */
-function usedNames(node: Node): string[] {
-  const used = [...node.inputs];
-  for (const attribute of Object.values(node.attributes)) {
-    if (attribute.kind !== "graph") continue;
-    const body = attribute.value;
-    const own = new Set([
-      ...body.inputs.map((value) => value.name),
-      ...body.initializers.keys(),
-      ...body.nodes.flatMap((inner) => inner.outputs),
-    ]);
-    const read = [...body.nodes.flatMap(usedNames), ...body.outputs.map((value) => value.name)];
-    used.push(...read.filter((name) => !own.has(name)));
-  }
-  return used;
-}
-
 /** Names of the float values that depend on `wrt` through float values, `wrt` included. */
 function activeValues(
   builder: GraphBuilder,
@@ -232,12 +217,48 @@ function activeValues(
   return active;
 }
 
-function noRule(node: Node): never {
+/** Refuses all operators at once that gradients from `target` to active values would need a rule for. */
+function checkRules(
+  nodes: readonly Node[],
+  target: Value,
+  active: ReadonlySet<string>,
+  rules: ReadonlyMap<string, GradientRule>,
+): void {
+  const reached = new Set([target.name]);
+  const missing: Node[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((name) => reached.has(name) && active.has(name))) continue;
+    const inputs = usedNames(node).filter((name) => active.has(name));
+    if (inputs.length > 0 && !rules.has(ruleKey(node))) missing.push(node);
+    for (const name of inputs) reached.add(name);
+  }
+  if (missing.length > 0) noRule(missing.reverse());
+}
+
+const LISTED_NODES = 3;
+
+function noRule(nodes: readonly Node[]): never {
+  const byOperator = new Map<string, Node[]>();
+  for (const node of nodes) byOperator.set(operatorName(node), [...(byOperator.get(operatorName(node)) ?? []), node]);
+  const listed = [...byOperator].map(([operator, own]) => {
+    const names = own.slice(0, LISTED_NODES).map(({ name, outputs }) => `'${name || (outputs[0] ?? "")}'`);
+    return `${operator} (${names.join(", ")}${own.length > LISTED_NODES ? `, and ${own.length - LISTED_NODES} more nodes` : ""})`;
+  });
+  const [first] = nodes;
+  const what =
+    first !== undefined && nodes.length === 1
+      ? `gradient of ${first.opType} '${first.name}': operator ${operatorName(first)} has no gradient rule`
+      : `gradient: ${byOperator.size === 1 ? "an operator has" : `${byOperator.size} operators have`} no gradient rule: ${listed.join("; ")}`;
   throw new TutelageError(
     "unsupported",
-    `gradient of ${node.opType} '${node.name}': operator ${operatorName(node)} has no gradient rule. Add one to src/autograd/rules.ts, rewrite that part with other operators, or leave out the values whose gradient passes through it`,
+    `${what}. Add one to src/autograd/rules.ts, rewrite that part with other operators, or leave out the values whose gradient passes through it`,
     {
-      details: { node: node.name, opType: node.opType, domain: node.domain },
+      details: {
+        node: first?.name,
+        opType: first?.opType,
+        domain: first?.domain,
+        ...(nodes.length === 1 ? {} : { operators: [...byOperator.keys()] }),
+      },
     },
   );
 }

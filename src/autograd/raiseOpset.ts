@@ -36,13 +36,15 @@ export function raiseOpset(graph: Graph, opset: number): Graph {
       `graph '${graph.name}': expected operator set ${OLDEST} or later, got ${own}. Convert the model first (onnx.version_converter)`,
     );
   }
-  const builder = GraphBuilder.from({
+  const start = {
     ...graph,
     nodes: [],
     outputs: [],
     values: inputsAndInitializers(graph),
     opsets: { ...graph.opsets, "": opset },
-  });
+  };
+  // Its sizes may have been read from a file, which names one size in several ways.
+  const builder = GraphBuilder.from(start, undefined, true);
   for (const node of graph.nodes) {
     if (own < 13 && node.domain === "" && raiseNode(builder, node)) continue;
     builder.addNode(node, (name) => graph.values.get(name));

@@ -25,6 +25,12 @@ export const COMMON_OPTIONS: OptionSpecs = {
   help: { description: "this text" },
 };
 
+/** Of the commands that open a student. */
+export const ONNX_OPTION: OptionSpec = {
+  value: "FILE",
+  description: "make the student of this ONNX model in its directory (default: where it has no safetensors weights)",
+};
+
 /** Parsed options of one command; every getter names the option in its error. */
 export class Options {
   readonly positionals: readonly string[];

@@ -40,6 +40,7 @@ export async function withStudent<T>(
       source,
       ...(adapterPath === undefined ? {} : { adapter: directorySource(adapterPath) }),
       ...(method === undefined ? {} : { method }),
+      ...(options.given("onnx") ? { onnx: options.requiredText("onnx") } : {}),
       seed: options.integer("seed"),
       onWarning: (message) => output.note(`warning: ${message}`),
     });

@@ -73,7 +73,8 @@ export class ModelContext {
 
   /** Logits [M, V] of hidden states [M, D]: the output head, tied or not. */
   logits(hidden: Value): Value {
-    const { tieWordEmbeddings, embedding, head } = this.decoder;
+    const { tieWordEmbeddings, embedding, head, imported } = this.decoder;
+    if (imported !== undefined) return imported.logits(this, hidden);
     const raw = tieWordEmbeddings
       ? this.builder.gemm(hidden, this.#parameter(embedding), {
           transB: true,

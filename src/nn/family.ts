@@ -48,6 +48,18 @@ export interface Decoder {
   canonicalName(checkpointName: string): string | undefined;
   /** Final hidden states [B·T, D] (after the last norm) for `ids` int32 [B, T]. */
   hiddenStates(context: ModelContext, ids: Value, sequence: Sequence): Value;
+  /** Set for a model read from a file instead of a config. */
+  readonly imported?: ImportedForward;
+}
+
+/** What a model read from an ONNX file does in its own way. */
+export interface ImportedForward {
+  /** Operator set of its nodes. */
+  readonly opset: number;
+  /** Whether it generates with its cache; else every token costs a run over the whole text. */
+  readonly cached: boolean;
+  /** Logits [M, V] of hidden states [M, D], or the given logits where the file does not tell one from the other. */
+  logits(context: ModelContext, hidden: Value): Value;
 }
 
 export interface Family {

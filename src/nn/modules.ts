@@ -21,6 +21,16 @@ export interface Segment {
   readonly mask?: Value;
 }
 
+/** Mask and cache for models that bring their own attention (read from a file) and take both as inputs. */
+export interface ModelInputs {
+  /** int64 [B, S]: 0 at padding, else 1. */
+  readonly attentionMask: () => Value;
+  /** Keys and values [B, K, P, H] before the new tokens; none when undefined. */
+  readonly past: (layer: number) => { readonly k: Value; readonly v: Value } | undefined;
+  /** Takes the grown cache [B, K, S, H]; undefined where nobody asks for it. */
+  readonly present?: (layer: number, k: Value, v: Value) => void;
+}
+
 /** Where the T new tokens stand and what they may attend to. */
 export interface Sequence {
   /** B; a number but in graphs to be exported. */
@@ -36,6 +46,8 @@ export interface Sequence {
    * With `slidingWindow` W a token at position p sees the positions p−W+1…p only.
    */
   readonly attend: (layer: number, k: Value, v: Value, slidingWindow: number | undefined) => readonly Segment[];
+  /** The same as the inputs of a model file; absent where such models do not run. */
+  readonly modelInputs?: ModelInputs;
 }
 
 /** A product of sizes that are known to have one. */

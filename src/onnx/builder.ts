@@ -67,10 +67,11 @@ export class GraphBuilder {
     };
   }
 
-  /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it; `outer` when `graph` is a body. */
-  static from(graph: Graph, outer?: GraphBuilder): GraphBuilder {
+  /** A builder that starts as a copy of `graph` (its outputs included), to add nodes to it; `outer` when `graph` is a body, `loose` as in the options. */
+  static from(graph: Graph, outer?: GraphBuilder, loose = false): GraphBuilder {
     const builder = new GraphBuilder(graph.name, {
       opset: graph.opsets[""] ?? ONNX_OPSET,
+      loose,
       ...(outer === undefined ? {} : { outer }),
     });
     builder.#inputs.push(...graph.inputs);

@@ -7,6 +7,7 @@
 import { TutelageError } from "../core/errors.ts";
 import { Call, type InferenceContext, type OperatorRule, type OutputType, type RuleTable } from "./infer/call.ts";
 import { isOpaque } from "./dims.ts";
+import { ATTENTION_CONTRIB } from "./infer/attention.ts";
 import { CONTROL } from "./infer/control.ts";
 import { ELEMENTWISE, ELEMENTWISE_CONTRIB } from "./infer/elementwise.ts";
 import { INDEXING } from "./infer/indexing.ts";
@@ -19,7 +20,7 @@ import type { Node, Value } from "./types.ts";
 export type { InferenceContext, OutputType } from "./infer/call.ts";
 
 const ONNX_RULES: RuleTable = { ...ELEMENTWISE, ...SHAPE, ...INDEXING, ...LINEAR, ...REDUCE, ...NORM, ...CONTROL };
-const CONTRIB_RULES: RuleTable = { ...ELEMENTWISE_CONTRIB, ...LINEAR_CONTRIB, ...NORM_CONTRIB };
+const CONTRIB_RULES: RuleTable = { ...ELEMENTWISE_CONTRIB, ...LINEAR_CONTRIB, ...NORM_CONTRIB, ...ATTENTION_CONTRIB };
 const RULES: ReadonlyMap<string, RuleTable> = new Map([
   ["", ONNX_RULES],
   ["ai.onnx", ONNX_RULES],

@@ -7,7 +7,7 @@ import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { BadInputError, badInput, messageOf, TutelageError } from "../core/errors.ts";
 import { DATA_TYPE_CODES } from "./attributes.ts";
 import { GraphBuilder } from "./builder.ts";
-import { inferOutputs } from "./infer.ts";
+import { canInfer, inferOutputs } from "./infer.ts";
 import {
   ATTRIBUTE,
   ATTRIBUTE_TYPES,
@@ -21,7 +21,7 @@ import {
   TYPE,
   VALUE_INFO,
 } from "./proto/fields.ts";
-import { readModel, type RawModel } from "./proto/rawModel.ts";
+import { readModel, type RawGraph, type RawModel } from "./proto/rawModel.ts";
 import { type ExternalDataResolver, writeTensor } from "./proto/tensorProto.ts";
 import { typeGraph } from "./proto/typeGraph.ts";
 import { sameShape } from "./shapes.ts";
@@ -197,6 +197,31 @@ export function encodeModel(graph: Graph): Uint8Array {
   return writer.finish();
 }
 
+/** Refuses all operators at once whose outputs neither inference nor the file types; one alone is refused where it stands. */
+function refuseUnknown({ nodes, valueInfo, outputs }: RawGraph): void {
+  const declared = new Set(
+    [...valueInfo, ...outputs].filter(({ type, shape }) => type && shape).map(({ name }) => name),
+  );
+  const unknown = new Map<string, string[]>();
+  for (const { name, opType, domain, outputs: own } of nodes) {
+    if (canInfer(opType, domain) || own.every((output) => output === "" || declared.has(output))) continue;
+    const operator = `${domain || "ai.onnx"}:${opType}`;
+    unknown.set(operator, [...(unknown.get(operator) ?? []), `'${name || (own[0] ?? "")}'`]);
+  }
+  if (unknown.size < 2) return;
+  const listed = [...unknown].map(
+    ([operator, names]) =>
+      `${operator} (${names.slice(0, 3).join(", ")}${names.length > 3 ? `, and ${names.length - 3} more nodes` : ""})`,
+  );
+  throw new TutelageError(
+    "unsupported",
+    `ONNX model: no shape inference for ${unknown.size} operators: ${listed.join("; ")}`,
+    {
+      details: { operators: [...unknown.keys()] },
+    },
+  );
+}
+
 /**
  * The graph of a model file, every value typed. Owns its data; `bytes` are only read.
  * @throws BadInputError when the bytes are not a well-formed model, when a node's operands
@@ -214,5 +239,6 @@ export function decodeModel(bytes: Uint8Array, options: DecodeOptions = {}): Gra
       { cause: error },
     );
   }
+  refuseUnknown(raw.graph);
   return typeGraph(raw.graph, { dims: options.dims ?? {}, opsets: Object.fromEntries(raw.opsets) });
 }

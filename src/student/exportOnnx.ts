@@ -11,7 +11,8 @@ import { toFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { Decoder } from "../nn/family.ts";
 import { buildExportGraph } from "./exportGraph.ts";
-import { COPIED_FILES, currentWeights } from "./save.ts";
+import { ONNX_MODEL_PATHS } from "./onnxFiles.ts";
+import { COPIED_FILES, copyFiles, currentWeights, saveStudent } from "./save.ts";
 import type { LanguageModel } from "./student.ts";
 
 /** Number types of exported models, as transformers.js names them in its option `dtype`. */
@@ -26,7 +27,7 @@ export const ONNX_MODEL_FILES: Readonly<Record<ExportDtype, string>> = {
 
 /** Names that `exportOnnx` may write. */
 export const EXPORTED_FILES: readonly string[] = [
-  ...new Set([...Object.values(ONNX_MODEL_FILES), "config.json", ...COPIED_FILES]),
+  ...new Set([...Object.values(ONNX_MODEL_FILES), ...ONNX_MODEL_PATHS, "config.json", ...COPIED_FILES]),
 ];
 
 /** Protobuf's limit, less room for the nodes. */
@@ -55,13 +56,18 @@ export function onnxModelOf(decoder: Decoder, weights: ReadonlyMap<string, Tenso
   return encodeModel(toFloat16(graph, { convert: float32ToFloat16, keepOutputs: ["logits"] }));
 }
 
-/** Writes the student as a transformers.js folder, one model file for each of `dtypes`; the caller commits. */
+/**
+ * Writes the student as a transformers.js folder, one model file for each of `dtypes`; the
+ * caller commits. A student made of an ONNX model is that model with its present weights,
+ * in the number types of the file.
+ */
 export async function exportOnnx(
   student: LanguageModel,
   sink: FileSink,
   dtypes: readonly ExportDtype[] = ["fp32"],
 ): Promise<void> {
-  const { decoder, configJson, source, tokenizer } = student.model;
+  const { decoder, configJson, source, tokenizer, onnx } = student.model;
+  if (onnx !== undefined) return saveStudent(student, sink);
   const [preferred] = dtypes;
   if (preferred === undefined) badInput("ONNX export", `a number type (${EXPORT_DTYPES.join(", ")})`, "none");
   const weights = await currentWeights(student);
@@ -78,9 +84,7 @@ export async function exportOnnx(
       },
     }),
   );
-  for (const name of COPIED_FILES) {
-    if (await source.has(name)) await sink.write(name, await source.read(name));
-  }
+  await copyFiles(source, sink);
   if (!(await source.has("generation_config.json"))) {
     await sink.write(
       "generation_config.json",

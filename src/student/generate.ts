@@ -4,7 +4,8 @@
  * `steps`, one graph run per token with the cache on the device and the logits read
  * back (WebGPU, and large students, which can then be stopped between tokens), and
  * `whole`, one run per batch with the loop inside the graph (host providers, where
- * every run copies its inputs and outputs). Both choose the same tokens.
+ * every run copies its inputs and outputs). Both choose the same tokens. Models from
+ * files that cannot take a cache run over the whole text for every token (`recompute`).
  */
 import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
@@ -33,7 +34,7 @@ interface Parts {
   readonly vocabSize: number;
   readonly maxPositions: number;
   readonly eosTokenIds: readonly number[];
-  readonly mode: "steps" | "whole";
+  readonly mode: "steps" | "whole" | "recompute";
 }
 
 interface Sampling {
@@ -122,10 +123,14 @@ export async function generateTokens(
       invariant(row !== undefined, "batches stay inside the prompts");
       return row;
     });
-    const prompt = layOut(batch, bucketRows(batch.length, batchSize), parts.maxPositions);
-    await (parts.mode === "whole"
-      ? generateWhole(parts, batch, prompt, sampling)
-      : generateStepwise(parts, batch, prompt, sampling, options.signal));
+    const count = bucketRows(batch.length, batchSize);
+    if (parts.mode === "recompute") await generateByRecomputing(parts, batch, count, sampling, options.signal);
+    else {
+      const prompt = layOut(batch, count, parts.maxPositions);
+      await (parts.mode === "whole"
+        ? generateWhole(parts, batch, prompt, sampling)
+        : generateStepwise(parts, batch, prompt, sampling, options.signal));
+    }
     done += batch.length;
     options.onProgress?.(done, prompts.length);
   }
@@ -296,6 +301,36 @@ async function generateStepwise(
     }
   } finally {
     for (const tensor of cache) tensor.dispose();
+  }
+}
+
+async function generateByRecomputing(
+  parts: Parts,
+  rows: readonly Row[],
+  batch: number,
+  sampling: Sampling,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  while (rows.some((row) => row.finished === undefined)) {
+    throwIfAborted(signal, "generation");
+    const texts = rows.map((row) => [...row.prompt, ...row.generated]);
+    const length = bucketLength(Math.max(...texts.map((text) => text.length)), parts.maxPositions);
+    const ids = new Int32Array(batch * length);
+    const last = new Int32Array(batch);
+    texts.forEach((text, b) => {
+      ids.set(text, b * length);
+      last[b] = b * length + text.length - 1;
+    });
+    const session = await parts.sessions.recompute(batch, length);
+    const result = await session.run(
+      {
+        ...parts.store.feeds(session),
+        ids: { type: "int32", shape: [batch, length], data: ids },
+        last: { type: "int32", shape: [batch], data: last },
+      },
+      { logits: "host" },
+    );
+    takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
   }
 }
 

@@ -10,7 +10,7 @@ import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
 import { MASKED, type Segment, type Sequence } from "../nn/modules.ts";
-import { causalMask, contextFor, maskByWindow, type StudentBlueprint } from "./graphs.ts";
+import { builderFor, causalMask, contextFor, maskByWindow, type StudentBlueprint, wholeSequence } from "./graphs.ts";
 
 /** Hidden states of the last of T tokens of every row: [B·T, D] → [B, D]. */
 function lastHidden(g: GraphBuilder, hidden: Value, batch: number, length: number): Value {
@@ -29,6 +29,13 @@ function positionInput(g: GraphBuilder, batch: number, length: number): (type: "
   };
 }
 
+/** int64 [B, S] for models that make their own masks: 1 where the additive `keyMask` [B, 1, 1, S] is 0. */
+function attentionMaskOf(g: GraphBuilder, keyMask: Value, batch: number): Value {
+  const keys = keyMask.shape[3];
+  invariant(keys !== undefined, "a mask over keys");
+  return g.cast(g.greater(g.reshape(keyMask, [batch, keys]), g.float(MASKED / 2, [1])), "int64");
+}
+
 /**
  * Prefill over prompts padded on the left to T. Inputs: parameters, `ids` int32
  * [B, T], `positions.int32` or `positions.int64` [B, T] (whichever the family reads),
@@ -41,7 +48,7 @@ export function buildPrefillGraph(
   length: number,
   positionLimit: number,
 ): Graph {
-  const g = new GraphBuilder("prefill");
+  const g = builderFor("prefill", blueprint);
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const keyMask = g.input("keyMask", "float32", [batch, 1, 1, length]);
@@ -55,6 +62,14 @@ export function buildPrefillGraph(
       g.output(k, `k.${layer}`);
       g.output(v, `v.${layer}`);
       return [{ k, v, mask: maskOf(slidingWindow) }];
+    },
+    modelInputs: {
+      attentionMask: () => attentionMaskOf(g, keyMask, batch),
+      past: () => undefined,
+      present: (layer, k, v) => {
+        g.output(k, `k.${layer}`);
+        g.output(v, `v.${layer}`);
+      },
     },
   };
   const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
@@ -88,22 +103,17 @@ export function keyMaskInputs(
  * `k.<i>`, `v.<i>` [B, K, past+1, H].
  */
 export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, positionLimit: number): Graph {
-  const g = new GraphBuilder("decode");
+  const g = builderFor("decode", blueprint);
   const { decoder } = blueprint;
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, 1]);
   const maskOf = maskByWindow(positionLimit, (window) =>
     g.input(keyMaskName(window), "float32", [batch, 1, 1, "past+1"]),
   );
-  const grow = (name: string, layer: number, fresh: Value): Value => {
-    const past = g.input(`past.${name}.${layer}`, "float32", [
-      batch,
-      decoder.numKeyValueHeads,
-      "past",
-      decoder.headDim,
-    ]);
-    return g.output(g.concat([past, fresh], 2), `${name}.${layer}`);
-  };
+  const pastInput = (name: string, layer: number): Value =>
+    g.input(`past.${name}.${layer}`, "float32", [batch, decoder.numKeyValueHeads, "past", decoder.headDim]);
+  const grow = (name: string, layer: number, fresh: Value): Value =>
+    g.output(g.concat([pastInput(name, layer), fresh], 2), `${name}.${layer}`);
   const sequence: Sequence = {
     batch,
     length: 1,
@@ -112,9 +122,32 @@ export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, pos
     attend: (layer, k, v, slidingWindow): readonly Segment[] => [
       { k: grow("k", layer, k), v: grow("v", layer, v), mask: maskOf(slidingWindow) },
     ],
+    modelInputs: {
+      attentionMask: () => attentionMaskOf(g, maskOf(undefined), batch),
+      past: (layer) => ({ k: pastInput("k", layer), v: pastInput("v", layer) }),
+      present: (layer, k, v) => {
+        g.output(k, `k.${layer}`);
+        g.output(v, `v.${layer}`);
+      },
+    },
   };
   const hidden = decoder.hiddenStates(context, ids, sequence);
   g.output(context.logits(hidden), "logits");
+  return g.build();
+}
+
+/**
+ * The next token's logits from the whole text, for models without a cache. Inputs:
+ * parameters, `ids` int32 [B, T] padded on the right, `last` int32 [B]: b·T plus the
+ * position of row b's last token. Output: `logits` [B, V].
+ */
+export function buildRecomputeGraph(blueprint: StudentBlueprint, batch: number, length: number): Graph {
+  const g = builderFor("recompute", blueprint);
+  const { context } = contextFor(g, blueprint);
+  const ids = g.input("ids", "int32", [batch, length]);
+  const last = g.input("last", "int32", [batch]);
+  const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
+  g.output(context.logits(g.gather(hidden, last)), "logits");
   return g.build();
 }
 

@@ -26,6 +26,13 @@ export interface StudentBlueprint {
   readonly fusedNorm?: boolean;
 }
 
+/** An empty graph for this student: of the operator set that its nodes are written in. */
+export function builderFor(name: string, { decoder }: StudentBlueprint): GraphBuilder {
+  return decoder.imported === undefined
+    ? new GraphBuilder(name)
+    : new GraphBuilder(name, { opset: decoder.imported.opset, loose: true });
+}
+
 /** The parameters and the module context of a new graph. */
 export function contextFor(
   builder: GraphBuilder,
@@ -96,6 +103,10 @@ export function wholeSequence(g: GraphBuilder, batch: number, length: number): S
       return value;
     },
     attend: (_layer, k, v, slidingWindow) => [{ k, v, mask: maskOf(slidingWindow) }],
+    modelInputs: {
+      attentionMask: () => g.constant("int64", [batch, length], new BigInt64Array(batch * length).fill(1n), "mask"),
+      past: () => undefined,
+    },
   };
 }
 
@@ -110,7 +121,7 @@ export function buildScoreGraph(
   length: number,
   scores: readonly TokenScore[],
 ): Graph {
-  const g = new GraphBuilder("score");
+  const g = builderFor("score", blueprint);
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const targets = g.input("targets", "int32", [batch * length, 1]);
@@ -153,7 +164,7 @@ export function buildTrainGraph(
   length: number,
   options: TrainGraphOptions,
 ): Graph {
-  const g = new GraphBuilder("train");
+  const g = builderFor("train", blueprint);
   const { context, bound } = contextFor(g, blueprint);
   const { lossPositions } = options;
   const positions = lossPositions ?? batch * length;

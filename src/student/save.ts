@@ -3,12 +3,13 @@
  * its adapter as a PEFT one. Files go to a sink that shows all of them or none.
  */
 import { invariant } from "../core/errors.ts";
-import type { FileSink } from "../formats/fileSource.ts";
+import type { FileSink, FileSource } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
 import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
 import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
+import { ONNX_MODEL_PATHS, writeOnnxModel } from "./onnxFiles.ts";
 import type { LanguageModel } from "./student.ts";
 import { mergedWeights } from "./baseWeights.ts";
 
@@ -22,7 +23,12 @@ export const COPIED_FILES: readonly string[] = [
 ];
 
 /** Names that `saveStudent` may write. */
-export const STUDENT_FILES: readonly string[] = ["config.json", "model.safetensors", ...COPIED_FILES];
+export const STUDENT_FILES: readonly string[] = [
+  "config.json",
+  "model.safetensors",
+  ...ONNX_MODEL_PATHS,
+  ...COPIED_FILES,
+];
 /** Names that `saveLora` writes. */
 export const ADAPTER_FILES: readonly string[] = ["adapter_config.json", "adapter_model.safetensors"];
 
@@ -47,6 +53,7 @@ export async function currentWeights(student: LanguageModel): Promise<Map<string
 
 /**
  * Writes the student (adapter merged) with its config and tokenizer; the caller commits.
+ * A student made of an ONNX model becomes that model with new weights, in its number types.
  * @throws BadInputError naming a weight that float16 cannot hold, where that is asked for.
  */
 export async function saveStudent(
@@ -54,7 +61,13 @@ export async function saveStudent(
   sink: FileSink,
   type: "float32" | "float16" = "float32",
 ): Promise<void> {
-  const { configJson, source } = student.model;
+  const { configJson, source, onnx } = student.model;
+  if (onnx !== undefined) {
+    invariant(type === "float32", "a model file keeps its own number types");
+    await sink.write("config.json", `${JSON.stringify(configJson, null, 2)}\n`);
+    await sink.write(onnx.path, await writeOnnxModel(source, onnx.path, onnx.places, await currentWeights(student)));
+    return copyFiles(source, sink);
+  }
   const { torch_dtype: _, dtype: __, ...config } = configJson;
   const dtypeKey = "dtype" in configJson ? "dtype" : "torch_dtype";
   await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: type }, null, 2)}\n`);
@@ -64,6 +77,11 @@ export async function saveStudent(
       ? current
       : new Map([...current].map(([name, tensor]) => [name, tensorToFloat16(tensor, name, float32ToFloat16)]));
   await sink.write("model.safetensors", writeSafetensors(weights, { format: "pt" }));
+  await copyFiles(source, sink);
+}
+
+/** Copies tokenizer and generation settings. */
+export async function copyFiles(source: FileSource, sink: FileSink): Promise<void> {
   for (const name of COPIED_FILES) {
     if (await source.has(name)) await sink.write(name, await source.read(name));
   }

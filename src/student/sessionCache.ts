@@ -3,11 +3,18 @@
  * and static shape. Owns them.
  */
 import { encodeModel } from "../onnx/model.ts";
+import { pruneGraph } from "../onnx/neededNodes.ts";
 import type { Graph } from "../onnx/types.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { Engine, Session } from "../runtime/types.ts";
-import { buildDecodeGraph, buildGenerationGraph, buildPrefillGraph, type TokenChoice } from "./generationGraphs.ts";
+import {
+  buildDecodeGraph,
+  buildGenerationGraph,
+  buildPrefillGraph,
+  buildRecomputeGraph,
+  type TokenChoice,
+} from "./generationGraphs.ts";
 import { buildGradNormGraph, gradNormRows } from "./gradNormGraph.ts";
 import { buildScoreGraph, buildTrainGraph, type StudentBlueprint, type TrainGraphOptions } from "./graphs.ts";
 import { buildFeatureGraph, buildGradientProductGraph, type BlockShape } from "./similarityGraphs.ts";
@@ -30,7 +37,7 @@ export class SessionCache {
   #get(name: string, build: () => Graph): Promise<Session> {
     const known = this.#sessions.get(name);
     if (known !== undefined) return known;
-    const made = this.#engine.createSession(encodeModel(build()), { name });
+    const made = this.#engine.createSession(encodeModel(pruneGraph(build())), { name });
     this.#sessions.set(name, made);
     // A failed creation is not remembered: the next call tries again and reports its own error.
     made.catch(() => this.#sessions.delete(name));
@@ -85,6 +92,10 @@ export class SessionCache {
 
   decode(batch: number, positionLimit: number): Promise<Session> {
     return this.#get(`decode ${batch} ${positionLimit}`, () => buildDecodeGraph(this.#blueprint, batch, positionLimit));
+  }
+
+  recompute(batch: number, length: number): Promise<Session> {
+    return this.#get(`recompute ${batch}x${length}`, () => buildRecomputeGraph(this.#blueprint, batch, length));
   }
 
   generation(

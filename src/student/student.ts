@@ -11,13 +11,15 @@ import { isTargeted, rankOf, scalingOf, type LoraConfig } from "../formats/loraC
 import { loadAdapter, type LoadedAdapter } from "../formats/peft.ts";
 import { parseDecoder } from "../nn/families.ts";
 import type { Decoder } from "../nn/family.ts";
+import type { WeightPlace } from "../nn/imported/importDecoder.ts";
 import { initializeLora, linearModules, NO_LORA, resolveLora, type Lora } from "../nn/lora.ts";
 import type { Engine, EngineInfo } from "../runtime/types.ts";
 import { encodeChatPrompt } from "../tokenizer/encodeChat.ts";
 import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
-import { mergedWeights, openBaseWeights, type BaseWeights } from "./baseWeights.ts";
+import { mergedWeights, openBaseWeights, weightsInMemory, type BaseWeights } from "./baseWeights.ts";
 import { generateTokens } from "./generate.ts";
+import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
@@ -42,6 +44,8 @@ import { floatData } from "./weights.ts";
 
 export interface OpenStudentOptions {
   readonly source: FileSource;
+  /** Path inside `source` of an ONNX model to make the student of; default: one at the usual places where there are no safetensors weights. */
+  readonly onnx?: string;
   /** PEFT adapter to start from. With method `full` it is merged into the weights first. */
   readonly adapter?: FileSource;
   /** What training changes; ignored by scoring and generation. Default: LoRA when an adapter is given, else full. */
@@ -66,6 +70,8 @@ interface Model {
   readonly lora: Lora;
   readonly loraConfig: LoraConfig | undefined;
   readonly source: FileSource;
+  /** The model file that the student was made of, where that is ONNX: its path, and where in it each parameter is. */
+  readonly onnx?: { readonly path: string; readonly places: readonly WeightPlace[] };
 }
 
 /** Opens a student. @throws BadInputError for anything wrong with the directory, the adapter or their fit. */
@@ -74,7 +80,9 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   const warn = options.onWarning ?? (() => undefined);
   const where = `${source.name}/config.json`;
   const configJson = parseJson(await source.readText("config.json"), where);
-  const decoder = parseDecoder(configJson, where);
+  const onnxPath = options.onnx ?? (await findOnnxModel(source));
+  const imported = onnxPath === undefined ? undefined : await readOnnxDecoder(source, onnxPath, configJson);
+  const decoder = imported?.decoder ?? parseDecoder(configJson, where);
   const tokenizer = await loadTokenizer(source);
   for (const warning of tokenizer.warnings) warn(warning);
   if (tokenizer.vocabSize > decoder.vocabSize) {
@@ -97,7 +105,10 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
         "Correct the token ids in config.json or tokenizer_config.json",
       );
   }
-  let weights = await openBaseWeights(source, decoder, warn, options.keptBytes);
+  let weights =
+    imported === undefined
+      ? await openBaseWeights(source, decoder, warn, options.keptBytes)
+      : weightsInMemory(imported.weights);
   const adapter = options.adapter ? await loadAdapter(options.adapter) : undefined;
   for (const warning of adapter?.warnings ?? []) warn(warning);
   const method = options.method ?? (adapter ? undefined : { method: "full" as const });
@@ -134,6 +145,7 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
     lora,
     loraConfig,
     source,
+    ...(imported === undefined || onnxPath === undefined ? {} : { onnx: { path: onnxPath, places: imported.places } }),
   };
   const frozenWeights = options.frozenWeights ?? "float32";
   if (frozenWeights === "float16" && engine.ep === "webgpu" && !engine.info.features?.includes("shader-f16"))
@@ -324,7 +336,9 @@ export class LanguageModel implements Student {
   }
 
   /** Inside one run nothing can be stopped: only students whose batch takes seconds generate in whole. */
-  #generationMode(): "steps" | "whole" {
+  #generationMode(): "steps" | "whole" | "recompute" {
+    const { imported } = this.model.decoder;
+    if (imported !== undefined) return imported.cached ? "steps" : "recompute";
     return this.#engine.ep === "webgpu" || this.parameters.total > MAX_WHOLE_GENERATION_PARAMETERS ? "steps" : "whole";
   }
 

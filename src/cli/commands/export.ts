@@ -10,7 +10,7 @@ import {
 } from "../../student/exportOnnx.ts";
 import { saveStudent, STUDENT_FILES } from "../../student/save.ts";
 import type { Command } from "../command.ts";
-import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, withStudent } from "../session.ts";
 import { STUDENT_HELP } from "../studentSource.ts";
@@ -19,6 +19,7 @@ const FORMATS = ["safetensors", "onnx"] as const;
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
+  onnx: ONNX_OPTION,
   adapter: { value: "DIR", description: "PEFT adapter to merge in" },
   out: { value: "DIR", description: "where the export goes; written whole or not at all", required: true },
   format: {
@@ -68,10 +69,25 @@ export const exportCommand: Command = {
     const sink = await directorySink(out, expected);
     try {
       await withStudent(options, output, { method: "full" }, async (student) => {
+        const { onnx } = student.model;
+        if (onnx !== undefined && format !== "onnx")
+          badInput("--format", "onnx for a student made of an ONNX model", format, "It has no safetensors layout");
+        if (onnx !== undefined && options.given("dtype"))
+          badInput(
+            "--dtype",
+            "none for a student made of an ONNX model",
+            dtypes.join(),
+            "The file keeps its number types",
+          );
         if (format === "onnx") await exportOnnx(student, sink, dtypes);
         else await saveStudent(student, sink, dtype === "fp16" ? "float16" : "float32");
         await sink.commit();
-        const files = format === "onnx" ? dtypes.map((name) => ONNX_MODEL_FILES[name]) : ["model.safetensors"];
+        const files =
+          onnx !== undefined
+            ? [onnx.path]
+            : format === "onnx"
+              ? dtypes.map((name) => ONNX_MODEL_FILES[name])
+              : ["model.safetensors"];
         const record = { out, format, files, parameters: student.parameters.total };
         output.record(record, `${out}: ${files.join(", ")} (${record.parameters} parameters)`);
       });

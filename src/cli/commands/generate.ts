@@ -3,13 +3,14 @@ import { Rng } from "../../core/rng.ts";
 import { parsePrompts } from "../../formats/examples.ts";
 import type { Chat } from "../../student/types.ts";
 import type { Command } from "../command.ts";
-import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { readDataFile, withStudent } from "../session.ts";
 import { STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
+  onnx: ONNX_OPTION,
   adapter: { value: "DIR", description: "PEFT adapter to apply" },
   prompts: { value: "FILE", description: 'JSONL rows: {"prompt"} or {"messages"}, optional "id"', required: true },
   "max-new-tokens": { value: "N", description: "stop after so many tokens", default: "64" },

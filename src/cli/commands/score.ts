@@ -3,13 +3,14 @@ import { badInput } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { SCORE_NAMES, type ScoreName } from "../../student/types.ts";
 import type { Command } from "../command.ts";
-import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { readDataFile, withStudent } from "../session.ts";
 import { STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
+  onnx: ONNX_OPTION,
   adapter: { value: "DIR", description: "PEFT adapter to apply" },
   data: {
     value: "FILE",

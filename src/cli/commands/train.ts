@@ -16,13 +16,14 @@ import {
 import type { EncodedRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
-import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, readDataFile, withStudent } from "../session.ts";
 import { STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
+  onnx: ONNX_OPTION,
   data: {
     value: "FILE",
     description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',
