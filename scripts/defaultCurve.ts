@@ -1,6 +1,6 @@
 /**
  * @file `npm run curve`: the default experiment over several seeds and both of the page's
- * strategies, as the table of the README. Each run's figures go to stderr as they come.
+ * strategies, as the tables of the README: the curves, and the differences paired by seed. Each run's figures go to stderr as they come.
  * `--seeds 1,2,3`, `--strategies random,own-loss`, `--ep cpu|wasm`, `--threads N`.
  */
 import { parseArgs } from "node:util";
@@ -33,6 +33,7 @@ const engine = await createEngine(
 process.stdout.write(
   `| strategy | ${["round", "synthetic pairs", "test accuracy, mean", "95 % interval of the mean"].join(" | ")} |\n|---|---|---|---|---|\n`,
 );
+const all = new Map<string, RoundSummary[][]>();
 for (const strategy of values.strategies.split(",")) {
   const runs: RoundSummary[][] = [];
   for (const seed of seeds) {
@@ -59,19 +60,43 @@ for (const strategy of values.strategies.split(",")) {
       `${strategy} seed ${seed}: ${rounds.map(({ examples, evaluation, durationMs }) => `${examples} ${(100 * evaluation.accuracy).toFixed(1)} % (${(durationMs / 1000).toFixed(0)} s)`).join(", ")}\n`,
     );
   }
+  all.set(strategy, runs);
   runs[0]?.forEach((_, round) => {
     const at = runs.flatMap((run) => run[round] ?? []);
-    const mean = (numbers: readonly number[]): number => numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
-    const accuracies = at.map(({ evaluation }) => 100 * evaluation.accuracy);
-    const center = mean(accuracies);
-    const deviation = Math.sqrt(
-      accuracies.reduce((sum, x) => sum + (x - center) ** 2, 0) / Math.max(1, accuracies.length - 1),
-    );
-    const half = ((T_95[accuracies.length - 1] ?? 1.96) * deviation) / Math.sqrt(accuracies.length);
-    process.stdout.write(
-      `| ${strategy} | ${round} | ${mean(at.map(({ examples }) => examples)).toFixed(0)} | ${center.toFixed(1)} % | ${(center - half).toFixed(1)} to ${(center + half).toFixed(1)} % |\n`,
-    );
+    const pairs = mean(at.map(({ examples }) => examples)).toFixed(0);
+    const [center, low, high] = interval(at.map(accuracyOf));
+    process.stdout.write(`| ${strategy} | ${round} | ${pairs} | ${center} % | ${low} to ${high} % |\n`);
+  });
+}
+const [first, ...others] = [...all];
+for (const [strategy, runs] of others) {
+  process.stdout.write(
+    `\n| round | ${strategy} minus ${first?.[0]}, mean over seeds | 95 % interval of the mean |\n|---|---|---|\n`,
+  );
+  runs[0]?.slice(1).forEach(({ round }) => {
+    const differences = runs.flatMap((run, i) => {
+      const [own, other] = [run[round], first?.[1][i]?.[round]];
+      return own === undefined || other === undefined ? [] : accuracyOf(own) - accuracyOf(other);
+    });
+    const [center, low, high] = interval(differences);
+    process.stdout.write(`| ${round} | ${center} points | ${low} to ${high} points |\n`);
   });
 }
 await engine.dispose();
 process.exit(0);
+
+function accuracyOf({ evaluation }: RoundSummary): number {
+  return 100 * evaluation.accuracy;
+}
+
+function mean(numbers: readonly number[]): number {
+  return numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
+}
+
+/** Mean, and the bounds of its 95 % interval by Student's t, as text. */
+function interval(numbers: readonly number[]): readonly [string, string, string] {
+  const center = mean(numbers);
+  const deviation = Math.sqrt(numbers.reduce((sum, x) => sum + (x - center) ** 2, 0) / Math.max(1, numbers.length - 1));
+  const half = ((T_95[numbers.length - 1] ?? 1.96) * deviation) / Math.sqrt(numbers.length);
+  return [center.toFixed(1), (center - half).toFixed(1), (center + half).toFixed(1)];
+}

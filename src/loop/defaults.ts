@@ -12,7 +12,7 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
   teacher: { name: "solver", errorRate: 0, operations: ["simplify", "complicate", "vary"] },
   verification: "answer",
   rounds: 3,
-  querySize: 75,
+  querySize: 50,
   perSeed: 4,
   restart: false,
   accumulate: true,
