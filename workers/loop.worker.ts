@@ -2,7 +2,7 @@
  * @file The loop worker of the page: the service on its real parts, an ONNX Runtime
  * engine, students fetched by address or from the hub, the registries, IndexedDB. Wiring only.
  */
-import { urlSource } from "../src/formats/fileSource.ts";
+import { urlSource, type FileSource } from "../src/formats/fileSource.ts";
 import { ModelCache } from "../src/hub/modelCache.ts";
 import { opfsFiles } from "../src/hub/opfsFiles.ts";
 import { TabStudents } from "../src/hub/tabStudents.ts";
@@ -10,6 +10,7 @@ import { LoopServiceImpl } from "../src/loop/service.ts";
 import { exposeLoopService } from "../src/protocol/expose.ts";
 import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
+import { BUILTIN_STUDENT_FILES } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { openStudent } from "../src/student/student.ts";
 import { createTask } from "../src/tasks/registry.ts";
@@ -19,8 +20,10 @@ import { createTeacher } from "../src/teacher/registry.ts";
 const root = new URL("..", globalThis.location.href);
 
 /** `builtin`, an absolute address, or a path below the page's. */
-function studentAddress(name: string): URL {
-  return name === "builtin" ? new URL("student/", root) : new URL(name, root);
+function pageSource(name: string): FileSource {
+  return name === "builtin"
+    ? urlSource(new URL("student/", root), { files: BUILTIN_STUDENT_FILES })
+    : urlSource(new URL(name, root));
 }
 
 const students = new TabStudents(new ModelCache(opfsFiles("models")));
@@ -36,7 +39,7 @@ exposeLoopService(
     openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
     openStudent: async (engine, { student: name, training, seed }, warn) => {
       const student = await openStudent(engine, {
-        source: (await students.source(name)) ?? urlSource(studentAddress(name)),
+        source: (await students.source(name)) ?? pageSource(name),
         method: training.method,
         seed,
         onWarning: warn,

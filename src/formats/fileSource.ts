@@ -123,6 +123,8 @@ export function memorySink(receive: (files: ReadonlyMap<string, Uint8Array>) => 
 
 export interface UrlSourceOptions {
   readonly signal?: AbortSignal;
+  /** All files that are there, where that is known: the server is asked for no others. */
+  readonly files?: readonly string[];
   /** Called while a file arrives; `totalBytes` is undefined where the server does not say. */
   readonly onProgress?: (path: string, loadedBytes: number, totalBytes: number | undefined) => void;
 }
@@ -155,6 +157,7 @@ export function urlSource(base: string | URL, options: UrlSourceOptions = {}): F
   return {
     name,
     async has(path) {
+      if (options.files !== undefined) return options.files.includes(path);
       const head = await request(path, "HEAD");
       if (head.status !== 405 && head.status !== 501) return isFound(head);
       const response = await request(path, "GET");

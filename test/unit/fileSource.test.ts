@@ -1,14 +1,16 @@
 /** @file Places that files come from and go to: what is missing is named, and nothing appears half-written. */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { BadInputError } from "../../src/core/errors.ts";
 import { checkRelativePath, memorySink, memorySource, urlSource } from "../../src/formats/fileSource.ts";
 import { directorySink, directorySource, readTextFile } from "../../src/formats/node/directorySource.ts";
+import { BUILTIN_STUDENT_FILES } from "../../src/student/builtinFiles.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -188,4 +190,14 @@ describe("address", () => {
       "stopped",
     );
   });
+});
+
+test("a page asks its host for no file that the built-in student does not have", async () => {
+  const folder = fileURLToPath(new URL("../../public/student", import.meta.url));
+  // The model card and how it was made are for people.
+  const files = readdirSync(folder).filter((name) => !["README.md", "training.json"].includes(name));
+  expect([...BUILTIN_STUDENT_FILES]).toEqual(files.sort());
+  const nowhere = urlSource("http://127.0.0.1:1/student", { files: BUILTIN_STUDENT_FILES });
+  expect(await nowhere.has("config.json")).toBe(true);
+  expect(await nowhere.has("chat_template.jinja")).toBe(false);
 });
