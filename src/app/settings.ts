@@ -6,10 +6,12 @@
 import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
-/** Strategies on offer, with one sentence each. */
+/** Strategies on offer, with one sentence each: all that need no further setting. */
 export const STRATEGIES = Object.fromEntries(
-  Object.entries(ALL_STRATEGIES).map(([name, { description }]) => [name, description]),
-) as Readonly<Record<StrategyName, string>>;
+  Object.entries(ALL_STRATEGIES)
+    .filter(([, entry]) => !("requires" in entry))
+    .map(([name, { description }]) => [name, description]),
+) as Readonly<Record<Exclude<StrategyName, "rho-loss">, string>>;
 
 /** Providers on offer in a tab, with what each means. */
 export const PROVIDERS = {

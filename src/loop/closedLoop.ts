@@ -43,6 +43,8 @@ export interface ClosedLoopDeps {
   readonly showPool?: boolean | undefined;
   /** Teacher items in flight at once, the chat teacher's setting or 4 by default. Never changes what they say. */
   readonly teacherConcurrency?: number | undefined;
+  /** Opens the student that the strategy's `holdout` names; the loop uses it once and disposes it. */
+  readonly openHoldout?: (() => Promise<Student>) | undefined;
   /** Replies of another run: a call that is among them is not made. */
   readonly recorded?: readonly StoredReply[] | undefined;
   /** Written into the manifest of a new run. */
@@ -150,7 +152,7 @@ async function* finishRound(run: RunState, finished: FinishedRound): AsyncGenera
     examples: run.examples.filter((example) => example.accepted).length,
     accepted,
     rejected: examples.length - accepted,
-    teacher: examples.reduce((sum, example) => addUsage(sum, example.usage), NO_USAGE),
+    teacher: examples.reduce((sum, example) => addUsage(sum, example.usage), round === 0 ? NO_USAGE : run.judgeUsage),
     evaluation,
     meanLoss,
     steps,

@@ -5,6 +5,7 @@
 import { badInput } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import { createStrategy } from "../selection/registry.ts";
+import { NO_USAGE } from "../teacher/usage.ts";
 import { promptsFor, promptsHash } from "../teacher/prompts/registry.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
@@ -70,11 +71,16 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
     examples: stored === undefined ? [] : stored.examples.filter((example) => example.round < stored.rounds.length),
     summaries: stored === undefined ? [] : [...stored.rounds],
+    judgeUsage: NO_USAGE,
+    holdoutLosses: undefined,
+    openHoldout: deps.openHoldout,
     budgetRound: stored?.replies.find(({ outcome }) => !outcome.ok && outcome.budget === true)?.round,
   };
   // Ceilings are the run's, not the session's.
   for (const { usage } of stored?.replies ?? []) deps.teacher.charge?.(usage);
   checkRowsFit(state);
+  if (strategy.measures.some(({ kind }) => kind === "holdoutLoss") && deps.openHoldout === undefined)
+    badInput(`strategy "${name}"`, "a holdout student", "none here", "Run it from the terminal");
 
   if (stored === undefined) {
     await store.create({
@@ -153,7 +159,10 @@ function checkRowsFit(run: RunState): void {
   }
   const { measures, embedding } = run.strategy;
   const worked =
-    embedding?.answer === "true" || measures.some((measure) => measure.kind === "score" && measure.answer === "true");
+    embedding?.answer === "true" ||
+    measures.some(
+      (measure) => measure.kind === "holdoutLoss" || (measure.kind === "score" && measure.answer === "true"),
+    );
   if (run.showPool || config.replay > 0 || worked) {
     for (const seed of pool) student.encode(rowOf(task, seed));
   }

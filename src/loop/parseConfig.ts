@@ -6,7 +6,7 @@
 import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
 import { checkOptions } from "../selection/registry.ts";
-import { PICKER_KINDS, scoreStrategyNames, strategyNames } from "../selection/strategies.ts";
+import { PICKER_KINDS, REWARD_NAMES, scoreStrategyNames, strategyNames } from "../selection/strategies.ts";
 import { answerTokens, taskNames } from "../tasks/registry.ts";
 import { chatProviderOf, teacherNames } from "../teacher/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
@@ -79,6 +79,9 @@ const schema = group({
       method: v.exactOptional(choice(["k-center", "k-means++"])),
       exponent: v.exactOptional(real(0, 1000)),
       candidates: v.exactOptional(real(1, 1e6)),
+      holdout: v.exactOptional(text),
+      scorer: v.exactOptional(choice(REWARD_NAMES)),
+      share: v.exactOptional(real(0, 1)),
       limit: v.exactOptional(real(0, 1e6, { above: true })),
     }),
     {},

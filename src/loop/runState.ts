@@ -5,9 +5,9 @@
  */
 import type { Rng } from "../core/rng.ts";
 import type { QueryStrategy } from "../selection/types.ts";
-import type { PromptCompletion, Student } from "../student/types.ts";
+import type { PromptCompletion, ScoreRow, Student } from "../student/types.ts";
 import type { Question, Splits, Task } from "../tasks/types.ts";
-import type { Teacher } from "../teacher/types.ts";
+import type { Teacher, TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { LoopRecord, Phase, RoundSummary, SyntheticExample } from "./records.ts";
 import type { Checkpoint, RunStore, StoredReply, StoredRun } from "./runStore.ts";
@@ -37,6 +37,11 @@ export interface RunState {
   /** Verified examples of finished verify phases, accepted or not, in order. */
   readonly examples: SyntheticExample[];
   readonly summaries: RoundSummary[];
+  /** What the judgements of this round's pool used. Set by `scorePool`. */
+  judgeUsage: TeacherUsage;
+  /** Losses of the worked answers under the holdout student, in the order of the seeds; undefined until they are needed. Set by `scorePool`. */
+  holdoutLosses: readonly ScoreRow[] | undefined;
+  readonly openHoldout: (() => Promise<Student>) | undefined;
   /** Round in which a ceiling of the teacher was reached; no round follows it. Set by `teach`. */
   budgetRound: number | undefined;
 }

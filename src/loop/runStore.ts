@@ -30,17 +30,17 @@ export interface RunManifest {
   readonly race?: { readonly id: string; readonly lane: number };
 }
 
-/** Which of an item's teacher calls: two, or one for both. */
-export type TeacherCallName = "propose" | "answer" | "pair";
+/** Which of an item's teacher calls: two, or one for both; or the judgement of a seed's answers. */
+export type TeacherCallName = "propose" | "answer" | "pair" | "judge";
 
 /** One teacher call that came back, well or badly. Never asked again. */
 export interface StoredReply {
   readonly round: number;
-  /** Id of the synthetic example the call belongs to. */
+  /** Id of the synthetic example, or of the judgement, that the call belongs to. */
   readonly id: string;
   readonly call: TeacherCallName;
   readonly outcome:
-    /** Of `pair` the text is the question. */
+    /** Of `pair` the text is the question; of `judge` the two scores with a space between. */
     | { readonly ok: true; readonly text: string; readonly answer?: string; readonly level?: string }
     /** `budget`: never sent, a ceiling was reached. */
     | { readonly ok: false; readonly message: string; readonly budget?: true };

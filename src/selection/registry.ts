@@ -61,6 +61,26 @@ const RECIPES: Readonly<Record<StrategyName, (options: StrategyOptions) => Recip
   }),
   /** `1[ŷ is wrong]` (LLM2LLM's criterion, arXiv 2403.15042). */
   incorrect: () => ({ measures: [{ kind: "incorrect" }] }),
+  /** `L(x, y) − L_holdout(x, y)` (Mindermann et al. 2022, arXiv 2206.07137). */
+  "rho-loss": ({ reduction = "mean" }) => ({
+    measures: [
+      { kind: "score", score: "loss", answer: "true", reduction },
+      { kind: "holdoutLoss", reduction },
+    ],
+    combine: ([loss = 0, holdout = 0]) => loss - holdout,
+  }),
+  /** `1 − r(x, ŷ)`: a question that the student answers badly (the reward criterion of arXiv 2512.00884; its model is not known, the scorers are ours). */
+  reward: ({ scorer = "checker" }) => ({
+    measures: [{ kind: "reward", scorer }],
+    combine: ([reward = 0]) => 1 - reward,
+  }),
+  /** `10 − j(x, ŷ)`, j the judge's score of the student's answer (arXiv 2512.00884, "hard"). */
+  judge: () => ({ measures: [{ kind: "judge", of: "own" }], combine: ([score = 0]) => 10 - score }),
+  /** Hard where `j(x, y) − j(x, ŷ) ≥ 1`, else easy; the picks half from each (Lion, Jiang et al. 2023, arXiv 2305.12870, section 3). */
+  lion: ({ share = 0.5 }) => ({
+    measures: [{ kind: "judge", of: "gap" }],
+    picker: { kind: "balanced", threshold: 1, share },
+  }),
   /**
    * k-means++ over `g = Σ_t (p_t − onehot(ŷ_t)) ⊗ h_t`, h the input of the output head; the first is that of
    * the largest ‖g‖ (Ash et al. 2020, arXiv 1906.03671; the sum over tokens is ours).
@@ -125,4 +145,12 @@ export function checkOptions(name: StrategyName, options: StrategyOptions, where
       "Leave it out",
     );
   }
+  const { requires } = entry;
+  if (requires !== undefined && options[requires] === undefined)
+    badInput(`${where}.${requires}`, REQUIREMENTS[requires], "nothing");
 }
+
+/** What a strategy cannot do without, in words. */
+const REQUIREMENTS: Readonly<Record<NonNullable<StrategyEntry["requires"]>, string>> = {
+  holdout: "the directory of a student that was trained on held-out pairs",
+};

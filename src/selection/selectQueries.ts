@@ -11,7 +11,15 @@ import { badInput } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import { pickKCenter, pickKMeansPlusPlus } from "./diversity.ts";
 import { PICKER_KINDS } from "./strategies.ts";
-import type { Distances, DiversityPicker, Pick, Picker, QueryStrategy, ScorePicker, SelectQueries } from "./types.ts";
+import type {
+  BalancedPicker,
+  Distances,
+  DiversityPicker,
+  Pick,
+  QueryStrategy,
+  ScorePicker,
+  SelectQueries,
+} from "./types.ts";
 
 /**
  * `querySize` distinct pool members, in the order they were picked (highest key first).
@@ -29,6 +37,9 @@ import type { Distances, DiversityPicker, Pick, Picker, QueryStrategy, ScorePick
  * - k-center, k-means++: by distances between members, weighted by `score^exponent` where there are
  *   scores (`diversity.ts`), among the members of the highest scores where `candidates` says so.
  *
+ * - balanced: `share` of the picks (rounded) among scores ≥ `threshold`, the rest among the others, uniformly
+ *   within each; where one side has too few, the other fills up.
+ *
  * A `Pick` carries score and rank when the strategy needs scores; the rank counts
  * from 1 = highest, ties in the seeded order. Scores given to a strategy that needs none are ignored.
  * Draws from `rng` (fork one per round): the same state gives the same picks.
@@ -40,14 +51,32 @@ export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySi
   const tieOrder = rng.shuffle(indices(poolSize));
   const rankOf = used === undefined ? undefined : ranks(order(used, tieOrder));
   const { picker } = strategy;
-  const picked = isDiversityPicker(picker)
-    ? pickDiverse(strategy, picker, used, tieOrder, querySize, rng, distances)
-    : order(pickerKeys(strategy, picker, used, rankOf, poolSize, rng), tieOrder).slice(0, querySize);
-  return picked.map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
+  const pick = (): readonly number[] => {
+    switch (picker.kind) {
+      case "k-center":
+      case "k-means++":
+        return pickDiverse(strategy, picker, used, tieOrder, querySize, rng, distances);
+      case "balanced":
+        return pickBalanced(picker, used ?? needsScores(strategy), tieOrder, querySize);
+      default:
+        return order(pickerKeys(strategy, picker, used, rankOf, poolSize, rng), tieOrder).slice(0, querySize);
+    }
+  };
+  return pick().map((index): Pick => ({ index, score: used?.[index], rank: rankOf?.[index] }));
 };
 
-function isDiversityPicker(picker: Picker): picker is DiversityPicker {
-  return picker.kind === "k-center" || picker.kind === "k-means++";
+function pickBalanced(
+  { threshold, share }: BalancedPicker,
+  scores: readonly number[],
+  tieOrder: readonly number[],
+  querySize: number,
+): readonly number[] {
+  if (!(share >= 0 && share <= 1)) badInput("selectQueries", "a share from 0 to 1", String(share));
+  const isHard = (i: number): boolean => (scores[i] ?? 0) >= threshold;
+  const [hard, easy] = [tieOrder.filter(isHard), tieOrder.filter((i) => !isHard(i))];
+  const wanted = Math.max(Math.round(share * querySize), querySize - easy.length);
+  const fromHard = Math.min(hard.length, wanted);
+  return [...hard.slice(0, fromHard), ...easy.slice(0, querySize - fromHard)];
 }
 
 function pickDiverse(

@@ -11,6 +11,8 @@ export interface StrategyEntry {
   readonly description: string;
   /** Settings that the strategy takes beside its picker. */
   readonly options: readonly (keyof StrategyOptions)[];
+  /** The option that it cannot do without. */
+  readonly requires?: "holdout";
 }
 
 /** The strategies, in the order to show them. */
@@ -53,6 +55,25 @@ export const STRATEGIES = {
     description: "Seeds that the student answers wrongly, 1[ŷ wrong], by chance among them.",
     options: [],
   },
+  "rho-loss": {
+    description:
+      "Reducible loss L(x, y) − L_holdout(x, y): hard for the student, not for one trained on held-out pairs.",
+    options: ["holdout", "reduction"],
+    requires: "holdout",
+  },
+  reward: {
+    description: "Lowest reward of the student's own answer, 1 − r(x, ŷ): by the task's checkers, or overlap with y.",
+    options: ["scorer"],
+  },
+  judge: {
+    description: "Hard by the teacher's judgement: its score of the student's own answer, 10 − j(x, ŷ).",
+    options: [],
+  },
+  lion: {
+    description:
+      "Lion: half hard, half easy seeds; hard where the judge prefers y to ŷ by a point, j(x, y) − j(x, ŷ) ≥ 1.",
+    options: ["share"],
+  },
   badge: {
     description: "Diverse and uncertain: k-means++ over the last layer's gradients (p − onehot(ŷ)) ⊗ h of own answers.",
     options: [],
@@ -70,6 +91,10 @@ export const STRATEGIES = {
 
 export type StrategyName = keyof typeof STRATEGIES;
 
+/** Scorers of `reward`; see `rewards.ts`. */
+export const REWARD_NAMES = ["checker", "overlap"] as const;
+export type RewardName = (typeof REWARD_NAMES)[number];
+
 /** Strategies that a hybrid can take its scores from. */
 export const scoreStrategyNames = [
   "own-loss",
@@ -81,6 +106,8 @@ export const scoreStrategyNames = [
   "grad-norm",
   "ifd",
   "incorrect",
+  "reward",
+  "judge",
 ] as const satisfies readonly StrategyName[];
 export type ScoreStrategyName = (typeof scoreStrategyNames)[number];
 

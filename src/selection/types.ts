@@ -4,7 +4,7 @@
  */
 import type { Rng } from "../core/rng.ts";
 import type { ScoreName, SimilarityKind } from "../student/types.ts";
-import type { ScoreStrategyName, StrategyName } from "./strategies.ts";
+import type { RewardName, ScoreStrategyName, StrategyName } from "./strategies.ts";
 
 /** Which answer of a seed is looked at: `own` = the student's own greedy answer ŷ, `true` = the worked answer y. */
 export type AnswerSource = "own" | "true";
@@ -23,7 +23,13 @@ export type Measure =
       readonly complement?: boolean;
     }
   /** 1 where the task's checker rejects the student's own answer, else 0. */
-  | { readonly kind: "incorrect" };
+  | { readonly kind: "incorrect" }
+  /** `r(x, ŷ)` in [0, 1] by a reward scorer. */
+  | { readonly kind: "reward"; readonly scorer: RewardName }
+  /** A judge's scores, 1 (bad) to 10 (good): of ŷ, or of the worked answer less that of ŷ (`gap`). */
+  | { readonly kind: "judge"; readonly of: "own" | "gap" }
+  /** Loss of the worked answer under the holdout student. */
+  | { readonly kind: "holdoutLoss"; readonly reduction: Reduction };
 
 /** Ways to pick from scores; see `selectQueries`. */
 export type ScorePicker =
@@ -44,8 +50,15 @@ export type DiversityPicker = {
   readonly first: "draw" | "norm";
 };
 
+/** Half easy, half hard (Lion): `share` of the picks from scores of at least `threshold`, the rest from below, by chance in each. */
+export interface BalancedPicker {
+  readonly kind: "balanced";
+  readonly threshold: number;
+  readonly share: number;
+}
+
 /** Any way to pick. The setting of an experiment is a `ScorePicker`; the others belong to strategies that bring their own. */
-export type Picker = ScorePicker | DiversityPicker;
+export type Picker = ScorePicker | DiversityPicker | BalancedPicker;
 
 /** What pool members are compared by: embeddings of one of their answers. */
 export interface Embedding {
@@ -65,6 +78,12 @@ export interface Distances {
 export interface StrategyOptions {
   readonly answer?: AnswerSource;
   readonly reduction?: Reduction;
+  /** Directory of the holdout student of `rho-loss`, or a model on the hub. */
+  readonly holdout?: string;
+  /** Scorer of `reward`, `checker` by default. */
+  readonly scorer?: RewardName;
+  /** Of `lion`: the share of hard seeds, 0.5 by default. */
+  readonly share?: number;
   /** Of hybrids: the strategy whose scores are the weights, `own-loss` by default. */
   readonly score?: ScoreStrategyName;
   /** Of hybrids: what seeds are compared by, `hidden` by default. */

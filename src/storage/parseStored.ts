@@ -39,7 +39,7 @@ const entry = v.variant("type", [
     reply: v.looseObject({
       round: count,
       id: v.string(),
-      call: v.picklist(["propose", "answer", "pair"]),
+      call: v.picklist(["propose", "answer", "pair", "judge"]),
       outcome: v.variant("ok", [
         v.looseObject({
           ok: v.literal(true),

@@ -13,18 +13,25 @@ const SIZE = 10;
 
 const settings = fc.record({
   seed: fc.nat(0x7fffffff),
-  strategy: fc.record({
-    name: fc.constantFrom(...strategyNames),
-    picker: fc.oneof(
-      fc.constant({ kind: "argmax" as const }),
-      fc.constant({ kind: "uniform" as const }),
-      fc.record({ kind: fc.constant("softmax" as const), temperature: fc.double({ min: 0, max: 5, noNaN: true }) }),
-      fc.record({
-        kind: fc.constantFrom("proportional" as const, "rank" as const),
-        exponent: fc.double({ min: 0, max: 5, noNaN: true }),
-      }),
+  strategy: fc
+    .record({
+      name: fc.constantFrom(...strategyNames),
+      picker: fc.oneof(
+        fc.constant({ kind: "argmax" as const }),
+        fc.constant({ kind: "uniform" as const }),
+        fc.record({ kind: fc.constant("softmax" as const), temperature: fc.double({ min: 0, max: 5, noNaN: true }) }),
+        fc.record({
+          kind: fc.constantFrom("proportional" as const, "rank" as const),
+          exponent: fc.double({ min: 0, max: 5, noNaN: true }),
+        }),
+      ),
+    })
+    // The scores here are never negative but for this one, which neither proportional draws nor hybrids take.
+    .map(({ name, picker }) =>
+      name !== "rho-loss"
+        ? { name, picker }
+        : { name, holdout: "linear", picker: picker.kind === "proportional" ? ({ kind: "argmax" } as const) : picker },
     ),
-  }),
   teacher: fc.record({
     name: fc.constant("solver" as const),
     errorRate: fc.constant(0),

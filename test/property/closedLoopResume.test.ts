@@ -33,12 +33,20 @@ const CONFIGS: readonly (readonly [string, ExperimentConfig])[] = [
     "random, continue",
     sumsConfig({ ...SMALL, strategy: { name: "random", picker: { kind: "uniform" } }, restart: false }),
   ],
+  ["judged answers", sumsConfig({ ...SMALL, rounds: 1, strategy: { name: "lion", picker: { kind: "uniform" } } })],
+  ["distances", sumsConfig({ ...SMALL, rounds: 1, strategy: { name: "badge", picker: { kind: "uniform" } } })],
 ];
 
 /** What identifies a call to the teacher: the seed of its random stream, which is forked by round, item and call. */
 const keyOf = (rng: Rng): number => rng.state.seed;
 const keyOfReply = (config: ExperimentConfig, { round, id, call }: StoredReply): number =>
-  keyOf(new Rng(config.seed).fork(`round ${round}`).fork("teach").fork(id).fork(call));
+  keyOf(
+    new Rng(config.seed)
+      .fork(`round ${round}`)
+      .fork(call === "judge" ? "judge" : "teach")
+      .fork(id)
+      .fork(call),
+  );
 
 /** A teacher that answers out of order, fails on sevens, errs now and then, and notes every call it gets. */
 function unevenTeacher(asked: number[]): Teacher {
@@ -59,7 +67,7 @@ function unevenTeacher(asked: number[]): Teacher {
     name: "uneven",
     propose: (seed, operation, call) => inner.propose(seed, operation, note(call)),
     answer: (question, call) => inner.answer(question, note(call)),
-    judge: (question, answers, call) => inner.judge(question, answers, call),
+    judge: (question, answers, call) => inner.judge(question, answers, note(call)),
   };
 }
 

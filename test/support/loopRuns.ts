@@ -33,7 +33,16 @@ export function sumsConfig(change: Partially<ExperimentConfig> = {}): Experiment
 /** Everything a loop over sums runs on, fresh. */
 export async function sumsDeps(change: Partial<ClosedLoopDeps> = {}): Promise<ClosedLoopDeps> {
   const store = change.store ?? (await new MemoryLibrary().open("run"));
-  return { student: new LinearStudent(), task: sumsTask(), teacher: sumsTeacher(), now: () => 0, ...change, store };
+  const openHoldout = async () => new LinearStudent();
+  return {
+    student: new LinearStudent(),
+    openHoldout,
+    task: sumsTask(),
+    teacher: sumsTeacher(),
+    now: () => 0,
+    ...change,
+    store,
+  };
 }
 
 /** All records of a loop. */

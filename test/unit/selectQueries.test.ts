@@ -129,6 +129,32 @@ describe("proportional and rank", () => {
   });
 });
 
+describe("balanced", () => {
+  const lion = (share: number) => createStrategy("lion", ARGMAX, { share });
+  const scores = [9, 0, 2, 0.5, -3, 1];
+
+  it.each([
+    [0.5, 4, 2],
+    [0.5, 3, 2],
+    [0.25, 4, 1],
+    [1, 3, 3],
+    [1, 4, 3],
+    [0, 3, 0],
+    [0, 5, 2],
+  ])("with share %d takes %d, %d of them hard; one side fills up where the other runs out", (share, count, hard) => {
+    const picks = selectQueries(lion(share), scores, 6, count, new Rng(1));
+    expect(new Set(indices(picks)).size).toBe(count);
+    expect(picks.filter((pick) => pick.score! >= 1)).toHaveLength(hard);
+  });
+
+  it("picks by chance within each half", () => {
+    const rng = new Rng(10);
+    const pairs = [0, 2, 5].flatMap((i) => [1, 3, 4].map((j): [string, number] => [`${i},${j}`, 1 / 9]));
+    const chi = chiSquare(20_000, new Map(pairs), () => indices(selectQueries(lion(0.5), scores, 6, 2, rng)).join());
+    expect(chi).toBeLessThan(CHI_SQUARE_9999[11]!);
+  });
+});
+
 describe("uniform", () => {
   it("draws every subset equally often, with ranks where there are scores", () => {
     const pairs = [0, 1, 2, 3].flatMap((i) => [0, 1, 2, 3].filter((j) => j !== i).map((j) => `${i},${j}`));

@@ -12,7 +12,9 @@ import type { LoopRecord } from "../../loop/records.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
 import { PICKER_KINDS, strategyNames } from "../../selection/strategies.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
+import type { Engine } from "../../runtime/types.ts";
 import { openStudent } from "../../student/student.ts";
+import type { Student } from "../../student/types.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { CHECKER_NAMES } from "../../tasks/custom/settings.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
@@ -58,6 +60,7 @@ const OPTIONS: OptionSpecs = {
   strategy: { value: strategyNames.join("|"), description: "query strategy", default: D.strategy.name },
   picker: { value: PICKER_KINDS.join("|"), description: "how scores become picks", default: D.strategy.picker.kind },
   temperature: { value: "X", description: "temperature of --picker softmax", default: "1" },
+  holdout: { value: "DIR", description: "student trained on held-out pairs, for --strategy rho-loss" },
   exponent: { value: "X", description: "exponent of --picker proportional and rank", default: "1" },
   teacher: { ...TEACHER_NAME_OPTION, default: D.teacher.name },
   ...TEACHER_OPTIONS,
@@ -159,7 +162,11 @@ function experimentOf(
             validation: given("validation", () => options.integer("validation")),
             evaluateOn: given("evaluate-on", () => options.requiredText("evaluate-on")),
           }),
-          ...group("strategy", { name: given("strategy", () => options.requiredText("strategy")), picker }),
+          ...group("strategy", {
+            name: given("strategy", () => options.requiredText("strategy")),
+            picker,
+            holdout: given("holdout", () => options.requiredText("holdout")),
+          }),
           ...group("teacher", {
             name: given("teacher", () => options.requiredText("teacher")),
             errorRate: given("error-rate", () => options.number("error-rate")),
@@ -228,6 +235,31 @@ async function report(records: AsyncIterable<LoopRecord>, output: Output): Promi
   return rounds;
 }
 
+/** The student that `strategy.holdout` names. */
+async function openHoldout({ strategy, seed }: ExperimentConfig, engine: Engine, output: Output): Promise<Student> {
+  const { holdout = "" } = strategy;
+  const source = await openStudentSource(holdout, output);
+  const onWarning = (message: string): void => output.note(`warning: holdout: ${message}`);
+  return openStudent(engine, { source, seed, onWarning });
+}
+
+/** The experiment with its students' places whole. `base`: the folder that an option's relative path counts from. */
+async function pinStudents(
+  config: ExperimentConfig,
+  base: (option: string) => string,
+  output: Output,
+): Promise<ExperimentConfig> {
+  const { student, strategy } = config;
+  return {
+    ...config,
+    student: student === "builtin" ? student : await pinStudent(student, base("student"), output),
+    strategy:
+      strategy.holdout === undefined
+        ? strategy
+        : { ...strategy, holdout: await pinStudent(strategy.holdout, base("holdout"), output) },
+  };
+}
+
 /** Options that are no settings of the run. */
 const BESIDE_RESUME: ReadonlySet<string> = new Set(["resume", "replay-teacher", "teacher-cache"]);
 
@@ -273,9 +305,8 @@ export const loopCommand: Command = {
       const file = path === undefined ? (replayed?.manifest.config ?? {}) : parseJson(await readTextFile(path), path);
       const asked = experimentOf(file, path ?? "experiment", options, await chatOptions(options));
       // A directory is relative to the file that names it; the manifest keeps it whole, so that a resumed run finds it from anywhere.
-      const base = options.given("student") || path === undefined ? "." : dirname(path);
-      config =
-        asked.student === "builtin" ? asked : { ...asked, student: await pinStudent(asked.student, base, output) };
+      const base = (option: string): string => (options.given(option) || path === undefined ? "." : dirname(path));
+      config = await pinStudents(asked, base, output);
       if (config.task.data !== undefined) {
         const sizes = (file as { task?: object }).task ?? {};
         const given = [...Object.keys(sizes), ...["pool", "validation", "test"].filter((name) => options.given(name))];
@@ -329,6 +360,7 @@ export const loopCommand: Command = {
           const rounds = await report(
             closedLoop(config, {
               student,
+              openHoldout: () => openHoldout(config, engine, output),
               task,
               teacher,
               store,

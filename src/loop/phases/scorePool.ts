@@ -6,12 +6,17 @@
  */
 import { invariant } from "../../core/errors.ts";
 import { readScore } from "../../selection/readScore.ts";
+import { REWARDS } from "../../selection/rewards.ts";
 import type { AnswerSource, Measure } from "../../selection/types.ts";
 import type { PromptCompletion, ScoreName, ScoreRow } from "../../student/types.ts";
+import type { Question } from "../../tasks/types.ts";
+import { NO_USAGE } from "../../teacher/usage.ts";
 import type { LoopRecord, PoolItem } from "../records.ts";
 import { phaseRecord, rowOf } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { generateInBatches, scoreInBatches } from "./batches.ts";
+import { judgeOwnAnswers, judgeUsage, type Judgement } from "./judge.ts";
+import { scoreByHoldout } from "./scoreByHoldout.ts";
 
 /** The pool as the student sees it, in the order of the seeds; undefined when nothing was looked at. A stored pool is used as it is. */
 export async function* scorePool(
@@ -26,11 +31,17 @@ export async function* scorePool(
   const ownNames = scoresFor(measures, "own", show);
   const trueNames = scoresFor(measures, "true", show);
   const own = ownNames.length > 0 || embedding?.answer === "own" || measures.some(needsOwnAnswer);
+  const judging = measures.some(({ kind }) => kind === "judge");
+  const holdout = run.holdoutLosses === undefined && measures.some(({ kind }) => kind === "holdoutLoss");
+  run.judgeUsage = NO_USAGE;
   const total = seeds.length * ((own ? 1 : 0) + (ownNames.length > 0 ? 1 : 0) + (trueNames.length > 0 ? 1 : 0));
   let done = 0;
   yield phaseRecord(round, "score", "start", 0, total);
   if (stored !== undefined || total === 0) {
-    if (stored !== undefined) yield { type: "pool", round, items: stored.items };
+    if (stored !== undefined) {
+      run.judgeUsage = judgeUsage(run.stored?.replies ?? [], round);
+      yield { type: "pool", round, items: stored.items };
+    }
     yield phaseRecord(round, "score", "end", total, total);
     return stored?.items;
   }
@@ -58,10 +69,39 @@ export async function* scorePool(
         )
       : undefined;
 
+  const judgements =
+    judging && answers !== undefined
+      ? yield* counted(
+          judgeOwnAnswers(
+            run,
+            round,
+            answers.map(({ completion }) => completion),
+          ),
+        )
+      : undefined;
+  const unjudged = judgements?.filter(({ failure }) => failure !== undefined) ?? [];
+  if (unjudged.length > 0)
+    yield {
+      type: "warning",
+      code: "teacher-failed",
+      message: `round ${round}: ${unjudged.length} of ${seeds.length} own answers could not be judged and count as good; the first: ${unjudged[0]?.failure ?? ""}`,
+    };
+  if (holdout) run.holdoutLosses = yield* counted(scoreByHoldout(run));
+
   const items = seeds.map((seed, i): PoolItem => {
     const answer = answers?.[i]?.completion;
     const correct = answer === undefined ? undefined : run.task.check(seed, answer).correct;
-    const values = measures.map((measure) => valueOf(measure, correct, ownScores?.[i], trueScores?.[i]));
+    const seen: Seen = {
+      run,
+      seed,
+      answer,
+      correct,
+      own: ownScores?.[i],
+      worked: trueScores?.[i],
+      judgement: judgements?.[i],
+      holdout: run.holdoutLosses?.[i],
+    };
+    const values = measures.map((measure) => valueOf(measure, seen));
     return {
       id: seed.id,
       question: seed.question,
@@ -119,27 +159,54 @@ function needsOwnAnswer(measure: Measure): boolean {
     case "score":
       return measure.answer === "own";
     case "incorrect":
+    case "reward":
+    case "judge":
       return true;
+    case "holdoutLoss":
+      return false;
     default:
       return measure satisfies never;
   }
 }
 
+/** What was computed of a seed. */
+interface Seen {
+  readonly run: RunState;
+  readonly seed: Question;
+  readonly answer: string | undefined;
+  readonly correct: boolean | undefined;
+  readonly own: ScoreRow | undefined;
+  readonly worked: ScoreRow | undefined;
+  readonly judgement: Judgement | undefined;
+  readonly holdout: ScoreRow | undefined;
+}
+
 /** A seed's measure from what was computed of it. */
-function valueOf(
-  measure: Measure,
-  correct: boolean | undefined,
-  own: ScoreRow | undefined,
-  worked: ScoreRow | undefined,
-): number {
+function valueOf(measure: Measure, seen: Seen): number {
+  const given = <T>(value: T | undefined): T => {
+    invariant(value !== undefined, `seed ${seen.seed.id}: what its ${measure.kind} needs was computed`);
+    return value;
+  };
   switch (measure.kind) {
-    case "score": {
-      const row = measure.answer === "own" ? own : worked;
-      invariant(row !== undefined, "scores are there for every answer that a measure looks at");
-      return readScore(measure, row);
-    }
+    case "score":
+      return readScore(measure, given(measure.answer === "own" ? seen.own : seen.worked));
     case "incorrect":
-      return correct === false ? 1 : 0;
+      return given(seen.correct) ? 0 : 1;
+    case "reward": {
+      const { seed, run } = seen;
+      const [ownAnswer, correct] = [given(seen.answer), given(seen.correct)];
+      const sound = run.task.verify({ question: seed.question, answer: ownAnswer }).correct;
+      return REWARDS[measure.scorer]({ question: seed.question, answer: seed.answer, ownAnswer, correct, sound });
+    }
+    case "judge": {
+      const { own, worked } = given(seen.judgement);
+      return measure.of === "own" ? own : worked - own;
+    }
+    case "holdoutLoss":
+      return readScore(
+        { kind: "score", score: "loss", answer: "true", reduction: measure.reduction },
+        given(seen.holdout),
+      );
     default:
       return measure satisfies never;
   }

@@ -3,16 +3,16 @@
  * worked answers. Each call is stored the moment it comes back and never made
  * again; a call that fails costs its item, not the round.
  */
-import { invariant, messageOf, throwIfAborted } from "../../core/errors.ts";
+import { invariant, throwIfAborted } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
-import { TeacherError } from "../../teacher/teacherError.ts";
-import type { Operation, TeacherCall, TeacherUsage } from "../../teacher/types.ts";
+import type { Operation, TeacherUsage } from "../../teacher/types.ts";
 import { inParallel } from "../inParallel.ts";
 import type { LoopRecord } from "../records.ts";
 import type { StoredReply, TeacherCallName } from "../runStore.ts";
 import { phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { NO_USAGE, addUsage } from "../../teacher/usage.ts";
+import { askOnce, knownReplies, type KnownReplies, type Work } from "./askOnce.ts";
 import type { PickedSeed } from "./select.ts";
 
 /** What the teacher made of one picked seed. */
@@ -31,18 +31,6 @@ export interface TaughtItem {
   readonly budget: boolean;
 }
 
-/** Replies that need no call, by `keyOf`: of this run, and of the run that is replayed. */
-interface KnownReplies {
-  readonly stored: ReadonlyMap<string, StoredReply>;
-  readonly recorded: ReadonlyMap<string, StoredReply>;
-}
-
-/** One call to the teacher, its reply as it is stored. */
-type Work = (call: TeacherCall & { readonly signal: AbortSignal }) => Promise<{
-  readonly value: { readonly text: string; readonly answer?: string; readonly level?: string };
-  readonly usage: TeacherUsage;
-}>;
-
 interface Item {
   readonly id: string;
   readonly picked: PickedSeed;
@@ -59,10 +47,7 @@ export async function* teach(
   const items = picks.flatMap((picked) =>
     Array.from({ length: run.config.perSeed }, (_, k) => planItem(run, round, picked, k)),
   );
-  const known: KnownReplies = {
-    stored: byCall(run.stored?.replies ?? [], round),
-    recorded: byCall(run.recorded, round),
-  };
+  const known = knownReplies(run, round);
   let used = NO_USAGE;
   // Leaving the phase early aborts what is in flight instead of waiting for it.
   const leave = new AbortController();
@@ -119,7 +104,8 @@ async function teachItem(
   const { seed } = item.picked;
   const { teacher } = run;
   const same = { id: item.id, picked: item.picked, operation: item.operation };
-  const ask = (call: TeacherCallName, work: Work) => askOnce(run, round, item, call, known, signal, work);
+  const ask = (call: TeacherCallName, work: Work) =>
+    askOnce(run, round, { ...item, example: seed }, call, known, signal, work);
   const failed = ({ outcome }: StoredReply, question: string, usage: TeacherUsage): TaughtItem => ({
     ...same,
     question,
@@ -158,62 +144,4 @@ async function teachItem(
 
 function levelOf({ level }: { readonly level?: string }): { readonly level?: string } {
   return level === undefined ? {} : { level };
-}
-
-/**
- * The stored reply if there is one; else the recorded one, or asks, and stores what comes back before anyone sees it.
- * @throws what makes every further call fail too, which is not stored: a resumed run asks again.
- */
-async function askOnce(
-  run: RunState,
-  round: number,
-  item: Item,
-  call: TeacherCallName,
-  known: KnownReplies,
-  signal: AbortSignal,
-  ask: Work,
-): Promise<StoredReply> {
-  const key = keyOf(item.id, call);
-  const stored = known.stored.get(key);
-  if (stored !== undefined) return stored;
-  throwIfAborted(signal, "closed loop");
-  const recorded = known.recorded.get(key);
-  if (recorded !== undefined) {
-    await run.store.append({ type: "reply", reply: recorded });
-    return recorded;
-  }
-  const startedMs = run.now();
-  let reply: StoredReply;
-  try {
-    const { value, usage } = await ask({ rng: item.rng.fork(call), signal, example: item.picked.seed });
-    reply = { round, id: item.id, call, outcome: { ok: true, ...value }, usage };
-  } catch (error) {
-    throwIfAborted(signal, "closed loop");
-    if (error instanceof TeacherError && error.fatal) throw error;
-    const overBudget = error instanceof TeacherError && error.kind === "budget";
-    const spent = error instanceof TeacherError ? error.usage : undefined;
-    const unsaid = { ...NO_USAGE, requests: overBudget ? 0 : 1, durationMs: run.now() - startedMs };
-    const usage = spent ?? unsaid;
-    reply = {
-      round,
-      id: item.id,
-      call,
-      outcome: {
-        ok: false,
-        message: `teacher "${run.teacher.name}", ${call}: ${messageOf(error)}`,
-        ...(overBudget ? { budget: true as const } : {}),
-      },
-      usage,
-    };
-  }
-  await run.store.append({ type: "reply", reply });
-  return reply;
-}
-
-function byCall(replies: readonly StoredReply[], round: number): ReadonlyMap<string, StoredReply> {
-  return new Map(replies.filter((reply) => reply.round === round).map((reply) => [keyOf(reply.id, reply.call), reply]));
-}
-
-function keyOf(id: string, call: TeacherCallName): string {
-  return `${call} ${id}`;
 }
