@@ -33,8 +33,8 @@ const CONFIGS: readonly (readonly [string, ExperimentConfig])[] = [
     "random, continue",
     sumsConfig({ ...SMALL, strategy: { name: "random", picker: { kind: "uniform" } }, restart: false }),
   ],
-  ["judged answers", sumsConfig({ ...SMALL, rounds: 1, strategy: { name: "lion", picker: { kind: "uniform" } } })],
-  ["distances", sumsConfig({ ...SMALL, rounds: 1, strategy: { name: "badge", picker: { kind: "uniform" } } })],
+  ["judged answers", sumsConfig({ ...SMALL, strategy: { name: "lion", picker: { kind: "uniform" } } })],
+  ["distances", sumsConfig({ ...SMALL, strategy: { name: "badge", picker: { kind: "uniform" } } })],
 ];
 
 /** What identifies a call to the teacher: the seed of its random stream, which is forked by round, item and call. */
