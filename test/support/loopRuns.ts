@@ -69,7 +69,9 @@ export function comparable(records: readonly LoopRecord[], fromRound = 0): unkno
         ? record.example.round
         : record.type === "round"
           ? record.summary.round
-          : Infinity;
+          : record.type === "warning"
+            ? Number(/^round (\d+):/.exec(record.message)?.[1] ?? Infinity)
+            : Infinity;
   return records
     .filter(
       (record) =>
