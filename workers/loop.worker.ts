@@ -10,6 +10,7 @@ import { LoopServiceImpl } from "../src/loop/service.ts";
 import { exposeLoopService } from "../src/protocol/expose.ts";
 import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
+import { indexedDbReplyCache } from "../src/storage/replyCacheDb.ts";
 import { BUILTIN_STUDENT_FILES } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { openStudent } from "../src/student/student.ts";
@@ -26,6 +27,7 @@ function pageSource(name: string): FileSource {
     : urlSource(new URL(name, root));
 }
 
+const replies = indexedDbReplyCache();
 const students = new TabStudents(new ModelCache(opfsFiles("models")));
 
 exposeLoopService(
@@ -48,6 +50,6 @@ exposeLoopService(
     },
     students,
     createTask: ({ task }) => createTask(task.name),
-    createTeacher: ({ teacher }, task) => createTeacher(teacher, task),
+    createTeacher: ({ teacher }, task, key) => createTeacher(teacher, task, { key, cache: replies }),
   }),
 );

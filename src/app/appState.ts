@@ -1,5 +1,6 @@
 /** @file Everything the page shows, as one value. Changed only by `controller.ts`, drawn by `views/`. */
 import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
+import type { TeacherCheck } from "../teacher/types.ts";
 import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
 import type { LaneState } from "./laneState.ts";
 import { EMPTY_LANE } from "./laneState.ts";
@@ -17,7 +18,7 @@ export interface StoredRace {
 }
 
 /** What the page waits for. */
-export type Pending = "worker" | "engine" | "pause" | "stop" | "storage" | null;
+export type Pending = "worker" | "engine" | "pause" | "stop" | "storage" | "teacher" | null;
 
 export interface AppState {
   readonly draft: SettingsDraft;
@@ -37,6 +38,10 @@ export interface AppState {
   readonly isolated: boolean;
   /** The user's token for the hub. Only here: neither stored nor in the address. */
   readonly hubToken: string;
+  /** The chat teacher's key. Only here: neither stored nor in the address. */
+  readonly teacherKey: string;
+  /** What Test teacher found; null before, and after a change of the teacher. */
+  readonly teacherChecks: readonly TeacherCheck[] | null;
   /** The folder that was picked as student. */
   readonly folder: PickedFolder | null;
   /** Models that this browser keeps; null before they were asked for. */
@@ -63,6 +68,8 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     lossKind: "own",
     isolated,
     hubToken: "",
+    teacherKey: "",
+    teacherChecks: null,
     folder: null,
     models: null,
     download: null,
@@ -71,8 +78,9 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
 
 /** The page without its run: what the visitor chose stays. */
 export function withoutRun(state: AppState): AppState {
-  const { draft, isolated, lossKind, pending, hubToken, folder, models } = state;
-  return { ...initialState(draft, isolated), lossKind, pending, hubToken, folder, models };
+  const { draft, isolated, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models } = state;
+  const chosen = { lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models };
+  return { ...initialState(draft, isolated), ...chosen };
 }
 
 /** What the primary button does now; undefined while it can do nothing. */

@@ -40,6 +40,9 @@ export interface Actions {
   /** Ends the download under way; what has arrived is kept. */
   cancelDownload(): void;
   setToken(token: string): void;
+  setTeacherKey(key: string): void;
+  /** One call of each kind to the teacher of the settings. */
+  testTeacher(): void;
   pickFolder(folder: PickedFolder): void;
   deleteModel(id: string, commit: string): void;
 }
@@ -138,7 +141,14 @@ export class Controller implements Actions {
   }
 
   changeSetting(name: SettingName, value: string): void {
-    this.#store.update((state) => ({ ...state, draft: { ...state.draft, [name]: value } }));
+    // A key is for the service it was typed for.
+    const elsewhere = name === "teacher" || name === "teacherUrl";
+    this.#store.update((state) => ({
+      ...state,
+      draft: { ...state.draft, [name]: value },
+      ...(elsewhere ? { teacherKey: "" } : {}),
+      ...(elsewhere || name === "teacherModel" ? { teacherChecks: null } : {}),
+    }));
     const service = this.#connection?.service;
     // A list that cannot be read is told when the model is used.
     if (name === "student" && value === "hub" && service !== undefined)
@@ -152,6 +162,25 @@ export class Controller implements Actions {
 
   setToken(hubToken: string): void {
     this.#set({ hubToken });
+  }
+
+  setTeacherKey(teacherKey: string): void {
+    this.#set({ teacherKey, teacherChecks: null });
+  }
+
+  testTeacher(): void {
+    void this.#attempt("teacher", async (service) => {
+      const { draft, teacherKey } = this.#store.state;
+      const checked = checkSettings(draft);
+      if (!checked.ok) return;
+      this.#set({ teacherChecks: null });
+      const teacherChecks = await service.testTeacher({
+        experiment: experimentsOf(checked.settings)[0],
+        ...(teacherKey === "" ? {} : { teacherKey }),
+      });
+      // Settings that were changed meanwhile are not what was tested.
+      if (this.#store.state.draft === draft) this.#set({ teacherChecks });
+    });
   }
 
   pickFolder(folder: PickedFolder): void {
@@ -227,11 +256,12 @@ export class Controller implements Actions {
   }
 
   #options(ep: ProviderChoice): RaceOptions {
-    const { hubToken, folder } = this.#store.state;
+    const { hubToken, teacherKey, folder } = this.#store.state;
     return {
       ep,
       showPool: true,
       ...(hubToken === "" ? {} : { hubToken }),
+      ...(teacherKey === "" ? {} : { teacherKey }),
       ...(folder === null ? {} : { folder }),
     };
   }

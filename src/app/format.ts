@@ -15,6 +15,12 @@ export function formatCount(value: number, noun: string): string {
   return `${formatInteger(value)} ${noun}${value === 1 ? "" : "s"}`;
 }
 
+/** 12.5 → `$12.50`; 0.0031 → `$0.0031`; 0 → `$0`. */
+export function formatUsd(value: number): string {
+  if (value === 0) return "$0";
+  return `$${value.toFixed(value < 1 ? 4 : 2)}`;
+}
+
 /** 0.615 → `61.5 %` (no-break space). */
 export function formatPercent(value: number): string {
   return Number.isFinite(value) ? `${(value * 100).toFixed(1)}${NBSP}%` : "–";

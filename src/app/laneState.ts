@@ -264,6 +264,26 @@ function clip(text: string): string {
   return text.length <= LIMITS.textLength ? text : `${text.slice(0, LIMITS.textLength)}… (${text.length} characters)`;
 }
 
+/** What a chat teacher was used for so far, the unfinished round included; null with the built-in teacher. */
+export function teacherUse(lane: LaneState): {
+  readonly requests: number;
+  readonly cached: number;
+  readonly tokens: number;
+  readonly costUsd: number;
+} | null {
+  if (lane.run?.config.teacher.chat === undefined) return null;
+  const { usage } = lane;
+  const unfinished = usage !== null && !lane.rounds.some(({ round }) => round === usage.round) ? [usage.usage] : [];
+  const all = [...lane.rounds.map(({ teacher }) => teacher), ...unfinished];
+  const sum = (read: (one: TeacherUsage) => number): number => all.reduce((total, one) => total + read(one), 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    cached: sum(({ cached = 0 }) => cached),
+    tokens: sum(({ promptTokens, completionTokens }) => promptTokens + completionTokens),
+    costUsd: sum(({ costUsd }) => costUsd),
+  };
+}
+
 /** Accepted pairs so far, those of the unfinished round included. */
 export function acceptedPairs(lane: LaneState): number {
   const last = lane.rounds.at(-1);

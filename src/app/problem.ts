@@ -35,7 +35,7 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
   ],
   network: ["What has arrived is kept: press Start to go on from there.", "dismiss"],
   "worker-crashed": [RESTART, "restart"],
-  teacher: ["Check the teacher under Settings with Test teacher; a run that stopped goes on with Resume.", "dismiss"],
+  teacher: [`Check key and model under Settings with Test teacher. ${RESTART}`, "restart"],
   internal: [
     "This is a fault of Tutelage: please report the message. Restart continues from the last stored step.",
     "restart",

@@ -4,6 +4,7 @@
  * worker. Everything not here keeps the loop's own default.
  */
 import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
+import type { ChatSettings } from "../teacher/config.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
 /** Strategies on offer, with one sentence each: all that need no further setting. */
@@ -21,6 +22,24 @@ export const PROVIDERS = {
 } as const;
 
 export type ProviderChoice = keyof typeof PROVIDERS;
+
+/** Teachers on offer, with what each means. */
+export const TEACHERS = {
+  solver: "The task's own exact solver: no key, no network, instant",
+  openai: "A server with an OpenAI-compatible API: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …",
+  anthropic: "Anthropic's API",
+  google: "Google's Gemini API",
+} as const;
+
+/** Names of the teachers for people. */
+export const TEACHER_LABELS: Readonly<Record<keyof typeof TEACHERS, string>> = {
+  solver: "Built-in solver",
+  openai: "OpenAI-compatible",
+  anthropic: "Anthropic",
+  google: "Google",
+};
+
+export type TeacherChoice = keyof typeof TEACHERS;
 
 /** Students on offer, with what each means. */
 export const STUDENTS = {
@@ -42,6 +61,17 @@ export interface SettingsDraft {
   readonly model: string;
   /** Name of the folder that was picked, empty when none was. */
   readonly folder: string;
+  readonly teacher: string;
+  /** Empty: the provider's own address. */
+  readonly teacherUrl: string;
+  readonly teacherModel: string;
+  /** Of the whole race, both lanes together. */
+  readonly teacherRequests: string;
+  /** US dollars per million tokens; empty when not known. */
+  readonly teacherPromptPrice: string;
+  readonly teacherCompletionPrice: string;
+  /** US dollars for the whole race; empty for no ceiling. */
+  readonly teacherBudget: string;
   readonly seed: string;
   readonly rounds: string;
   readonly querySize: string;
@@ -58,6 +88,8 @@ export interface SettingsDraft {
 export interface Settings {
   /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
   readonly student: string;
+  /** As experiments have it, without a key; undefined for the loop's own teacher. */
+  readonly teacher: ChatTeacherSettings | undefined;
   readonly seed: number;
   readonly rounds: number;
   readonly querySize: number;
@@ -69,11 +101,19 @@ export interface Settings {
   readonly provider: ProviderChoice;
 }
 
+export interface ChatTeacherSettings {
+  readonly name: Exclude<TeacherChoice, "solver">;
+  readonly chat: Pick<ChatSettings, "model" | "limits"> & Partial<Pick<ChatSettings, "url" | "price">>;
+}
+
 export type SettingName = keyof SettingsDraft;
 
 export type CheckedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly errors: Readonly<Partial<Record<SettingName, string>>> };
+
+/** Lanes of a race. */
+const LANE_COUNT = 2;
 
 const { task, training, seed, rounds, querySize, perSeed, strategy } = DEFAULT_EXPERIMENT;
 
@@ -82,6 +122,13 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   student: "built-in",
   model: "",
   folder: "",
+  teacher: "solver",
+  teacherUrl: "",
+  teacherModel: "",
+  teacherRequests: "1000",
+  teacherPromptPrice: "",
+  teacherCompletionPrice: "",
+  teacherBudget: "",
   seed: String(seed),
   rounds: String(rounds),
   querySize: String(querySize),
@@ -103,6 +150,7 @@ export const BOUNDS = {
   pool: { low: 1, high: 1000 },
   heldOut: { low: 1, high: 1000 },
   epochs: { low: 1, high: 100 },
+  teacherRequests: { low: 2, high: 1_000_000 },
 } as const;
 
 /** The settings, or what is wrong with each field. */
@@ -129,8 +177,45 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
     return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : "builtin";
   };
+  const amount = (name: "teacherPromptPrice" | "teacherCompletionPrice" | "teacherBudget"): number | undefined => {
+    const text = draft[name].trim();
+    if (text === "") return undefined;
+    const value = Number(text);
+    if (!/^\d*\.?\d+$/.test(text) || value > 1_000_000) errors[name] = "An amount such as 0.15, or nothing, please.";
+    return value;
+  };
+  const teacherOf = (): ChatTeacherSettings | undefined => {
+    const name = oneOf("teacher", TEACHERS);
+    if (name === "solver" || errors.teacher !== undefined) return undefined;
+    const url = draft.teacherUrl.trim();
+    const model = draft.teacherModel.trim();
+    if (model === "") errors.teacherModel = "The model's name, please.";
+    if (url !== "" && !isPlainAddress(url))
+      errors.teacherUrl = "An address such as http://localhost:11434/v1, without user, key or question mark, please.";
+    const requests = whole("teacherRequests");
+    const promptUsd = amount("teacherPromptPrice");
+    const completionUsd = amount("teacherCompletionPrice");
+    const budget = amount("teacherBudget");
+    const price = promptUsd === undefined || completionUsd === undefined ? undefined : { promptUsd, completionUsd };
+    if (budget !== undefined && price === undefined)
+      errors.teacherBudget ??= "Both prices are needed to count with, please.";
+    return {
+      name,
+      chat: {
+        model,
+        ...(url === "" ? {} : { url }),
+        ...(price === undefined ? {} : { price }),
+        // Each lane is a run with a ceiling of its own.
+        limits: {
+          maxRequests: Math.floor(requests / LANE_COUNT),
+          ...(budget === undefined ? {} : { maxCostUsd: budget / LANE_COUNT }),
+        },
+      },
+    };
+  };
   const settings: Settings = {
     student: studentOf(),
+    teacher: teacherOf(),
     seed: whole("seed"),
     rounds: whole("rounds"),
     querySize: whole("querySize"),
@@ -146,10 +231,45 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
   return Object.keys(errors).length === 0 ? { ok: true, settings } : { ok: false, errors };
 }
 
+/** An http(s) address with nowhere to hide a key. */
+function isPlainAddress(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
+}
+
+/** Tokens of one request and its reply, for an estimate: about what the built-in prompts and a short answer take. */
+const TOKENS_PER_CALL = { prompt: 350, completion: 120 } as const;
+const CALLS_PER_PAIR = 2;
+
+/** What a race with a chat teacher asks for in all, roughly; `costUsd` null without prices. */
+export function estimateTeacher({ teacher, rounds, querySize, perSeed }: Settings): {
+  readonly requests: number;
+  readonly tokens: number;
+  readonly costUsd: number | null;
+} {
+  const requests = LANE_COUNT * rounds * querySize * perSeed * CALLS_PER_PAIR;
+  const { prompt, completion } = TOKENS_PER_CALL;
+  const price = teacher?.chat.price;
+  return {
+    requests,
+    tokens: requests * (prompt + completion),
+    costUsd:
+      price === undefined ? null : (requests * (prompt * price.promptUsd + completion * price.completionUsd)) / 1e6,
+  };
+}
+
 /** Short names of the settings in the page's address. */
 const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = {
   student: "student",
   model: "model",
+  teacher: "teacher",
+  teacherUrl: "at",
+  teacherModel: "says",
+  teacherRequests: "requests",
+  teacherPromptPrice: "in",
+  teacherCompletionPrice: "out",
+  teacherBudget: "usd",
   seed: "seed",
   rounds: "rounds",
   querySize: "query",
@@ -164,13 +284,15 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
 
 const NAMES = Object.keys(ADDRESS_NAMES) as (keyof typeof ADDRESS_NAMES)[];
 
+const LONG_NAMES: ReadonlySet<SettingName> = new Set(["model", "teacherUrl", "teacherModel"]);
+
 /** The draft that an address's query string asks for; what it leaves out keeps the default. Values are taken as typed: `checkSettings` judges them. */
 export function draftFromQuery(query: string): SettingsDraft {
   const parameters = new URLSearchParams(query);
   const draft: { -readonly [K in SettingName]: string } = { ...DEFAULT_DRAFT };
   for (const name of NAMES) {
     const value = parameters.get(ADDRESS_NAMES[name]);
-    if (value !== null) draft[name] = value.slice(0, name === "model" ? 300 : 40);
+    if (value !== null) draft[name] = value.slice(0, LONG_NAMES.has(name) ? 300 : 40);
   }
   return draft;
 }
@@ -194,18 +316,20 @@ const ADAPTER_TRAINING = { method: { method: "lora" }, learningRate: 2e-4, batch
 
 /** The experiments of the two lanes: equal but for the strategy. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
-  const { strategies, pool, heldOut, epochs, provider: _, ...same } = settings;
+  const { strategies, pool, heldOut, epochs, teacher, provider: _, ...same } = settings;
   const builtin = settings.student === DEFAULT_EXPERIMENT.student;
   return strategies.map((name) => ({
     ...same,
     task: { pool, [task.evaluateOn]: heldOut },
     training: { epochs, ...(builtin ? {} : ADAPTER_TRAINING) },
     strategy: { name },
+    ...(teacher === undefined ? {} : { teacher }),
   }));
 }
 
 /** One line that names the settings. */
 export function summarizeDraft(draft: SettingsDraft): string {
   const student = draft.student === "hub" ? draft.model : draft.student === "folder" ? draft.folder : "";
-  return `${student === "" ? "" : `${student}, `}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+  const teacher = draft.teacher === "solver" ? "" : `taught by ${draft.teacherModel || draft.teacher}, `;
+  return `${student === "" ? "" : `${student}, `}${teacher}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
 }

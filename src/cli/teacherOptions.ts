@@ -11,7 +11,7 @@ import { openReplyCache } from "../storage/node/replyCacheFile.ts";
 import type { Task } from "../tasks/types.ts";
 import { chatProviderOf, createTeacher, teacherNames } from "../teacher/registry.ts";
 import type { TeacherSettings } from "../teacher/registry.ts";
-import type { ChatProvider } from "../teacher/chat/types.ts";
+import type { ChatProvider } from "../teacher/config.ts";
 import type { Teacher } from "../teacher/types.ts";
 import type { Options, OptionSpecs } from "./options.ts";
 

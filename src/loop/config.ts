@@ -5,7 +5,7 @@
 import type { SchedulerName, TrainMethod } from "../student/types.ts";
 import type { CustomSettings } from "../tasks/custom/settings.ts";
 import type { StrategySettings } from "../selection/types.ts";
-import type { ChatProvider, ChatSettings } from "../teacher/chat/types.ts";
+import type { ChatProvider, ChatSettings } from "../teacher/config.ts";
 
 /** Data files of the task "custom" (JSON Lines, a JSON list or CSV), and what is said about them. */
 export interface TaskData extends CustomSettings {

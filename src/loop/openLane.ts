@@ -43,7 +43,7 @@ export interface LoopServiceDeps<E extends RaceEngine> {
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
   readonly createTask: (config: ExperimentConfig) => Task;
-  readonly createTeacher: (config: ExperimentConfig, task: Task) => Teacher | Promise<Teacher>;
+  readonly createTeacher: (config: ExperimentConfig, task: Task, key: string | undefined) => Teacher | Promise<Teacher>;
   readonly now?: () => number;
 }
 
@@ -62,6 +62,7 @@ export interface LaneSetting {
   readonly showPool: boolean;
   readonly signal: AbortSignal;
   readonly untouched: UntouchedAnswers;
+  readonly teacherKey: string | undefined;
   /** Takes warnings that come after opening. */
   readonly tell: (record: LoopRecord) => void;
 }
@@ -82,7 +83,7 @@ export async function openLane<E extends RaceEngine>(
   owned: (() => Promise<void>)[],
 ): Promise<OpenedLane> {
   const task = deps.createTask(config);
-  const teacher = await deps.createTeacher(config, task);
+  const teacher = await deps.createTeacher(config, task, setting.teacherKey);
   const early: LoopRecord[] = [];
   let tell = (record: LoopRecord): void => void early.push(record);
   const { student, name } = await deps.openStudent(engine, config, (message) =>

@@ -20,7 +20,10 @@ import type {
   RaceRequest,
   RaceState,
   StepUnit,
+  TestTeacherRequest,
 } from "../protocol/loopService.ts";
+import { checkTeacher } from "../teacher/checkTeacher.ts";
+import type { TeacherCheck } from "../teacher/types.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
@@ -146,6 +149,18 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return { prompt, completion, tokens, finishReason };
   }
 
+  async testTeacher({ experiment, teacherKey }: TestTeacherRequest): Promise<readonly TeacherCheck[]> {
+    const config = parseExperimentConfig(experiment);
+    const task = this.#deps.createTask(config);
+    const rng = new Rng(config.seed);
+    const [seed] = task.splits({ pool: 1, validation: 0, test: 0 }, rng.fork("splits")).pool;
+    invariant(seed !== undefined, "a task has questions");
+    const teacher = await this.#deps.createTeacher(config, task, teacherKey);
+    const checks: TeacherCheck[] = [];
+    for await (const check of checkTeacher(teacher, task, seed, rng.fork("test"))) checks.push(check);
+    return checks;
+  }
+
   runs(): Promise<readonly RunHeader[]> {
     return this.#deps.library.list();
   }
@@ -179,9 +194,10 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       owned.push(() => engine.dispose());
       const opened: OpenedLane[] = [];
       const untouched = new UntouchedAnswers();
+      const { teacherKey } = options;
       for (const [lane, plan] of prepared.entries()) {
         const tell = (record: LoopRecord): void => this.#events.push({ type: "record", lane, record });
-        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, untouched, tell };
+        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, untouched, teacherKey, tell };
         opened.push(await openLane(this.#deps, engine, plan, setting, owned));
       }
       const lanes = opened.map(({ lane }) => lane);

@@ -8,6 +8,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
+import type { TeacherCheck } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
 
 /** One execution provider as this machine has it. */
@@ -25,6 +26,8 @@ export interface RaceOptions {
   readonly showPool: boolean;
   /** Of the user, for private and gated models on the hub. Neither stored nor shown. */
   readonly hubToken?: string;
+  /** The chat teacher's. Sent to the teacher alone, neither stored nor shown. */
+  readonly teacherKey?: string;
   /** The folder that experiments mean by the student `folder:NAME`. */
   readonly folder?: PickedFolder;
 }
@@ -82,6 +85,12 @@ export interface AskReply {
   readonly finishReason: "stop" | "length";
 }
 
+export interface TestTeacherRequest {
+  /** Checked by `parseExperimentConfig`; its task, seed and teacher are used. */
+  readonly experiment: unknown;
+  readonly teacherKey?: string;
+}
+
 /** The loop worker as the page sees it. Every method may reject with a `TutelageError`. */
 export interface LoopService {
   /** Answers at once whenever the worker's event loop turns: the heartbeat. */
@@ -103,6 +112,8 @@ export interface LoopService {
   subscribe(listener: (batch: readonly LoopEvent[]) => void | Promise<void>): Promise<void>;
   /** Generates with a lane's student as it is now; between two pulls of the loop, so also while running. */
   ask(request: AskRequest): Promise<AskReply>;
+  /** One call of each kind to the teacher of `request.experiment`. What the teacher does wrong is in the result. */
+  testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
   runs(): Promise<readonly RunHeader[]>;
   /** A stored run as records, without opening an engine. */
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
@@ -124,6 +135,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   stop: true,
   subscribe: true,
   ask: true,
+  testTeacher: true,
   runs: true,
   runRecords: true,
   deleteRun: true,

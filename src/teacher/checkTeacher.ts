@@ -3,19 +3,8 @@ import { messageOf, throwIfAborted } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import type { Question, Task } from "../tasks/types.ts";
 import { TeacherError } from "./teacherError.ts";
-import type { Teacher, TeacherCall, TeacherReply, TeacherUsage } from "./types.ts";
+import type { Teacher, TeacherCall, TeacherCheck, TeacherReply } from "./types.ts";
 import { NO_USAGE } from "./usage.ts";
-
-/** One call and what came of it. Plain JSON. */
-export interface TeacherCheck {
-  readonly call: "propose" | "answer" | "pair" | "judge";
-  readonly ok: boolean;
-  /** What was understood of the reply, as text; empty when nothing was. */
-  readonly result: string;
-  /** Whether the task's checker accepts it, and why not; or what went wrong, in plain words. */
-  readonly note: string;
-  readonly usage: TeacherUsage;
-}
 
 /** Asks `teacher` about `seed`, one call after another; ends after a failure that every further call would repeat. */
 export async function* checkTeacher(

@@ -2,8 +2,8 @@
 import { badInput } from "../core/errors.ts";
 import type { Task } from "../tasks/types.ts";
 import type { ChatTeacherOptions } from "./chat/chatTeacher.ts";
-import { CHAT_PROVIDERS } from "./chat/types.ts";
-import type { ChatProvider, ChatSettings } from "./chat/types.ts";
+import { CHAT_PROVIDERS } from "./config.ts";
+import type { ChatProvider, ChatSettings } from "./config.ts";
 import { createNoTeacher } from "./noTeacher.ts";
 import { createSolverTeacher } from "./solverTeacher.ts";
 import type { Teacher } from "./types.ts";

@@ -66,3 +66,28 @@ export interface Teacher {
   /** Counts what calls of an earlier session used towards the ceilings. Absent where there are none. */
   charge?(usage: TeacherUsage): void;
 }
+
+/** One call of a check and what came of it. Plain JSON. */
+export interface TeacherCheck {
+  readonly call: "propose" | "answer" | "pair" | "judge";
+  readonly ok: boolean;
+  /** What was understood of the reply, as text; empty when nothing was. */
+  readonly result: string;
+  /** Whether the task's checker accepts it, and why not; or what went wrong, in plain words. */
+  readonly note: string;
+  readonly usage: TeacherUsage;
+}
+
+/** A reply that is kept, with what it used when it was asked for. */
+export interface CachedReply {
+  readonly text: string;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}
+
+/** Replies by the hash of everything that decides them. Values are plain JSON. */
+export interface ReplyCache {
+  get(key: string): Promise<CachedReply | undefined>;
+  /** Resolves when the reply is kept. */
+  put(key: string, reply: CachedReply): Promise<void>;
+}

@@ -7,7 +7,7 @@ import { createTask } from "../../src/tasks/registry.ts";
 import type { Question } from "../../src/tasks/types.ts";
 import { createChatTeacher } from "../../src/teacher/chat/chatTeacher.ts";
 import type { ChatTeacher, ChatTeacherOptions } from "../../src/teacher/chat/chatTeacher.ts";
-import type { ChatProvider, ChatSettings } from "../../src/teacher/chat/types.ts";
+import type { ChatProvider, ChatSettings } from "../../src/teacher/config.ts";
 import { SERVED_MODEL } from "../../src/teacher/node/teacherServer.ts";
 
 export const TASK = createTask("word-problems");

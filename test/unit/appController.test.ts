@@ -355,7 +355,45 @@ function bound(service: LoopService): LoopService {
     runs: () => service.runs(),
     runRecords: (runId) => service.runRecords(runId),
     deleteRun: (runId) => service.deleteRun(runId),
+    testTeacher: (request) => service.testTeacher(request),
     models: () => service.models(),
     deleteModel: (id, commit) => service.deleteModel(id, commit),
   };
 }
+
+test("the teacher's key goes to the worker with test, start and resume, is nowhere else, and is dropped with the address", async () => {
+  const KEY = "sk-planted-key-123456";
+  const library = new MemoryLibrary();
+  const asked: (string | undefined)[] = [];
+  const tamper = (service: LoopService): LoopService => ({
+    ...bound(service),
+    createRace: (request) => {
+      asked.push(request.teacherKey);
+      return service.createRace(request);
+    },
+    testTeacher: (request) => {
+      asked.push(request.teacherKey);
+      return service.testTeacher(request);
+    },
+  });
+  const page = openPage(library, { tamper });
+  await page.controller.open();
+  page.controller.setTeacherKey(KEY);
+  page.controller.testTeacher();
+  await vi.waitFor(() => expect(page.state().teacherChecks).not.toBeNull());
+  expect(page.state().teacherChecks?.map(({ call, ok }) => [call, ok])).toEqual([
+    ["propose", true],
+    ["answer", true],
+    ["judge", true],
+  ]);
+  page.controller.start();
+  await vi.waitFor(() => expect(page.state().raceState).toBe("done"), { timeout: 20_000 });
+  expect(asked).toEqual([KEY, KEY]);
+  const { teacherKey, ...rest } = page.state();
+  expect(teacherKey).toBe(KEY);
+  const stored = await Promise.all((await library.list()).map(({ manifest }) => library.read(manifest.runId)));
+  expect(JSON.stringify([rest, stored])).not.toContain(KEY);
+
+  page.controller.changeSetting("teacherUrl", "https://elsewhere.example/v1");
+  expect(page.state()).toMatchObject({ teacherKey: "", teacherChecks: null });
+});

@@ -6,14 +6,17 @@ import {
   checkSettings,
   DEFAULT_DRAFT,
   draftFromQuery,
+  estimateTeacher,
   experimentsOf,
   queryFromDraft,
   STRATEGIES,
   STUDENTS,
+  TEACHERS,
 } from "../../src/app/settings.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
+import { teacherNames } from "../../src/teacher/registry.ts";
 
 test("the defaults are those of the default experiment", () => {
   const checked = checkSettings(DEFAULT_DRAFT);
@@ -33,6 +36,13 @@ test("every experiment the page can ask for is one the loop takes", () => {
         student: fc.constantFrom(...Object.keys(STUDENTS)),
         model: fc.constantFrom("org/name", "Org-1/na.me@refs/pr/1"),
         folder: fc.constantFrom("SmolLM2", "a folder"),
+        teacher: fc.constantFrom(...Object.keys(TEACHERS)),
+        teacherUrl: fc.constantFrom("", "http://localhost:11434/v1"),
+        teacherModel: fc.constantFrom("qwen3:8b", "org/model"),
+        teacherRequests: whole(BOUNDS.teacherRequests),
+        teacherPromptPrice: fc.constantFrom("0.15", "3"),
+        teacherCompletionPrice: fc.constantFrom("0", ".6"),
+        teacherBudget: fc.constantFrom("", "1.50"),
         seed: whole(BOUNDS.seed),
         rounds: whole(BOUNDS.rounds),
         querySize: whole(BOUNDS.querySize),
@@ -93,6 +103,13 @@ test("a draft survives the address, whatever was typed; other parameters stay", 
         model: text,
         // A page cannot open a folder by its name.
         folder: fc.constant(""),
+        teacher: text,
+        teacherUrl: text,
+        teacherModel: text,
+        teacherRequests: text,
+        teacherPromptPrice: text,
+        teacherCompletionPrice: text,
+        teacherBudget: text,
         seed: text,
         rounds: text,
         querySize: text,
@@ -128,4 +145,53 @@ test("a student from the hub or a folder is named as the loop knows it, and trai
     expect(experimentOf({ student: "hub", model })).toEqual({ model: expect.stringContaining("org/name") });
   expect(experimentOf({ student: "folder" })).toEqual({ folder: expect.stringContaining("Choose the folder") });
   expect(experimentOf({ student: "best" })).toHaveProperty("student");
+});
+
+test("a chat teacher becomes the experiment's, with a half of every ceiling for each lane", () => {
+  expect(Object.keys(TEACHERS)).toEqual(teacherNames.filter((name) => name !== "none"));
+  const chat = {
+    teacher: "openai",
+    teacherUrl: " http://localhost:11434/v1 ",
+    teacherModel: "qwen3:8b",
+    teacherRequests: "101",
+    teacherPromptPrice: "1",
+    teacherCompletionPrice: "2",
+    teacherBudget: "3",
+  };
+  const checked = checkSettings({ ...DEFAULT_DRAFT, ...chat });
+  if (!checked.ok) throw new Error("these settings must be valid");
+  for (const experiment of experimentsOf(checked.settings))
+    expect(parseExperimentConfig(experiment).teacher).toMatchObject({
+      name: "openai",
+      chat: {
+        url: "http://localhost:11434/v1",
+        model: "qwen3:8b",
+        limits: { maxRequests: 50, maxCostUsd: 1.5 },
+        price: { promptUsd: 1, completionUsd: 2 },
+      },
+    });
+  const { requests, costUsd } = estimateTeacher(checked.settings);
+  expect(requests).toBe(2 * 3 * 75 * 4 * 2);
+  expect(costUsd).toBeGreaterThan(0.5);
+  const errorsOf = (change: Partial<SettingsDraft>): string[] => {
+    const result = checkSettings({ ...DEFAULT_DRAFT, ...chat, ...change });
+    return result.ok ? [] : Object.keys(result.errors);
+  };
+  expect(errorsOf({ teacherModel: " " })).toEqual(["teacherModel"]);
+  for (const teacherUrl of [
+    "localhost:11434",
+    "ftp://h/",
+    "http://u:p@h/v1",
+    "https://h/v1?key=abc",
+    "https://h/#abc",
+    "x",
+  ])
+    expect(errorsOf({ teacherUrl })).toEqual(["teacherUrl"]);
+  expect(errorsOf({ teacherBudget: "-1" })).toEqual(["teacherBudget"]);
+  expect(errorsOf({ teacherPromptPrice: "" })).toEqual(["teacherBudget"]);
+  expect(errorsOf({ teacherPromptPrice: "cheap" })).toEqual(["teacherPromptPrice"]);
+  expect(errorsOf({ teacherRequests: "1" })).toEqual(["teacherRequests"]);
+  expect(errorsOf({ teacher: "toString" })).toEqual(["teacher"]);
+  // What a built-in teacher does not use cannot be wrong.
+  expect(errorsOf({ teacher: "solver", teacherModel: "", teacherUrl: "x" })).toEqual([]);
 });

@@ -18,6 +18,7 @@ import { Glyph, LaneMark } from "./icons.tsx";
 import { LaneView } from "./laneView.tsx";
 import { SettingsPanel } from "./settingsPanel.tsx";
 import { StudentFields } from "./studentFields.tsx";
+import { TeacherFields } from "./teacherFields.tsx";
 
 /** The page. */
 export function AppView({ state, actions }: { readonly state: AppState; readonly actions: Actions }): VNode {
@@ -62,6 +63,7 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
           later={hasRun(state)}
           onChange={(name, value) => actions.changeSetting(name, value)}
           student={<StudentFields state={state} checked={checked} actions={actions} />}
+          teacher={<TeacherFields state={state} checked={checked} actions={actions} />}
         />
         <EngineLine
           engine={race?.engine ?? run?.engine ?? null}

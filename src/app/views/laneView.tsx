@@ -2,9 +2,9 @@
 import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { describeChange } from "../comparison.ts";
-import { formatCount, formatDuration, formatInteger, formatPercent } from "../format.ts";
+import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../format.ts";
 import type { LaneState } from "../laneState.ts";
-import { acceptedPairs } from "../laneState.ts";
+import { acceptedPairs, teacherUse } from "../laneState.ts";
 import { roundLabel } from "../phaseText.ts";
 import type { LossKind } from "../plots/poolLayout.ts";
 import { LossSparkline } from "../plots/lossSparkline.tsx";
@@ -103,6 +103,7 @@ export function LaneView({
         </ul>
       )}
       {lane.run !== null && <p class="round-label">{roundLabel(lane)}</p>}
+      <TeacherMeter lane={lane} />
       <PhaseStrip lane={lane} label={label} />
       {lane.run !== null && (
         <>
@@ -139,6 +140,22 @@ function LaneFigure({ lane }: { readonly lane: LaneState }): VNode | null {
       </p>
       {change !== undefined && <p class="figure-note">{change.text}</p>}
     </div>
+  );
+}
+
+/** What the teacher cost so far, as it grows. */
+function TeacherMeter({ lane }: { readonly lane: LaneState }): VNode | null {
+  const use = teacherUse(lane);
+  if (use === null) return null;
+  const { maxRequests, maxCostUsd } = lane.run?.config.teacher.chat?.limits ?? {};
+  return (
+    <p class="figure-note" aria-label="What the teacher cost">
+      Teacher: {formatInteger(use.requests)}
+      {maxRequests === undefined ? "" : ` of at most ${formatInteger(maxRequests)}`} requests,{" "}
+      {formatInteger(use.tokens)} tokens, {formatUsd(use.costUsd)}
+      {maxCostUsd === undefined ? "" : ` of at most ${formatUsd(maxCostUsd)}`}
+      {use.cached === 0 ? "" : `, ${formatInteger(use.cached)} more from the cache`}
+    </p>
   );
 }
 

@@ -2,7 +2,15 @@
 import type { ComponentChildren, VNode } from "preact";
 import { useState } from "preact/hooks";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../settings.ts";
-import { PROVIDERS, STRATEGIES, STUDENT_LABELS, STUDENTS, summarizeDraft } from "../settings.ts";
+import {
+  PROVIDERS,
+  STRATEGIES,
+  STUDENT_LABELS,
+  STUDENTS,
+  summarizeDraft,
+  TEACHER_LABELS,
+  TEACHERS,
+} from "../settings.ts";
 
 export interface SettingsPanelProps {
   readonly draft: SettingsDraft;
@@ -12,10 +20,12 @@ export interface SettingsPanelProps {
   readonly onChange: (name: SettingName, value: string) => void;
   /** Further fields of the chosen student. */
   readonly student: ComponentChildren;
+  /** Further fields of the chosen teacher. */
+  readonly teacher: ComponentChildren;
 }
 
 /** The panel, folded to one line that names the settings. */
-export function SettingsPanel({ draft, checked, later, onChange, student }: SettingsPanelProps): VNode {
+export function SettingsPanel({ draft, checked, later, onChange, student, teacher }: SettingsPanelProps): VNode {
   const [unfolded, setUnfolded] = useState(false);
   const errors = checked.ok ? {} : checked.errors;
   // A field that needs a correction is never folded away.
@@ -39,6 +49,17 @@ export function SettingsPanel({ draft, checked, later, onChange, student }: Sett
           />
         </div>
         {student}
+        <div class="fields student-choice">
+          <ChoiceField
+            {...field}
+            name="teacher"
+            label="Teacher"
+            options={TEACHERS}
+            labels={TEACHER_LABELS}
+            help={Object.hasOwn(TEACHERS, draft.teacher) ? TEACHERS[draft.teacher as keyof typeof TEACHERS] : ""}
+          />
+        </div>
+        {teacher}
         <div class="fields">
           <NumberField {...field} name="seed" label="Seed" help="Same seed, same run" />
           <NumberField {...field} name="rounds" label="Rounds" help="Times round the loop" />

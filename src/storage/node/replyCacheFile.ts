@@ -5,7 +5,7 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import * as v from "valibot";
-import type { CachedReply, ReplyCache } from "../../teacher/chat/types.ts";
+import type { CachedReply, ReplyCache } from "../../teacher/types.ts";
 import { errnoOf, fileOperation, LineFile } from "./files.ts";
 
 const line = v.object({

@@ -8,7 +8,8 @@ import { TeacherError } from "../teacherError.ts";
 import type { TeacherUsage } from "../types.ts";
 import { costOf } from "./gate.ts";
 import type { Gate, Health, Tokens } from "./gate.ts";
-import type { ChatModel, ChatPrice, ChatReply, ChatRequest } from "./types.ts";
+import type { ChatPrice } from "../config.ts";
+import type { ChatModel, ChatReply, ChatRequest } from "./types.ts";
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;

@@ -9,7 +9,7 @@ import type { Question, Task } from "../../tasks/types.ts";
 import { fillTemplate, promptsFor } from "../prompts/registry.ts";
 import type { TemplateName } from "../prompts/types.ts";
 import { TeacherError } from "../teacherError.ts";
-import type { FinishReason, Teacher, TeacherCall, TeacherReply, TeacherUsage } from "../types.ts";
+import type { FinishReason, Teacher, TeacherCall, TeacherReply, TeacherUsage, ReplyCache } from "../types.ts";
 import { addUsage, NO_USAGE } from "../usage.ts";
 import { ask } from "./ask.ts";
 import { Gate } from "./gate.ts";
@@ -18,7 +18,8 @@ import { openModel } from "./openModel.ts";
 import { parseReply, schemaOf } from "./parseReply.ts";
 import type { FieldValues, ReplyFields } from "./parseReply.ts";
 import { replyKey } from "./replyKey.ts";
-import type { ChatMessage, ChatProvider, ChatRequest, ChatSettings, ReplyCache } from "./types.ts";
+import type { ChatProvider, ChatSettings } from "../config.ts";
+import type { ChatMessage, ChatRequest } from "./types.ts";
 
 const QUESTION = { question: "text" } as const;
 const ANSWER = { answer: "text" } as const;

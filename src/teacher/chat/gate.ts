@@ -8,7 +8,7 @@
  */
 import { throwIfAborted } from "../../core/errors.ts";
 import { TeacherError } from "../teacherError.ts";
-import type { ChatLimits, ChatPrice } from "./types.ts";
+import type { ChatLimits, ChatPrice } from "../config.ts";
 
 /** Requests and tokens per minute are counted over this window before each request. */
 const WINDOW_MS = 60_000;

@@ -9,7 +9,8 @@ import type { FinishReason } from "../types.ts";
 import { boundedFetch } from "./boundedFetch.ts";
 import { classifyError } from "./classifyError.ts";
 import { redactor } from "./redact.ts";
-import type { ChatModel, ChatProvider, ChatReply, ChatRequest, ChatSettings } from "./types.ts";
+import type { ChatProvider, ChatSettings } from "../config.ts";
+import type { ChatModel, ChatReply, ChatRequest } from "./types.ts";
 
 /** Where each provider is asked when nothing else is said. */
 export const PROVIDER_URLS: Readonly<Record<ChatProvider, string>> = {

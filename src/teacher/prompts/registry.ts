@@ -2,7 +2,7 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 import { badInput } from "../../core/errors.ts";
-import type { PromptEdits } from "../chat/types.ts";
+import type { PromptEdits } from "../config.ts";
 import { GENERIC_PROMPTS } from "./generic.ts";
 import { TEMPLATE_NAMES } from "./types.ts";
 import type { PromptSet, TemplateName } from "./types.ts";
