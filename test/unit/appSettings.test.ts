@@ -171,8 +171,11 @@ test("a chat teacher becomes the experiment's, with a half of every ceiling for 
       },
     });
   const { requests, costUsd } = estimateTeacher(checked.settings);
-  expect(requests).toBe(2 * 3 * 75 * 4 * 2);
-  expect(costUsd).toBeGreaterThan(0.5);
+  const { rounds, querySize, perSeed } = DEFAULT_EXPERIMENT;
+  expect(requests).toBe(2 * rounds * querySize * perSeed * 2);
+  // A call takes more than a hundred tokens and fewer than a thousand.
+  expect((costUsd ?? 0) / requests).toBeGreaterThan(0.0001);
+  expect((costUsd ?? 0) / requests).toBeLessThan(0.002);
   const errorsOf = (change: Partial<SettingsDraft>): string[] => {
     const result = checkSettings({ ...DEFAULT_DRAFT, ...chat, ...change });
     return result.ok ? [] : Object.keys(result.errors);
