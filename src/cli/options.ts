@@ -117,6 +117,15 @@ export class Options {
     return this.#numeric(name, range, "a whole number", Number.isSafeInteger);
   }
 
+  /** A size like `500MB`, `2.5 GB` or `1GiB`, or a number of bytes. */
+  bytes(name: string): number {
+    const text = this.requiredText(name);
+    const match = /^\s*(\d+(?:\.\d+)?)\s*([kMGT]?)(i?)B?\s*$/i.exec(text);
+    const bytes = match === null ? 0 : Number(match[1]) * unitBytes(match[2] ?? "", match[3] !== "");
+    if (!(bytes >= 1)) badInput(`--${name}`, "a size such as 500MB, 2.5GB or 1GiB", JSON.stringify(text));
+    return Math.floor(bytes);
+  }
+
   #numeric(name: string, range: Range, kind: string, fits: (value: number) => boolean): number {
     const text = this.requiredText(name);
     const value = text.trim() === "" ? Number.NaN : Number(text);
@@ -133,6 +142,10 @@ export class Options {
     if (found === undefined) badInput(`--${name}`, `one of ${allowed.join(", ")}`, JSON.stringify(text));
     return found;
   }
+}
+
+function unitBytes(prefix: string, binary: boolean): number {
+  return (binary ? 1024 : 1000) ** ["", "k", "m", "g", "t"].indexOf(prefix.toLowerCase());
 }
 
 interface Range {

@@ -5,7 +5,7 @@ import { readTextFile, directorySource } from "../formats/node/directorySource.t
 import { createEngine } from "../runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import { deviceSelfTest } from "../student/deviceSelfTest.ts";
-import { openStudent, type LanguageModel } from "../student/student.ts";
+import { openStudent, type LanguageModel, type OpenStudentOptions } from "../student/student.ts";
 import type { TrainMethod } from "../student/types.ts";
 import type { Options } from "./options.ts";
 import type { Output } from "./output.ts";
@@ -31,6 +31,7 @@ export async function withStudent<T>(
   output: Output,
   method: TrainMethod | undefined,
   body: (student: LanguageModel, engine: Engine) => Promise<T>,
+  prepare: (engine: Engine) => Pick<OpenStudentOptions, "frozenWeights" | "beforeUpload"> = () => ({}),
 ): Promise<T> {
   const source = await openStudentSource(options.requiredText("student"), output);
   const adapterPath = options.given("adapter") ? options.requiredText("adapter") : undefined;
@@ -42,6 +43,7 @@ export async function withStudent<T>(
       ...(method === undefined ? {} : { method }),
       ...(options.given("onnx") ? { onnx: options.requiredText("onnx") } : {}),
       seed: options.integer("seed"),
+      ...prepare(engine),
       onWarning: (message) => output.note(`warning: ${message}`),
     });
     try {

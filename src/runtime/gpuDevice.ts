@@ -31,6 +31,7 @@ export interface Adapter {
 
 export interface Device {
   readonly device: GPUDevice;
+  readonly buffers: BufferCount;
   readonly limits: Readonly<Record<string, number>>;
   readonly features: readonly string[];
 }
@@ -66,5 +67,39 @@ export async function openDevice(adapter: GPUAdapter): Promise<Device> {
   const device = await adapter.requestDevice({ label: "tutelage", requiredLimits: wanted, requiredFeatures: features });
   const limits: Record<string, number> = {};
   for (const name of Object.keys(wanted)) limits[name] = device.limits[name as (typeof LIMITS)[number]];
-  return { device, limits, features: [...device.features].sort() };
+  return { device, buffers: countBuffers(device), limits, features: [...device.features].sort() };
+}
+
+/** Bytes of all buffers of a device, whoever made them. */
+export interface BufferCount {
+  readonly bytes: number;
+  readonly peakBytes: number;
+}
+
+/** Counts the buffers of `device` from here on: those that were destroyed, or collected as garbage, no longer count. */
+export function countBuffers(device: GPUDevice): BufferCount {
+  let [bytes, peakBytes] = [0, 0];
+  const collected = new FinalizationRegistry((size: number) => (bytes -= size));
+  const create = device.createBuffer.bind(device);
+  device.createBuffer = (descriptor) => {
+    const buffer = create(descriptor);
+    bytes += descriptor.size;
+    peakBytes = Math.max(peakBytes, bytes);
+    const token = {};
+    collected.register(buffer, descriptor.size, token);
+    const destroy = buffer.destroy.bind(buffer);
+    buffer.destroy = () => {
+      if (collected.unregister(token)) bytes -= descriptor.size;
+      return destroy();
+    };
+    return buffer;
+  };
+  return {
+    get bytes() {
+      return bytes;
+    },
+    get peakBytes() {
+      return peakBytes;
+    },
+  };
 }

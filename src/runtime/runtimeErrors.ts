@@ -12,7 +12,7 @@ const NOT_SUPPORTED =
 export function outOfMemory(where: string, cause: unknown): TutelageError {
   return new TutelageError(
     "out-of-memory",
-    `${where}: not enough memory (${messageOf(cause)}). Use a smaller batch, shorter rows or a smaller student`,
+    `${where}: not enough memory (${messageOf(cause)}). Use a smaller batch with gradient accumulation, gradient checkpointing, shorter rows, LoRA instead of full finetuning, or a smaller student`,
     {
       cause,
     },

@@ -40,8 +40,11 @@ export interface EngineInfo {
 export interface EngineMemory {
   /** Size of ONNX Runtime's WebAssembly memory, shared by all engines of this kind in the thread. It never shrinks. */
   readonly wasmHeapBytes?: number;
-  /** GPU buffers made here for tensors, padding included; ONNX Runtime's own scratch buffers are not counted. */
+  /** GPU buffers made here for tensors, padding included. */
   readonly gpuBytes?: number;
+  /** All GPU buffers on the device, ONNX Runtime's own included, now and at most so far. */
+  readonly gpuTotalBytes?: number;
+  readonly gpuPeakBytes?: number;
 }
 
 /** Where an output goes: read back, left on the device in a new tensor, or written into a given one. */

@@ -10,7 +10,7 @@ import { elementCount } from "../onnx/shapes.ts";
 import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget, Stored } from "./backend.ts";
 import { bytesOf, elementBytes, newArray, viewAs } from "./dataTypes.ts";
-import type { Adapter, Device } from "./gpuDevice.ts";
+import type { Adapter, BufferCount, Device } from "./gpuDevice.ts";
 import { declaredValues, fromOrt, toOrt } from "./ortTensors.ts";
 import type { AsyncBuild, OrtWeb, Platform } from "./platform.ts";
 import { outOfMemory } from "./runtimeErrors.ts";
@@ -36,6 +36,7 @@ export class WebgpuBackend implements Backend<GpuStorage> {
   readonly #platform: Platform;
   readonly #ort: OrtWeb;
   readonly #device: GPUDevice;
+  readonly #buffers: BufferCount;
   readonly #scopes: Promise<GPUError | null>[] = [];
   #uncaptured: GPUError | undefined;
   #bytes = 0;
@@ -44,11 +45,12 @@ export class WebgpuBackend implements Backend<GpuStorage> {
     platform: Platform,
     { ort, build }: { readonly ort: OrtWeb; readonly build: AsyncBuild },
     { description }: Adapter,
-    { device, limits, features }: Device,
+    { device, buffers, limits, features }: Device,
   ) {
     this.#platform = platform;
     this.#ort = ort;
     this.#device = device;
+    this.#buffers = buffers;
     ort.env.logLevel = "error";
     // Its threads would serve nodes that fall back to the CPU; there should be none.
     ort.env.wasm.numThreads = 1;
@@ -69,7 +71,7 @@ export class WebgpuBackend implements Backend<GpuStorage> {
   }
 
   get memory(): EngineMemory {
-    return { gpuBytes: this.#bytes };
+    return { gpuBytes: this.#bytes, gpuTotalBytes: this.#buffers.bytes, gpuPeakBytes: this.#buffers.peakBytes };
   }
 
   async createSession(model: Uint8Array, { disableCpuFallback }: SessionOptions): Promise<BackendSession<GpuStorage>> {

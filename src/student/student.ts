@@ -20,6 +20,7 @@ import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { mergedWeights, openBaseWeights, weightsInMemory, type BaseWeights } from "./baseWeights.ts";
 import { generateTokens } from "./generate.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
+import type { StudentBlueprint } from "./graphs.ts";
 import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
@@ -56,7 +57,19 @@ export interface OpenStudentOptions {
   readonly frozenWeights?: FrozenWeights;
   /** Base weights of at most this many bytes stay in memory (see `KEPT_BYTES`); larger ones are read again when needed. */
   readonly keptBytes?: number;
+  /**
+   * Called when everything is checked and nothing is on the device yet; what it throws refuses the student.
+   * For estimates of what a use of it would need.
+   */
+  readonly beforeUpload?: (student: StudentDescription) => void;
   readonly onWarning?: (message: string) => void;
+}
+
+/** A student as it is known before its weights are anywhere. */
+export interface StudentDescription {
+  readonly blueprint: StudentBlueprint;
+  /** As `LanguageModel.encodeAll`. */
+  readonly encodeAll: (rows: readonly ExampleRow[], truncate?: boolean) => EncodedRow[];
 }
 
 const MAX_WHOLE_GENERATION_PARAMETERS = 30_000_000;
@@ -156,6 +169,9 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
       "Keep them in float32",
     );
   const layout = layoutParameters(decoder, lora, loraConfig === undefined ? "full" : "lora", frozenWeights);
+  const encodeAll = (rows: readonly ExampleRow[], truncate?: boolean): EncodedRow[] =>
+    encodeNumbered(tokenizer, decoder, rows, truncate, warn);
+  options.beforeUpload?.({ blueprint: { decoder, lora, layout }, encodeAll });
   const store = await ParameterStore.create(engine, layout, weights, values);
   return new LanguageModel(engine, model, store, values, warn);
 }
@@ -170,6 +186,19 @@ function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: str
     where,
     hint,
   );
+}
+
+function encodeNumbered(
+  tokenizer: Tokenizer,
+  { maxPositionEmbeddings }: Decoder,
+  rows: readonly ExampleRow[],
+  truncate = false,
+  warn: (message: string) => void,
+): EncodedRow[] {
+  const named = rows.map((row, i) => (row.id === undefined ? { ...row, id: String(i + 1) } : row));
+  const encoded = encodeRows(tokenizer, named, { maxPositions: maxPositionEmbeddings, truncate });
+  for (const warning of encoded.warnings) warn(warning);
+  return [...encoded.rows];
 }
 
 /** Every name that was asked for must match: PEFT would skip a misspelt one silently. */
@@ -270,10 +299,7 @@ export class LanguageModel implements Student {
 
   /** Tokenized rows; rows without an id are numbered from 1. @throws BadInputError naming a row that does not fit. */
   encodeAll(rows: readonly ExampleRow[], truncate = false): EncodedRow[] {
-    const named = rows.map((row, i) => (row.id === undefined ? { ...row, id: String(i + 1) } : row));
-    const encoded = encodeRows(this.model.tokenizer, named, { maxPositions: this.maxPositions, truncate });
-    for (const warning of encoded.warnings) this.#warn(warning);
-    return [...encoded.rows];
+    return encodeNumbered(this.model.tokenizer, this.model.decoder, rows, truncate, this.#warn);
   }
 
   #parts(): {

@@ -13,9 +13,9 @@ const ALLOWED_BYTES = 1_500_000;
 
 describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   test.each([
-    ["full", {}],
-    ["lora", { method: LORA }],
-  ] as const)("%s", async (_name, open) => {
+    ["full", {}, false],
+    ["lora, with gradient checkpointing", { method: LORA }, true],
+  ] as const)("%s", async (_name, open, gradientCheckpointing) => {
     const engine = await createEngine(ep, { threads: 1 });
     await withFixture(engine, "llama-gqa-tied", open, async (student) => {
       const measure = async () => ({
@@ -29,6 +29,7 @@ describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
         steps: STEPS,
         gradAccum: 2,
         scheduler: "constant",
+        gradientCheckpointing,
       })) {
         if (step % 20 === 0) {
           await student.score(ROWS, SIMPLE_SCORES);

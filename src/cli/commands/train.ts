@@ -1,19 +1,21 @@
 /** @file `tutelage train`: full or LoRA finetuning of a student directory, to be interrupted and resumed. */
 import { resolve } from "node:path";
-import { badInput } from "../../core/errors.ts";
+import { badInput, invariant } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
 import { dataOrderOf } from "../../student/dataOrder.ts";
+import { chooseMemory, describeEstimate, formatBytes, type MemoryChoice } from "../../student/memoryPlan.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
-import type { LanguageModel } from "../../student/student.ts";
+import type { Engine } from "../../runtime/types.ts";
+import type { LanguageModel, OpenStudentOptions } from "../../student/student.ts";
 import {
   identifyTraining,
   loadTrainingState,
   saveTrainingState,
   TRAINING_STATE_FILES,
 } from "../../student/trainingState.ts";
-import type { EncodedRow, TrainMethod, TrainOptions } from "../../student/types.ts";
+import type { EncodedRow, ExampleRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
@@ -67,10 +69,26 @@ const OPTIONS: OptionSpecs = {
   },
   "resume-state": { value: "DIR", description: "go on with a saved state: same student, data and options" },
   "group-by-length": { description: "rows of similar length share a step: less padding" },
+  weights: {
+    value: "float32|float16",
+    description: "how frozen weights (lora) are held; float16 halves them, exact for checkpoints in float16",
+    default: "float32",
+  },
+  "gradient-checkpointing": {
+    value: "auto|on|off",
+    description: "compute activations twice instead of keeping them: slower, far less memory; auto: where needed",
+    default: "auto",
+  },
+  "memory-limit": {
+    value: "SIZE",
+    description: "refuse a training that would need more (500MB, 2GiB; default: 4GiB on wasm, else none)",
+  },
+  estimate: { description: "only print what memory the training would need, by cause; trains and writes nothing" },
   "no-shuffle": { description: "keep the rows in file order" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
 };
 
+const OUT_OPTIONAL = { value: "DIR", description: "not written" };
 const LORA_ONLY = ["lora-r", "lora-alpha", "lora-targets"] as const;
 
 /** Undefined: continue the adapter as it is. */
@@ -209,6 +227,66 @@ async function trainSteps(
   }
 }
 
+/** Thrown from the student's opening to end a run that only estimates. */
+class EstimateOnly extends Error {}
+
+interface MemoryPlan {
+  /** Set when the student was opened, as are the rows. */
+  readonly choice: MemoryChoice | undefined;
+  readonly encoded: readonly EncodedRow[];
+  readonly prepare: (engine: Engine) => Pick<OpenStudentOptions, "frozenWeights" | "beforeUpload">;
+}
+
+/** Estimates, chooses and says so before anything is on the device. */
+function planMemory(
+  options: Options,
+  trainOptions: TrainOptions,
+  rows: readonly ExampleRow[],
+  output: Output,
+): MemoryPlan {
+  const checkpointing = options.choice("gradient-checkpointing", ["auto", "on", "off"]);
+  const frozenWeights = options.choice("weights", ["float32", "float16"]);
+  if (options.given("weights") && options.text("method") !== "lora")
+    badInput("--weights", "--method lora beside it", "--method full", "Weights that train are float32");
+  const limitBytes = options.given("memory-limit") ? options.bytes("memory-limit") : undefined;
+  const plan: { -readonly [K in keyof MemoryPlan]: MemoryPlan[K] } = {
+    choice: undefined,
+    encoded: [],
+    prepare: (engine) => ({
+      frozenWeights,
+      beforeUpload: ({ blueprint, encodeAll }) => {
+        const encoded = encodeAll(rows, trainOptions.truncate);
+        const choice = chooseMemory(blueprint, encoded, trainOptions, engine.ep, { checkpointing, limitBytes });
+        plan.choice = choice;
+        plan.encoded = encoded;
+        const { estimate, gradientCheckpointing, shape } = choice;
+        const text = `memory: about ${formatBytes(estimate.total)} (${describeEstimate(estimate)})${gradientCheckpointing ? ", with gradient checkpointing" : ""}`;
+        if (!options.flag("estimate")) return output.note(text);
+        const { batch, length } = shape;
+        output.record({ ...estimate, provider: engine.ep, batch, length, gradientCheckpointing }, text);
+        throw new EstimateOnly();
+      },
+    }),
+  };
+  return plan;
+}
+
+async function onlyEstimate(opening: Promise<unknown>): Promise<void> {
+  try {
+    await opening;
+  } catch (error) {
+    if (!(error instanceof EstimateOnly)) throw error;
+  }
+}
+
+/** What the training took, as far as the platform tells. */
+function measuredMemory(engine: Engine): string {
+  const { gpuPeakBytes, wasmHeapBytes } = engine.memory;
+  if (gpuPeakBytes !== undefined) return `GPU buffers of ${formatBytes(gpuPeakBytes)} at most`;
+  if (wasmHeapBytes !== undefined) return `a WebAssembly heap of ${formatBytes(wasmHeapBytes)}`;
+  return `a process of ${formatBytes(1024 * process.resourceUsage().maxRSS)} at most`;
+}
+
 export const trainCommand: Command = {
   name: "train",
   summary: "Finetune a student on rows, in full or by LoRA, and write it as a Hugging Face or PEFT directory.",
@@ -220,34 +298,47 @@ export const trainCommand: Command = {
       "AdamW (betas 0.9 and 0.999, epsilon 1e-8), loss summed over the accumulated batch and divided by its completion tokens, as transformers' Trainer. Of messages, which the student's own chat template writes, all assistant turns carry loss. A training that is stopped and resumed takes the same steps as one that is not, bit for bit on the cpu provider.",
     ),
   async run(args, streams) {
-    const options = Options.parse("train", args, OPTIONS);
+    const estimateOnly = args.includes("--estimate");
+    const options = Options.parse("train", args, estimateOnly ? { ...OPTIONS, out: OUT_OPTIONAL } : OPTIONS);
     if (options.flag("help")) return void streams.out(this.help());
     const output = new Output(streams, options.flag("json"));
     const method = parseMethod(options);
     const trainOptions = parseTrainOptions(options);
-    const out = parseOut(options);
-    const plan = await parseStatePlan(options);
     const { text, path } = await readDataFile(options, "data");
     const rows = parseExamples(text, path);
+    const memory = planMemory(options, trainOptions, rows, output);
+    if (estimateOnly) return onlyEstimate(withStudent(options, output, method, async () => undefined, memory.prepare));
+    const out = parseOut(options);
+    const plan = await parseStatePlan(options);
     const lora = options.text("method") === "lora";
     const sink = await directorySink(out, lora ? ADAPTER_FILES : STUDENT_FILES);
     try {
       const finished = await withInterrupt((signal) =>
-        withStudent(options, output, method, async (student) => {
-          const { total, trainable } = student.parameters;
-          output.note(
-            `training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`,
-          );
-          const done = await trainSteps(
-            student,
-            student.encodeAll(rows, trainOptions.truncate),
-            { ...trainOptions, signal },
-            plan,
-            output,
-          );
-          if (done) await (lora ? saveLora(student, sink) : saveStudent(student, sink));
-          return done;
-        }),
+        withStudent(
+          options,
+          output,
+          method,
+          async (student, engine) => {
+            const { total, trainable } = student.parameters;
+            output.note(
+              `training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`,
+            );
+            const { encoded, choice } = memory;
+            invariant(choice !== undefined, "opening a student chose how it trains");
+            const { gradientCheckpointing, estimate } = choice;
+            const done = await trainSteps(
+              student,
+              encoded,
+              { ...trainOptions, gradientCheckpointing, signal },
+              plan,
+              output,
+            );
+            output.note(`memory: took ${measuredMemory(engine)}, estimated ${formatBytes(estimate.total)}`);
+            if (done) await (lora ? saveLora(student, sink) : saveStudent(student, sink));
+            return done;
+          },
+          memory.prepare,
+        ),
       );
       if (finished) await sink.commit();
       output.note(

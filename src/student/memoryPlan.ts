@@ -1,0 +1,145 @@
+/**
+ * @file Decides before a training whether it fits: which batch shapes will occur, what they
+ * need, whether activations must be computed twice, and what to advise where it does not fit.
+ */
+import { TutelageError } from "../core/errors.ts";
+import type { ExecutionProvider } from "../runtime/types.ts";
+import { bucketLength, bucketLossPositions, bucketRows } from "./batches.ts";
+import { dataOrderOf } from "./dataOrder.ts";
+import type { StudentBlueprint } from "./graphs.ts";
+import { estimateTraining, type MemoryEstimate, type TrainingPlan, type TrainShape } from "./memoryEstimate.ts";
+import { layoutParameters } from "./parameterLayout.ts";
+import type { EncodedRow, TrainOptions } from "./types.ts";
+
+const GIB = 2 ** 30;
+
+/** Addresses of a 32-bit WebAssembly memory. */
+export const WASM_LIMIT_BYTES = 4 * GIB;
+/** A laptop's GPU shares memory with the rest of the machine, and none says how much is left: activations are kept below this. */
+const WEBGPU_COMFORT_BYTES = 2.5e9;
+
+export type Checkpointing = "auto" | "on" | "off";
+
+export interface MemoryChoice {
+  readonly gradientCheckpointing: boolean;
+  readonly estimate: MemoryEstimate;
+  /** What the estimate was held against; undefined where nothing is known or asked for. */
+  readonly limitBytes: number | undefined;
+  readonly shape: TrainShape;
+}
+
+/** The micro-batch shapes of a training of which none is covered by another: those decide what is needed. */
+export function largestShapes(
+  rows: readonly EncodedRow[],
+  options: TrainOptions,
+  { vocabSize, maxPositionEmbeddings }: { readonly vocabSize: number; readonly maxPositionEmbeddings: number },
+): TrainShape[] {
+  const order = dataOrderOf(rows, options);
+  const found = new Map<string, TrainShape>();
+  for (let step = 0; step < order.totalSteps; step++) {
+    for (const indices of order.microBatches(step)) {
+      const own = indices.flatMap((index) => rows[index] ?? []);
+      const batch = bucketRows(own.length, options.batchSize);
+      const length = bucketLength(Math.max(...own.map(({ ids }) => ids.length - 1)), maxPositionEmbeddings);
+      const lossTokens = own.reduce((sum, row) => sum + row.completionTokens, 0);
+      const shape = { batch, length, lossPositions: bucketLossPositions({ batch, length }, lossTokens, vocabSize) };
+      found.set(JSON.stringify(shape), shape);
+    }
+  }
+  const shapes = [...found.values()];
+  const positions = (shape: TrainShape): number => shape.lossPositions ?? shape.batch * shape.length;
+  const covers = (a: TrainShape, b: TrainShape): boolean =>
+    a.batch >= b.batch && a.length >= b.length && positions(a) >= positions(b);
+  return shapes.filter((shape) => !shapes.some((other) => other !== shape && covers(other, shape)));
+}
+
+/**
+ * The choice for training `blueprint` on `rows`.
+ * @throws TutelageError out-of-memory, before anything is allocated, with what would fit.
+ */
+export function chooseMemory(
+  blueprint: StudentBlueprint,
+  rows: readonly EncodedRow[],
+  options: TrainOptions,
+  ep: ExecutionProvider,
+  settings: { readonly checkpointing: Checkpointing; readonly limitBytes?: number | undefined },
+): MemoryChoice {
+  const shapes = largestShapes(rows, options, blueprint.decoder);
+  const limitBytes = settings.limitBytes ?? (ep === "wasm" ? WASM_LIMIT_BYTES : undefined);
+  const comfort = limitBytes ?? (ep === "webgpu" ? WEBGPU_COMFORT_BYTES : Infinity);
+  const plan = { ...options, shapes };
+  const tried = (settings.checkpointing === "auto" ? [false, true] : [settings.checkpointing === "on"]).map(
+    (gradientCheckpointing) => ({
+      gradientCheckpointing,
+      estimate: estimateTraining(blueprint, { ...plan, gradientCheckpointing }, ep),
+    }),
+  );
+  const chosen = tried.find(({ estimate }) => estimate.total <= comfort) ?? tried.at(-1);
+  const [shape] = shapes;
+  if (chosen === undefined || shape === undefined)
+    throw new TutelageError("internal", "internal error: a training has at least one batch");
+  if (limitBytes !== undefined && chosen.estimate.total > limitBytes)
+    throw new TutelageError(
+      "out-of-memory",
+      `training on ${ep}: expected at most ${formatBytes(limitBytes)} of memory, got a need of about ${formatBytes(chosen.estimate.total)} (${describeEstimate(chosen.estimate)}). ${advise(blueprint, plan, ep, limitBytes)}`,
+      { details: { ...chosen.estimate, limitBytes } },
+    );
+  return { ...chosen, limitBytes, shape };
+}
+
+/** What would fit, tried in the order of how little it changes. */
+function advise(
+  blueprint: StudentBlueprint,
+  plan: TrainOptions & { readonly shapes: readonly TrainShape[] },
+  ep: ExecutionProvider,
+  limitBytes: number,
+): string {
+  const fits = (changed: StudentBlueprint, settings: TrainingPlan): boolean =>
+    estimateTraining(changed, settings, ep).total <= limitBytes;
+  const once: TrainingPlan = { ...plan, gradientCheckpointing: true };
+  if (fits(blueprint, once)) return "Gradient checkpointing would fit";
+  const full = blueprint.layout.frozen.length === 0;
+  const halved: StudentBlueprint = full
+    ? blueprint
+    : { ...blueprint, layout: layoutParameters(blueprint.decoder, blueprint.lora, "lora", "float16") };
+  if (!full && fits(halved, once)) return "Gradient checkpointing with frozen weights in float16 would fit";
+  const most = Math.max(...plan.shapes.map(({ batch }) => batch));
+  for (let batch = Math.floor(most / 2); batch >= 1; batch = Math.floor(batch / 2)) {
+    const smaller = { ...once, shapes: shrink(plan.shapes, batch, 1) };
+    if (fits(blueprint, smaller)) return `A batch size of ${batch} with gradient accumulation would fit`;
+  }
+  for (const part of [2, 4, 8]) {
+    const smaller = { ...once, shapes: shrink(plan.shapes, 1, part) };
+    const longest = Math.max(...smaller.shapes.map(({ length }) => length));
+    if (fits(blueprint, smaller)) return `Rows of at most ${longest} tokens in batches of 1 would fit`;
+  }
+  return full ? "Try LoRA, which needs no moments for the weights, or a smaller student" : "Take a smaller student";
+}
+
+function shrink(shapes: readonly TrainShape[], batch: number, part: number): TrainShape[] {
+  return shapes.map((shape) => {
+    const length = Math.max(1, Math.floor(shape.length / part));
+    const rows = Math.min(shape.batch, batch);
+    const share = (rows * length) / (shape.batch * shape.length);
+    return {
+      batch: rows,
+      length,
+      lossPositions:
+        shape.lossPositions === undefined ? undefined : Math.max(1, Math.ceil(shape.lossPositions * share)),
+    };
+  });
+}
+
+/** `1.23 GB`, `45 MB`: decimal units. */
+export function formatBytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+}
+
+/** The causes in one line, those that matter first. */
+export function describeEstimate({ total: _, ...causes }: MemoryEstimate): string {
+  return Object.entries(causes)
+    .filter(([, bytes]) => bytes > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, bytes]) => `${cause} ${formatBytes(bytes)}`)
+    .join(", ");
+}

@@ -1,0 +1,133 @@
+/** @file Memory before a training: the order of nodes, the buffers they share, the estimate, and what is chosen, refused and advised. */
+import { describe, expect, test } from "vitest";
+import { parseDecoder } from "../../src/nn/families.ts";
+import { resolveLora } from "../../src/nn/lora.ts";
+import { GraphBuilder } from "../../src/onnx/builder.ts";
+import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
+import { estimateTraining } from "../../src/student/memoryEstimate.ts";
+import { chooseMemory, formatBytes, largestShapes } from "../../src/student/memoryPlan.ts";
+import { layoutParameters } from "../../src/student/parameterLayout.ts";
+import type { StudentBlueprint } from "../../src/student/graphs.ts";
+import type { EncodedRow, TrainOptions } from "../../src/student/types.ts";
+import { TRAIN_OPTIONS } from "../support/studentFiles.ts";
+
+describe("a run of a graph", () => {
+  test("takes the operand first that stands last in the file, and depth first", () => {
+    const g = new GraphBuilder("g");
+    const x = g.input("x", "float32", [4]);
+    const [a, b] = [g.exp(x), g.sqrt(x)];
+    const c = g.log(b);
+    g.output(g.add(a, c));
+    expect(executionOrder(g.build()).map(({ opType }) => opType)).toEqual(["Sqrt", "Log", "Exp", "Add"]);
+  });
+
+  test("keeps views in place, reuses free buffers of the same shape, and does not count outputs", () => {
+    const g = new GraphBuilder("g");
+    const x = g.input("x", "float32", [8, 4]);
+    const a = g.softmax(g.transpose(x, [1, 0])); // transpose 128 bytes, softmax 128
+    const view = g.reshape(a, [32]);
+    const b = g.transpose(g.reshape(g.mul(view, view), [4, 8]), [1, 0]);
+    g.output(b);
+    const buffers = planBuffers(g.build());
+    expect(buffers.map(({ bytes }) => bytes)).toEqual([128, 128, 128]);
+    expect(peakOf(buffers).bytes).toBe(256);
+  });
+});
+
+const SMOLLM2 = {
+  model_type: "llama",
+  hidden_size: 576,
+  intermediate_size: 1536,
+  num_hidden_layers: 30,
+  num_attention_heads: 9,
+  num_key_value_heads: 3,
+  vocab_size: 49152,
+  max_position_embeddings: 8192,
+  tie_word_embeddings: true,
+};
+
+function adapted(config: object): StudentBlueprint {
+  const decoder = parseDecoder(config);
+  const lora = resolveLora(decoder, (module) => (module === decoder.head.module ? undefined : { r: 8, scaling: 2 }));
+  return { decoder, lora, layout: layoutParameters(decoder, lora, "lora") };
+}
+
+const row = (length: number, completionTokens: number): EncodedRow => ({
+  id: "r",
+  ids: new Int32Array(length + 1),
+  completionTokens,
+});
+
+describe("135 million parameters with an adapter, 4 rows of 256 tokens that all carry loss", () => {
+  const blueprint = adapted(SMOLLM2);
+  const plan = { ...TRAIN_OPTIONS, shapes: [{ batch: 4, length: 256 }] };
+
+  test("fit 2.5 GB of GPU memory and a WebAssembly heap, with and without gradient checkpointing", () => {
+    for (const ep of ["webgpu", "wasm"] as const) {
+      const kept = estimateTraining(blueprint, { ...plan, gradientCheckpointing: false }, ep);
+      const twice = estimateTraining(blueprint, { ...plan, gradientCheckpointing: true }, ep);
+      expect(kept.total).toBeLessThan(2.5e9);
+      expect(twice.total).toBeLessThan(1.2e9);
+      expect(kept.activations).toBeGreaterThan(5 * twice.activations);
+      const { total, ...causes } = twice;
+      expect(Object.values(causes).reduce((a, b) => a + b, 0)).toBeCloseTo(total, 0);
+      expect(twice.weights).toBe(4 * 134_515_008);
+    }
+  });
+});
+
+describe("choosing", () => {
+  const blueprint = adapted({
+    ...SMOLLM2,
+    num_hidden_layers: 4,
+    hidden_size: 144,
+    intermediate_size: 384,
+    vocab_size: 4096,
+  });
+  const rows = [row(200, 20), row(250, 10), row(90, 90), row(17, 2)];
+  const options: TrainOptions = { ...TRAIN_OPTIONS, steps: 2, batchSize: 4, shuffle: false };
+  const choose = (limitBytes: number | undefined, checkpointing: "auto" | "on" | "off" = "auto") =>
+    chooseMemory(blueprint, rows, options, "cpu", { checkpointing, limitBytes });
+  const kept = choose(undefined).estimate.total;
+  const twice = choose(undefined, "on").estimate.total;
+
+  test("only shapes that no other covers count", () => {
+    expect(largestShapes(rows, options, blueprint.decoder)).toEqual([{ batch: 4, length: 256, lossPositions: 256 }]);
+    expect(largestShapes(rows, { ...options, batchSize: 2 }, blueprint.decoder)).toEqual([
+      { batch: 2, length: 256, lossPositions: undefined },
+    ]);
+  });
+
+  test("activations are computed twice only where that is needed", () => {
+    expect(twice).toBeLessThan(kept);
+    expect(choose(undefined).gradientCheckpointing).toBe(false);
+    expect(choose(kept).gradientCheckpointing).toBe(false);
+    expect(choose(kept - 1).gradientCheckpointing).toBe(true);
+    expect(choose(undefined, "on").gradientCheckpointing).toBe(true);
+  });
+
+  test("what cannot fit is refused with the causes and with what would fit", () => {
+    const refusal = (limitBytes: number, checkpointing: "auto" | "off" = "auto"): unknown => {
+      try {
+        choose(limitBytes, checkpointing);
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(refusal(kept - 1, "off")).toMatchObject({
+      code: "out-of-memory",
+      message: expect.stringMatching(/Gradient checkpointing would fit/) as string,
+    });
+    expect(refusal(0.7 * twice)).toMatchObject({
+      code: "out-of-memory",
+      message: expect.stringMatching(/weights .* (batch size of \d|Rows of at most \d+ tokens)/s) as string,
+      details: { limitBytes: 0.7 * twice },
+    });
+    expect(refusal(1000)).toMatchObject({ message: expect.stringMatching(/Take a smaller student/) as string });
+  });
+});
+
+test("sizes are told in decimal units", () => {
+  expect([1, 1e6, 999e6, 1.234e9].map(formatBytes)).toEqual(["1 MB", "1 MB", "999 MB", "1.23 GB"]);
+});
