@@ -65,6 +65,7 @@ export const OWNED_PACKAGES = {
   "@huggingface/tokenizers": ["tokenizer"],
   "@huggingface/jinja": ["tokenizer"],
   "@bufbuild/protobuf": ["onnx"],
+  fflate: ["student"],
   preact: ["app"],
   comlink: ["protocol"],
   "pure-rand": ["core"],

@@ -13,6 +13,7 @@ import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
 import { indexedDbReplyCache } from "../src/storage/replyCacheDb.ts";
 import { BUILTIN_STUDENT_FILES } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
+import { packStudent } from "../src/student/packStudent.ts";
 import { openStudent } from "../src/student/student.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { createTeacher } from "../src/teacher/registry.ts";
@@ -46,7 +47,7 @@ exposeLoopService(
         seed,
         onWarning: warn,
       });
-      return { student, name };
+      return { student, name, pack: (format) => packStudent(student, format) };
     },
     students,
     createTask: ({ task }) => createTask(task.name),

@@ -7,6 +7,7 @@ import { TutelageError } from "../core/errors.ts";
 import type { PickedFolder } from "../hub/types.ts";
 import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
 import type { LoopRecord } from "../loop/records.ts";
+import type { StudentFormat } from "../student/types.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { AppState, Pending, StoredRace } from "./appState.ts";
 import { LANES, withoutRun } from "./appState.ts";
@@ -24,6 +25,9 @@ export interface Memory {
   read(): string | null;
   write(raceId: string): void;
 }
+
+/** Gives the user a file. */
+export type SaveFile = (name: string, bytes: Uint8Array) => void;
 
 /** Everything a view may ask for. */
 export interface Actions {
@@ -45,19 +49,23 @@ export interface Actions {
   testTeacher(): void;
   pickFolder(folder: PickedFolder): void;
   deleteModel(id: string, commit: string): void;
+  /** Hands the user a lane's student as one file. */
+  saveStudent(lane: number, format: StudentFormat): void;
 }
 
 export class Controller implements Actions {
   readonly #store: Store<AppState>;
   readonly #connect: Connect;
   readonly #memory: Memory;
+  readonly #saveFile: SaveFile;
   #connection: Connection | undefined;
   /** Number of the latest piece of work: an older one that ends late changes nothing. */
   #attempts = 0;
   /** The user ended what is under way: its failure is no problem. */
   #cancelled = false;
 
-  constructor(store: Store<AppState>, connect: Connect, memory: Memory) {
+  constructor(store: Store<AppState>, connect: Connect, memory: Memory, saveFile: SaveFile = () => undefined) {
+    this.#saveFile = saveFile;
     this.#store = store;
     this.#connect = connect;
     this.#memory = memory;
@@ -192,6 +200,14 @@ export class Controller implements Actions {
       await service.deleteModel(id, commit);
       await this.#loadModels(service);
     });
+  }
+
+  saveStudent(lane: number, format: StudentFormat): void {
+    // The page goes on meanwhile: the worker packs between two steps.
+    this.#connection?.service.packStudent(lane, format).then(
+      (archive) => this.#saveFile(`student-${lane === 0 ? "a" : "b"}-${format}.zip`, archive),
+      (error: unknown) => this.#set({ problem: problemOf(error) }),
+    );
   }
 
   showLoss(lossKind: LossKind): void {

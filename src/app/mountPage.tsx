@@ -6,6 +6,7 @@ import type { Connect } from "./connection.ts";
 import type { Memory } from "./controller.ts";
 import { Controller } from "./controller.ts";
 import { draftFromQuery, queryFromDraft } from "./settings.ts";
+import { saveFile } from "./saveFile.ts";
 import { Store } from "./store.ts";
 import { AppView } from "./views/appView.tsx";
 
@@ -13,7 +14,7 @@ import { AppView } from "./views/appView.tsx";
 export function mountPage(root: HTMLElement, connect: Connect): void {
   const state = initialState(draftFromQuery(location.search), globalThis.crossOriginIsolated === true);
   const store = new Store<AppState>(state, (draw) => requestAnimationFrame(draw));
-  const controller = new Controller(store, connect, putAwayMemory);
+  const controller = new Controller(store, connect, putAwayMemory, saveFile);
   let { draft } = state;
   store.listen((next) => {
     render(<AppView state={next} actions={controller} />, root);

@@ -11,7 +11,7 @@ import type { Task } from "../tasks/types.ts";
 import type { Teacher } from "../teacher/types.ts";
 import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
-import type { Lane } from "./race.ts";
+import type { Lane, PackStudent } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
 import { finishedRecords } from "./runRecords.ts";
 import type { RunLibrary, StoredRun } from "./runStore.ts";
@@ -39,7 +39,7 @@ export interface LoopServiceDeps<E extends RaceEngine> {
     engine: E,
     config: ExperimentConfig,
     warn: (message: string) => void,
-  ) => Promise<{ readonly student: Student; readonly name: string }>;
+  ) => Promise<{ readonly student: Student; readonly name: string; readonly pack?: PackStudent }>;
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
   readonly createTask: (config: ExperimentConfig) => Task;
@@ -86,7 +86,7 @@ export async function openLane<E extends RaceEngine>(
   const teacher = await deps.createTeacher(config, task, setting.teacherKey);
   const early: LoopRecord[] = [];
   let tell = (record: LoopRecord): void => void early.push(record);
-  const { student, name } = await deps.openStudent(engine, config, (message) =>
+  const { student, name, pack } = await deps.openStudent(engine, config, (message) =>
     tell({ type: "warning", code: "student", message }),
   );
   owned.push(() => student.dispose());
@@ -110,7 +110,7 @@ export async function openLane<E extends RaceEngine>(
   const { student: described, resumedAtRound } = first.value;
   tell = setting.tell;
   return {
-    lane: { config, student, task, store, records },
+    lane: { config, student, task, store, records, ...(pack === undefined ? {} : { pack }) },
     info: { lane: setting.lane, runId, config, student: described, resumedAtRound },
     told: [first.value, ...early, ...(stored === undefined ? [] : finishedRecords(stored))],
   };

@@ -6,13 +6,16 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import type { StepUnit } from "../protocol/loopService.ts";
-import type { Student } from "../student/types.ts";
+import type { Student, StudentFormat } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import { breather } from "./breathe.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { PHASES } from "./records.ts";
 import type { LoopRecord } from "./records.ts";
 import type { RunStore } from "./runStore.ts";
+
+/** Zip archive of the student as it is. */
+export type PackStudent = (format: StudentFormat) => Promise<Uint8Array>;
 
 /** A closed loop under way, with what it owns. */
 export interface Lane {
@@ -21,6 +24,8 @@ export interface Lane {
   readonly task: Task;
   readonly store: RunStore;
   readonly records: AsyncGenerator<LoopRecord, void, void>;
+  /** Absent for students that are not made of files. */
+  readonly pack?: PackStudent;
 }
 
 export type RaceEvent =

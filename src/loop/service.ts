@@ -8,6 +8,7 @@ import { badInput, invariant } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { CachedModel } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
+import type { StudentFormat } from "../student/types.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
 import { toWireError } from "../protocol/errors.ts";
 import type {
@@ -131,8 +132,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
 
   async ask(request: AskRequest): Promise<AskReply> {
     const { race, lanes, abort } = this.#opened();
-    const lane = lanes[request.lane];
-    if (lane === undefined) badInput("ask.lane", `a lane from 0 to ${lanes.length - 1}`, String(request.lane));
+    const lane = laneOf(lanes, request.lane, "ask.lane");
     const prompt = lane.task.prompt(request.question);
     const [reply] = await race.between(() =>
       lane.student.generate([prompt], {
@@ -159,6 +159,13 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     const checks: TeacherCheck[] = [];
     for await (const check of checkTeacher(teacher, task, seed, rng.fork("test"))) checks.push(check);
     return checks;
+  }
+
+  async packStudent(index: number, format: StudentFormat): Promise<Uint8Array> {
+    const { race, lanes } = this.#opened();
+    const { pack } = laneOf(lanes, index, "packStudent.lane");
+    if (pack === undefined) badInput("packStudent", "a student made of files", "another one");
+    return race.between(() => pack(format));
   }
 
   runs(): Promise<readonly RunHeader[]> {
@@ -293,6 +300,10 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     );
     return result;
   }
+}
+
+function laneOf(lanes: readonly Lane[], index: number, where: string): Lane {
+  return lanes[index] ?? badInput(where, `a lane from 0 to ${lanes.length - 1}`, String(index));
 }
 
 /** Releases everything, whatever fails on the way; then throws the first failure. */

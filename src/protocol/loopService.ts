@@ -8,6 +8,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
+import type { StudentFormat } from "../student/types.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
 
@@ -114,6 +115,8 @@ export interface LoopService {
   ask(request: AskRequest): Promise<AskReply>;
   /** One call of each kind to the teacher of `request.experiment`. What the teacher does wrong is in the result. */
   testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
+  /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
+  packStudent(lane: number, format: StudentFormat): Promise<Uint8Array>;
   runs(): Promise<readonly RunHeader[]>;
   /** A stored run as records, without opening an engine. */
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
@@ -136,6 +139,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   subscribe: true,
   ask: true,
   testTeacher: true,
+  packStudent: true,
   runs: true,
   runRecords: true,
   deleteRun: true,

@@ -118,6 +118,9 @@ export interface StepRecord {
   readonly tokensPerSecond: number;
 }
 
+/** Whole students as other programs load them: safetensors for transformers, ONNX for transformers.js. */
+export type StudentFormat = "safetensors" | "onnx";
+
 /** Which parameters train. */
 export type TrainMethod =
   | { readonly method: "full" }

@@ -24,6 +24,8 @@ interface Page {
   /** The worker dies: its calls reject, its events stop. */
   readonly crash: () => Promise<void>;
   readonly workers: () => number;
+  /** Files that the user was given, as text. */
+  readonly saved: readonly string[];
 }
 
 /** A page on `library`; its worker's service is changed by `tamper`. */
@@ -43,6 +45,7 @@ function openPage(
 ): Page {
   const store = new Store<AppState>(initialState(draft, true), (draw) => queueMicrotask(draw));
   let workers = 0;
+  const saved: string[] = [];
   let crash = async (): Promise<void> => undefined;
   const controller = new Controller(
     store,
@@ -60,8 +63,9 @@ function openPage(
       return { service: tamper(service), close: () => (alive = false) };
     },
     memory,
+    (name, bytes) => saved.push(`${name}: ${new TextDecoder().decode(bytes)}`),
   );
-  return { controller, state: () => store.state, crash: () => crash(), workers: () => workers };
+  return { saved, controller, state: () => store.state, crash: () => crash(), workers: () => workers };
 }
 
 function memoryOf(): Memory & { putAway: string | null } {
@@ -104,6 +108,22 @@ async function finishedRun(draft = DRAFT): Promise<readonly unknown[]> {
   await until(page, ({ raceState }) => raceState === "done");
   return page.state().lanes.map(measured);
 }
+
+test("a student is handed out as one file; what fails is told", async () => {
+  const tamper = (service: LoopService): LoopService => ({
+    ...bound(service),
+    packStudent: async (lane, format) => {
+      if (format === "onnx") return new TextEncoder().encode(`lane ${lane}`);
+      throw new Error("no room");
+    },
+  });
+  const page = openPage(new MemoryLibrary(), { tamper });
+  await page.controller.open();
+  page.controller.saveStudent(1, "onnx");
+  await vi.waitFor(() => expect(page.saved).toEqual(["student-b-onnx.zip: lane 1"]));
+  page.controller.saveStudent(0, "safetensors");
+  await until(page, ({ problem }) => problem?.message === "no room");
+});
 
 test("Start runs both lanes to the end", async () => {
   const page = openPage(new MemoryLibrary());
@@ -352,6 +372,7 @@ function bound(service: LoopService): LoopService {
     stop: () => service.stop(),
     subscribe: (listener) => service.subscribe(listener),
     ask: (request) => service.ask(request),
+    packStudent: (lane, format) => service.packStudent(lane, format),
     runs: () => service.runs(),
     runRecords: (runId) => service.runRecords(runId),
     deleteRun: (runId) => service.deleteRun(runId),

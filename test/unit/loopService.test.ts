@@ -86,6 +86,24 @@ describe("a race", () => {
     await service.stop();
   });
 
+  it("packs a lane's student as it is, and says why where it cannot", async () => {
+    const { service } = sumsService({
+      openStudent: async (_engine, { seed }) => ({
+        student: new LinearStudent(),
+        name: "linear",
+        ...(seed === lanes[0]!.seed ? { pack: async (format: string) => new TextEncoder().encode(format) } : {}),
+      }),
+    });
+    await service.createRace({ lanes: [lanes[0]!, { ...lanes[1]!, seed: lanes[0]!.seed + 1 }], ...auto });
+    expect(new TextDecoder().decode(await service.packStudent(0, "onnx"))).toBe("onnx");
+    await expect(service.packStudent(1, "onnx")).rejects.toThrow(/expected a student made of files/);
+    await expect(service.packStudent(2, "onnx")).rejects.toThrow(
+      /packStudent\.lane: expected a lane from 0 to 1, got 2/,
+    );
+    await service.stop();
+    await expect(service.packStudent(0, "onnx")).rejects.toThrow(/expected a race/);
+  });
+
   it("pauses: nothing is computed until it goes on", async () => {
     let work = 0;
     const { service } = sumsService({

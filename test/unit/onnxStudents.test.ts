@@ -1,5 +1,6 @@
 /** @file Students made of ONNX models: our own exports come back the same, trained ones are written back, wrong files are refused. */
 import { mkdirSync, writeFileSync } from "node:fs";
+import { unzipSync } from "fflate";
 import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
@@ -15,6 +16,7 @@ import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import { exportOnnx } from "../../src/student/exportOnnx.ts";
 import { causalMask } from "../../src/student/graphs.ts";
+import { packStudent } from "../../src/student/packStudent.ts";
 import { saveStudent } from "../../src/student/save.ts";
 import { openStudent, type LanguageModel, type OpenStudentOptions } from "../../src/student/student.ts";
 import type { TrainMethod } from "../../src/student/types.ts";
@@ -123,6 +125,22 @@ describe("a trained student", () => {
       });
     });
   });
+});
+
+describe("a student in one file", () => {
+  test.each(["safetensors", "onnx"] as const)(
+    "%s: the archive holds a student that scores the same",
+    async (format) => {
+      const own = directorySource(studentDirectory("llama-untied"));
+      await withStudent({ source: own }, async (student) => {
+        const files = unzipSync(await packStudent(student, format));
+        await withStudent({ source: memorySource(new Map(Object.entries(files))) }, async (again) => {
+          expect(again.model.onnx?.path).toBe(format === "onnx" ? "onnx/model.onnx" : undefined);
+          expectClose(await losses(again), await losses(student), 1e-6);
+        });
+      });
+    },
+  );
 });
 
 describe("which file", () => {

@@ -110,6 +110,7 @@ export function AppView({ state, actions }: { readonly state: AppState; readonly
               maxLoss={maxLoss}
               onLossKind={(kind) => actions.showLoss(kind)}
               onRestart={() => actions.restart()}
+              onSave={race === null ? undefined : (format) => actions.saveStudent(index, format)}
             />
           ))}
         </div>

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { describeChange } from "../comparison.ts";
 import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../format.ts";
+import type { StudentFormat } from "../../student/types.ts";
 import type { LaneState } from "../laneState.ts";
 import { acceptedPairs, teacherUse } from "../laneState.ts";
 import { roundLabel } from "../phaseText.ts";
@@ -25,6 +26,8 @@ export interface LaneViewProps {
   readonly maxLoss: number;
   readonly onLossKind: (kind: LossKind) => void;
   readonly onRestart: () => void;
+  /** Absent while no student is open. */
+  readonly onSave?: ((format: StudentFormat) => void) | undefined;
 }
 
 /** A lane, top to bottom. */
@@ -38,6 +41,7 @@ export function LaneView({
   maxLoss,
   onLossKind,
   onRestart,
+  onSave,
 }: LaneViewProps): VNode {
   const [highlighted, setHighlighted] = useState<string | null>(null);
   const { pool, picks, picksRound, poolRound } = lane;
@@ -119,6 +123,15 @@ export function LaneView({
             Latest pairs <span class="count">{pairCount(lane)}</span>
           </h3>
           {pairs}
+          <p class="lane-save">
+            Download this student:{" "}
+            <button type="button" disabled={onSave === undefined} onClick={() => onSave?.("onnx")}>
+              ONNX
+            </button>{" "}
+            <button type="button" disabled={onSave === undefined} onClick={() => onSave?.("safetensors")}>
+              Safetensors
+            </button>
+          </p>
         </>
       )}
     </section>

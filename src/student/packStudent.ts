@@ -1,0 +1,21 @@
+/**
+ * @file A student as one file to hand out: a zip archive of what `save.ts` and
+ * `exportOnnx.ts` write. For pages, which have no folders; stored uncompressed, because
+ * weights do not compress.
+ */
+import { zipSync } from "fflate";
+import { memorySink } from "../formats/fileSource.ts";
+import { exportOnnx } from "./exportOnnx.ts";
+import { saveStudent } from "./save.ts";
+import type { LanguageModel } from "./student.ts";
+import type { StudentFormat } from "./types.ts";
+
+/** Zip archive of the student as it is now, in `format`; owned by the caller. @throws as the writers of that format. */
+export async function packStudent(student: LanguageModel, format: StudentFormat): Promise<Uint8Array> {
+  let files: ReadonlyMap<string, Uint8Array> = new Map();
+  const sink = memorySink((written) => (files = written), format);
+  if (format === "onnx") await exportOnnx(student, sink);
+  else await saveStudent(student, sink);
+  await sink.commit();
+  return zipSync(Object.fromEntries(files), { level: 0 });
+}
