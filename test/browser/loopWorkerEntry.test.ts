@@ -1,5 +1,7 @@
 /** @file The page's own worker, as the page starts it: real engine, students by address, IndexedDB. The default race itself: e2e. */
+import { unzipSync } from "fflate";
 import { afterEach, describe, expect, it } from "vitest";
+import { decodeModel } from "../../src/onnx/model.ts";
 import { connectLoopWorker } from "../../src/protocol/client.ts";
 import type { LoopConnection } from "../../src/protocol/client.ts";
 
@@ -30,6 +32,18 @@ describe("the loop worker", () => {
       code: "bad-input",
       message: expect.stringContaining("within the student's 96 positions"),
     });
+  });
+
+  it("packs the built-in student as the folder that transformers.js loads", async () => {
+    const service = connect();
+    const lane = { task: { pool: 4, test: 4, validation: 4 }, querySize: 2 };
+    await service.createRace({ lanes: [lane], ...wasm });
+    const files = unzipSync(await service.packStudent(0, "onnx"));
+    expect(Object.keys(files)).toEqual(
+      expect.arrayContaining(["onnx/model.onnx", "config.json", "tokenizer.json", "tokenizer_config.json"]),
+    );
+    const { inputs } = decodeModel(files["onnx/model.onnx"]!);
+    expect(inputs.slice(0, 3).map(({ name }) => name)).toEqual(["input_ids", "attention_mask", "position_ids"]);
   });
 
   it("names a student that is not there, and a wrong setting, and stays usable", async () => {
