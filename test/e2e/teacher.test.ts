@@ -1,0 +1,141 @@
+/**
+ * @file The built page with a teacher over real HTTP on loopback: the test of it, a race
+ * with faults that is killed in its middle and goes on, where the key is not, and a
+ * teacher that says hostile things.
+ */
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../scripts/setup.mjs";
+import { createTask } from "../../src/tasks/registry.ts";
+import { SERVED_MODEL, startTeacherServer } from "../../src/teacher/node/teacherServer.ts";
+import { ISOLATION_HEADERS } from "../../vite.config.ts";
+import { sayOpenAi, scriptedServer } from "../support/chatTeachers.ts";
+import { launchChromium, openPage } from "../support/chromium.ts";
+import { serveStatic } from "../support/serveStatic.ts";
+import type { StaticServer } from "../support/serveStatic.ts";
+
+const MINUTE_MS = 60_000;
+const KEY = "sk-planted-key-4c1d9e72";
+
+let browser: Browser;
+let server: StaticServer;
+beforeAll(async () => {
+  browser = await launchChromium();
+  server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
+});
+afterAll(async () => {
+  await browser.close();
+  await server[Symbol.asyncDispose]();
+});
+
+/** Opens the page with a teacher at `url`, its settings unfolded and its key typed. */
+async function openWithTeacher(page: Page, url: string, more = ""): Promise<void> {
+  const query = new URLSearchParams({ teacher: "openai", at: url, says: SERVED_MODEL });
+  await page.goto(`${server.url}?${query.toString()}&${more}`);
+  await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: MINUTE_MS });
+  await page.locator("details.settings summary").click();
+  await page.getByLabel("Key", { exact: true }).fill(KEY);
+}
+
+/** Everything that the page's origin keeps, as text. */
+function keptBy(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const done = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error ?? new Error("IndexedDB failed"));
+      });
+    const kept: unknown[] = [
+      document.cookie,
+      { ...localStorage },
+      { ...sessionStorage },
+      location.href,
+      document.body.outerHTML,
+    ];
+    for (const { name } of await indexedDB.databases()) {
+      const db = await done(indexedDB.open(name ?? ""));
+      for (const store of db.objectStoreNames)
+        kept.push(name, store, await done(db.transaction(store).objectStore(store).getAll()));
+      db.close();
+    }
+    return JSON.stringify(kept);
+  });
+}
+
+test("a race with a teacher that fails a fifth of the time survives the page, asks nothing twice and keeps no key", async () => {
+  const teacher = await startTeacherServer(createTask("word-problems"), {
+    key: KEY,
+    failRate: 0.2,
+    faults: ["429", "500", "reset", "malformed", "truncated"],
+    retryAfterSeconds: 0.05,
+    latencyMs: 150,
+  });
+  try {
+    await using view = await openPage(browser);
+    const small = "rounds=1&query=4&each=1&pool=12&test=12&epochs=1&in=1&out=2&usd=1";
+    await openWithTeacher(view.page, teacher.url, small);
+    await view.page.getByRole("button", { name: "Test teacher" }).click();
+    const result = view.page.getByLabel("Result of the test");
+    await result.waitFor({ timeout: MINUTE_MS });
+    expect((await result.innerText()).match(/works/g)).toHaveLength(3);
+    const tested = teacher.counts.answered;
+
+    await view.page.getByRole("button", { name: "Start", exact: true }).click();
+    await expect.poll(() => teacher.counts.answered, { timeout: 2 * MINUTE_MS }).toBeGreaterThan(tested + 2);
+    await view.page.close();
+
+    const again = await view.context.newPage();
+    const failures: string[] = [];
+    again.on("pageerror", (error) => failures.push(error.message));
+    await openWithTeacher(again, teacher.url, small);
+    await again.getByRole("button", { name: "Resume", exact: true }).click();
+    await again.getByRole("button", { name: "Start again" }).waitFor({ timeout: 3 * MINUTE_MS });
+    const meters = await again.getByLabel("What the teacher cost").allInnerTexts();
+    expect(meters).toHaveLength(2);
+    for (const meter of meters) expect(meter).toMatch(/^Teacher: \d+ of at most 500 requests, [\d,]+ tokens, \$0\.\d+/);
+
+    // Two lanes, four seeds, two calls; and what was in flight when the page was closed.
+    const { answered, requests, refused, faults } = teacher.counts;
+    expect(answered - tested).toBeLessThanOrEqual(16 + 8);
+    expect(requests).toBe(answered + refused + Object.values(faults).reduce((sum, count) => sum + count, 0));
+    expect(await keptBy(again)).toContain(SERVED_MODEL);
+    expect(await keptBy(again)).not.toContain(KEY);
+    expect([...failures, ...view.problems.filter((problem) => problem.startsWith("page error"))]).toEqual([]);
+  } finally {
+    await teacher.close();
+  }
+});
+
+test("a teacher's words are shown as text, never run; a wrong key and a server that pages may not ask are named", async () => {
+  const hostile = `<img src=x onerror="globalThis.taken=1"><script>globalThis.taken=1</script>`;
+  const mean = await scriptedServer((request, response) => {
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-allow-headers", "*, authorization");
+    if (request.path === "/v1/chat/completions" && request.headers["access-control-request-method"] !== undefined)
+      return void response.writeHead(204).end();
+    sayOpenAi(response, JSON.stringify({ question: hostile, answer: hostile, first: 1, second: 10 }));
+  });
+  const closed = await scriptedServer((_, response) => sayOpenAi(response, "{}"));
+  const locked = await startTeacherServer(createTask("word-problems"), { key: "another key" });
+  try {
+    await using view = await openPage(browser);
+    const result = view.page.getByLabel("Result of the test");
+    const test = async (url: string): Promise<string> => {
+      await openWithTeacher(view.page, url);
+      await view.page.getByRole("button", { name: "Test teacher" }).click();
+      await result.waitFor({ timeout: MINUTE_MS });
+      return result.innerText();
+    };
+    const shown = await test(mean.url);
+    expect(shown).toContain(hostile);
+    expect(shown).toContain("rejected by the task's checker");
+    expect(shown).toContain("it does not prefer the right answer");
+    expect(await view.page.evaluate(() => "taken" in globalThis)).toBe(false);
+    expect(await test(locked.url)).toContain("status 401, the key was refused");
+    expect(await test(closed.url)).toMatch(/no connection to .*CORS/);
+    expect(await keptBy(view.page)).not.toContain(KEY);
+  } finally {
+    await Promise.all([mean.close(), closed.close(), locked.close()]);
+  }
+});
