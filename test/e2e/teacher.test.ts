@@ -48,8 +48,8 @@ function keptBy(page: Page): Promise<string> {
       });
     const kept: unknown[] = [
       document.cookie,
-      { ...localStorage },
-      { ...sessionStorage },
+      Object.entries(localStorage),
+      Object.entries(sessionStorage),
       location.href,
       document.body.outerHTML,
     ];
