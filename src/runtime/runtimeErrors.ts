@@ -1,8 +1,9 @@
 /** @file Turns what ONNX Runtime and WebGPU throw into `TutelageError`s with a code. Not here: our own checks. */
 import { BadInputError, TutelageError, messageOf } from "../core/errors.ts";
 
+/** The overflow is of a size that 32-bit addresses cannot count. */
 const OUT_OF_MEMORY =
-  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length/i;
+  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length|safeintonoverflow/i;
 /** The WebAssembly instance is in an unknown state after one of these. */
 const CRASHED = /memory access out of bounds|unreachable|table index is out of bounds|null function|aborted\(/i;
 const NOT_SUPPORTED =

@@ -1,8 +1,8 @@
 /**
  * @file Batched generation with a key-value cache. Prompts are padded on the left to
  * one length, so that every row writes the same cache column. Two ways of running:
- * `steps`, one graph run per token with the cache on the device and the logits read
- * back (WebGPU, and large students, which can then be stopped between tokens), and
+ * `steps`, one graph run per token with the cache on the device, the token chosen there
+ * too unless it is nucleus sampling (WebGPU, and large students, which can then be stopped between tokens), and
  * `whole`, one run per batch with the loop inside the graph (host providers, where
  * every run copies its inputs and outputs). Both choose the same tokens. Models from
  * files that cannot take a cache run over the whole text for every token (`recompute`).
@@ -13,7 +13,7 @@ import type { Tensor } from "../onnx/types.ts";
 import { MASKED } from "../nn/modules.ts";
 import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
 import { batchesByLength, bucketLength, bucketRows, powerOfTwo } from "./batches.ts";
-import { keyMaskInputs } from "./generationGraphs.ts";
+import { keyMaskInputs, type StepChoice } from "./generationGraphs.ts";
 import type { ParameterStore } from "./parameterStore.ts";
 import { checkSampling, sampleToken } from "./sampling.ts";
 import type { SessionCache } from "./sessionCache.ts";
@@ -253,13 +253,15 @@ async function generateStepwise(
 ): Promise<void> {
   const { batch, length, positionLimit, keyMask } = prompt;
   const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
-  const outputs: Record<string, "host" | "device"> = { logits: "host" };
+  const choice: StepChoice = sampling.temperature === 0 ? "greedy" : sampling.topP < 1 ? "logits" : "sample";
+  const outputs: Record<string, "host" | "device"> = { [choice === "logits" ? "logits" : "token"]: "host" };
   for (const name of cacheNames) outputs[name] = "device";
 
-  const prefill = await parts.sessions.prefill(batch, length, positionLimit);
+  const prefill = await parts.sessions.prefill(batch, length, positionLimit, choice);
   let result = await prefill.run(
     {
       ...parts.store.feeds(prefill),
+      ...(choice === "sample" ? drawFeeds(rows, batch, sampling) : {}),
       ids: prompt.ids,
       keyMask: keyMask(length),
       ...positionFeeds(prefill, [batch, length], prompt.positions),
@@ -270,10 +272,15 @@ async function generateStepwise(
   let cache = cacheOf(result);
   try {
     for (let past = length; ; past++) {
-      takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
+      if (choice === "logits") {
+        takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
+      } else {
+        const { data } = result.host("token"); // GPU→CPU sync: one number a row
+        rows.forEach((row, b) => append(row, Number(data[b]), parts.eosTokenIds));
+      }
       if (rows.every((row) => row.finished !== undefined)) return;
       throwIfAborted(signal, "generation");
-      const step = await parts.sessions.decode(batch, positionLimit);
+      const step = await parts.sessions.decode(batch, positionLimit, choice);
       const nextIds = new Int32Array(batch);
       const nextPositions = new Int32Array(batch);
       rows.forEach((row, b) => {
@@ -283,6 +290,7 @@ async function generateStepwise(
       });
       const feeds: Record<string, Tensor | DeviceTensor> = {
         ...parts.store.feeds(step),
+        ...(choice === "sample" ? drawFeeds(rows, batch, sampling) : {}),
         ids: { type: "int32", shape: [batch, 1], data: nextIds },
         ...Object.fromEntries(
           keyMaskInputs(step.inputNames).map(({ name, slidingWindow }) => [name, keyMask(past + 1, slidingWindow)]),
@@ -332,6 +340,22 @@ async function generateByRecomputing(
     );
     takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
   }
+}
+
+/** One draw for every unfinished row, from its own stream, and the temperature. */
+function drawFeeds(rows: readonly Row[], batch: number, { temperature }: Sampling): Record<string, Tensor> {
+  const uniform = new Float32Array(batch);
+  rows.forEach((row, b) => {
+    if (row.finished === undefined) uniform[b] = Math.min(row.rng.uniform(), LARGEST_UNIFORM);
+  });
+  return {
+    uniform: { type: "float32", shape: [batch, 1], data: uniform },
+    inverseTemperature: {
+      type: "float32",
+      shape: [1],
+      data: Float32Array.of(Math.min(1 / temperature, MAX_INVERSE_TEMPERATURE)),
+    },
+  };
 }
 
 /** Appends the next token of every unfinished row. */

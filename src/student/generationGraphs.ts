@@ -40,13 +40,14 @@ function attentionMaskOf(g: GraphBuilder, keyMask: Value, batch: number): Value 
  * Prefill over prompts padded on the left to T. Inputs: parameters, `ids` int32
  * [B, T], `positions.int32` or `positions.int64` [B, T] (whichever the family reads),
  * `keyMask` float32 [B, 1, 1, T] (0, or MASKED at padding). Outputs: `logits` [B, V]
- * of the last token, `k.<i>`, `v.<i>` [B, K, T, H] of every layer.
+ * of the last token or what `choice` makes of it, `k.<i>`, `v.<i>` [B, K, T, H] of every layer.
  */
 export function buildPrefillGraph(
   blueprint: StudentBlueprint,
   batch: number,
   length: number,
   positionLimit: number,
+  choice: StepChoice = "logits",
 ): Graph {
   const g = builderFor("prefill", blueprint);
   const { context } = contextFor(g, blueprint);
@@ -73,8 +74,51 @@ export function buildPrefillGraph(
     },
   };
   const hidden = blueprint.decoder.hiddenStates(context, ids, sequence);
-  g.output(context.logits(lastHidden(g, hidden, batch, length)), "logits");
+  outputChoice(g, context.logits(lastHidden(g, hidden, batch, length)), choice);
   return g.build();
+}
+
+/** What a step gives of its logits: themselves, or the token that is chosen from them on the device. */
+export type StepChoice = "logits" | "greedy" | "sample";
+
+/**
+ * Output `logits` [B, V], or `token` int32 [B, 1] as `chooseToken` has it; for `sample` there are the inputs `uniform`
+ * float32 [B, 1] and `inverseTemperature` [1]. Not for nucleus sampling: WebGPU has no kernel that sorts.
+ */
+function outputChoice(g: GraphBuilder, logits: Value, choice: StepChoice): void {
+  if (choice === "logits") {
+    g.output(logits, "logits");
+    return;
+  }
+  const batch = logits.shape[0];
+  invariant(typeof batch === "number", "the batch size is static");
+  const token =
+    choice === "greedy"
+      ? finiteOrNone(g, logits, firstMaximum(g, logits))
+      : chooseToken(
+          g,
+          logits,
+          choice,
+          g.input("uniform", "float32", [batch, 1]),
+          g.input("inverseTemperature", "float32", [1]),
+          undefined,
+        );
+  g.output(token, "token");
+}
+
+/** First index [B, 1] of each row's maximum; without ArgMax, whose int64 results are not for WebGPU. */
+function firstMaximum(g: GraphBuilder, logits: Value): Value {
+  const vocabulary = logits.shape[1];
+  invariant(typeof vocabulary === "number", "the vocabulary size is static");
+  const isMaximum = g.cast(g.equal(logits, g.reduceMax(logits, [1])), "float32");
+  // Counted from the end, so that the first of equal ones is the largest. Exact below 2²⁴.
+  const fromEnd = g.constant(
+    "float32",
+    [1, vocabulary],
+    Float32Array.from({ length: vocabulary }, (_, i) => vocabulary - 1 - i),
+    "fromEnd",
+  );
+  return g.cast(g.sub(g.float(vocabulary - 1, [1]), g.reduceMax(g.mul(isMaximum, fromEnd), [1])), "int32");
 }
 
 const KEY_MASK = "keyMask";
@@ -102,7 +146,12 @@ export function keyMaskInputs(
  * `past.k.<i>`, `past.v.<i>` [B, K, past, H]. Outputs: `logits` [B, V] and the grown
  * `k.<i>`, `v.<i>` [B, K, past+1, H].
  */
-export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, positionLimit: number): Graph {
+export function buildDecodeGraph(
+  blueprint: StudentBlueprint,
+  batch: number,
+  positionLimit: number,
+  choice: StepChoice = "logits",
+): Graph {
   const g = builderFor("decode", blueprint);
   const { decoder } = blueprint;
   const { context } = contextFor(g, blueprint);
@@ -132,7 +181,7 @@ export function buildDecodeGraph(blueprint: StudentBlueprint, batch: number, pos
     },
   };
   const hidden = decoder.hiddenStates(context, ids, sequence);
-  g.output(context.logits(hidden), "logits");
+  outputChoice(g, context.logits(hidden), choice);
   return g.build();
 }
 
@@ -173,7 +222,11 @@ function chooseToken(
   inverseTemperature: Value | undefined,
   topP: Value | undefined,
 ): Value {
-  const token = tokenOf(g, logits, choice, uniform, inverseTemperature, topP);
+  return finiteOrNone(g, logits, tokenOf(g, logits, choice, uniform, inverseTemperature, topP));
+}
+
+/** `token` [B, 1], or −1 where its logit is NaN or infinite. */
+function finiteOrNone(g: GraphBuilder, logits: Value, token: Value): Value {
   const zero = g.mul(g.gatherElements(logits, token, 1), g.float(0, [1]));
   return g.where(g.equal(zero, g.float(0, [1])), token, g.int32([-1]));
 }
@@ -212,8 +265,9 @@ function tokenOf(
   const passed = g.cast(g.not(g.greater(cumulative, g.mul(mass, uniform))), "float32");
   const last = g.float(vocabulary - 1, [1]);
   const count = g.reduceSum(passed, [1]);
-  const index = g.cast(g.where(g.less(count, last), count, last), "int64");
-  return g.cast(order === undefined ? index : g.gatherElements(order, index, 1), "int32");
+  const index = g.where(g.less(count, last), count, last);
+  if (order === undefined) return g.cast(index, "int32");
+  return g.cast(g.gatherElements(order, g.cast(index, "int64"), 1), "int32");
 }
 
 /** Additive mask [1, T] of the T prompt tokens for the token `iteration` after the first new one: those that its window has left behind. */

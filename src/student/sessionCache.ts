@@ -13,6 +13,7 @@ import {
   buildGenerationGraph,
   buildPrefillGraph,
   buildRecomputeGraph,
+  type StepChoice,
   type TokenChoice,
 } from "./generationGraphs.ts";
 import { buildGradNormGraph, gradNormRows } from "./gradNormGraph.ts";
@@ -84,14 +85,16 @@ export class SessionCache {
     );
   }
 
-  prefill(batch: number, length: number, positionLimit: number): Promise<Session> {
-    return this.#get(`prefill ${batch}x${length} ${positionLimit}`, () =>
-      buildPrefillGraph(this.#blueprint, batch, length, positionLimit),
+  prefill(batch: number, length: number, positionLimit: number, choice: StepChoice = "logits"): Promise<Session> {
+    return this.#get(`prefill ${batch}x${length} ${positionLimit} ${choice}`, () =>
+      buildPrefillGraph(this.#blueprint, batch, length, positionLimit, choice),
     );
   }
 
-  decode(batch: number, positionLimit: number): Promise<Session> {
-    return this.#get(`decode ${batch} ${positionLimit}`, () => buildDecodeGraph(this.#blueprint, batch, positionLimit));
+  decode(batch: number, positionLimit: number, choice: StepChoice = "logits"): Promise<Session> {
+    return this.#get(`decode ${batch} ${positionLimit} ${choice}`, () =>
+      buildDecodeGraph(this.#blueprint, batch, positionLimit, choice),
+    );
   }
 
   recompute(batch: number, length: number): Promise<Session> {

@@ -216,6 +216,25 @@ describe("memory that is not there", () => {
   });
 });
 
+test("a run on wasm that needs more than its addresses count is out-of-memory with advice, and session and engine go on", async () => {
+  const engine = await createEngine("wasm", { threads: 1 });
+  const g = new GraphBuilder("outer");
+  const [x, y] = [g.input("x", "float32", ["n", 1]), g.input("y", "float32", [1, "n"])];
+  g.output(g.reduceSum(g.exp(g.matmul(x, y)), [0, 1]), "sum");
+  const session = await engine.createSession(encodeModel(g.build()), { name: "outer product" });
+  const run = (n: number) => {
+    const data = new Float32Array(n);
+    const feeds = { x: { type: "float32", shape: [n, 1], data }, y: { type: "float32", shape: [1, n], data } } as const;
+    return session.run(feeds, { sum: "host" });
+  };
+  await expect(run(36_000)).rejects.toMatchObject({
+    code: "out-of-memory",
+    message: expect.stringMatching(/session 'outer product'.*smaller batch.*gradient checkpointing.*LoRA/s) as string,
+  });
+  expect((await run(10)).host("sum").data[0]).toBe(100);
+  await engine.dispose();
+});
+
 describe("errors of ONNX Runtime", () => {
   test.each([
     ["std::bad_alloc", "out-of-memory"],
