@@ -4,6 +4,7 @@
  * features stay on the device while they are needed.
  */
 import { invariant, throwIfAborted } from "../core/errors.ts";
+import type { Tensor } from "../onnx/types.ts";
 import type { DeviceTensor, RunResult } from "../runtime/types.ts";
 import { bucketLength, powerOfTwo } from "./batches.ts";
 import type { ParameterStore } from "./parameterStore.ts";
@@ -15,8 +16,8 @@ import type { EncodedRow, SimilarityKind } from "./types.ts";
 const MAX_TENSOR_BYTES = 128 * 1024 * 1024;
 const MAX_KEPT_BYTES = 512 * 1024 * 1024;
 const ROWS_PER_BLOCK = 16;
-/** Fewest positions a graph is built for; more go up in powers of two. */
-const LEAST_POSITIONS = 16;
+/** Counted positions of a block; a single row with more gets the next power of two. One size, so that one graph serves nearly all. */
+const POSITIONS_PER_BLOCK = 512;
 
 interface Block {
   readonly shape: BlockShape;
@@ -58,7 +59,7 @@ export async function innerProducts(
     : gradientProducts(parts, rows, blocks, options);
 }
 
-/** Rows of like numbers of counted positions together, most first. */
+/** Rows in blocks that hold as many counted positions as fit, longest answers first. */
 function blocksOf(
   { sessions, maxPositions }: Parts,
   rows: readonly EncodedRow[],
@@ -68,64 +69,78 @@ function blocksOf(
   const order = rows
     .map((row, index) => ({ index, counted: row.completionTokens, length: row.ids.length - 1 }))
     .sort((a, b) => b.counted - a.counted || b.length - a.length || a.index - b.index);
+  const { vocabSize } = sessions.blueprint.decoder;
+  const fitting = kind === "hidden" ? Infinity : Math.floor(MAX_TENSOR_BYTES / (4 * vocabSize));
+  const usual = Math.max(1, Math.min(POSITIONS_PER_BLOCK, fitting));
   const blocks: Block[] = [];
   for (let start = 0; start < order.length;) {
-    const positions = Math.max(LEAST_POSITIONS, powerOfTwo(order[start]?.counted ?? 1, Number.MAX_SAFE_INTEGER));
-    const { vocabSize } = sessions.blueprint.decoder;
-    const most =
-      kind === "hidden"
-        ? rowsPerBlock
-        : Math.min(
-            rowsPerBlock,
-            Math.floor(MAX_TENSOR_BYTES / (4 * positions * vocabSize)),
-            Math.floor(Math.sqrt(MAX_TENSOR_BYTES / 4) / positions),
-          );
-    const batch = Math.max(1, most);
-    const members = order.slice(start, start + batch);
+    const longest = order[start]?.counted ?? 1;
+    const positions = longest <= usual ? usual : powerOfTwo(longest, Number.MAX_SAFE_INTEGER);
+    const members: typeof order = [];
+    let used = 0;
+    for (const next of order.slice(start, start + rowsPerBlock)) {
+      if (used + next.counted > positions) break;
+      used += next.counted;
+      members.push(next);
+    }
     const length = bucketLength(Math.max(...members.map((member) => member.length)), maxPositions);
-    blocks.push({ shape: { batch, length, positions }, indices: members.map(({ index }) => index) });
+    blocks.push({
+      shape: { batch: rowsPerBlock, length, positions },
+      indices: members.map(({ index }) => index),
+    });
     start += members.length;
   }
   return blocks;
+}
+
+/** 1 where a position of the block is the row's, float32 [B, M]. */
+function membersOf({ shape, indices }: Block, rows: readonly EncodedRow[]): Tensor {
+  const { batch, positions } = shape;
+  const data = new Float32Array(batch * positions);
+  let next = 0;
+  indices.forEach((index, b) => {
+    const count = rows[index]?.completionTokens ?? 0;
+    data.fill(1, b * positions + next, b * positions + next + count);
+    next += count;
+  });
+  return { type: "float32", shape: [batch, positions], data };
 }
 
 /** Runs a block's features; the outputs are the caller's. */
 async function features(
   { store, sessions }: Parts,
   rows: readonly EncodedRow[],
-  { shape, indices }: Block,
+  block: Block,
   kind: SimilarityKind,
 ): Promise<RunResult> {
-  const { batch, length, positions } = shape;
+  const { batch, length, positions } = block.shape;
   const ids = new Int32Array(batch * length);
-  const at = new Int32Array(batch * positions);
-  const targets = new Int32Array(batch * positions);
-  const weights = new Float32Array(batch * positions);
-  indices.forEach((index, b) => {
+  const at = new Int32Array(positions);
+  const targets = new Int32Array(positions);
+  let next = 0;
+  block.indices.forEach((index, b) => {
     const row = rows[index];
     invariant(row !== undefined, "blocks stay inside the rows");
     const last = row.ids.length - 1;
     ids.set(row.ids.subarray(0, last), b * length);
-    let next = b * positions;
     for (let t = 0; t < last; t++) {
       if (row.lossMask === undefined ? t < last - row.completionTokens : row.lossMask[t + 1] !== 1) continue;
       at[next] = b * length + t;
-      targets[next] = row.ids[t + 1] ?? 0;
-      weights[next++] = 1;
+      targets[next++] = row.ids[t + 1] ?? 0;
     }
   });
-  const session = await sessions.features(shape, kind);
-  const column = [batch * positions, 1];
-  return session.run(
-    {
-      ...store.feeds(session),
-      ids: { type: "int32", shape: [batch, length], data: ids },
-      rows: { type: "int32", shape: [batch * positions], data: at },
-      weights: { type: "float32", shape: column, data: weights },
-      ...(kind === "hidden" ? {} : { targets: { type: "int32", shape: column, data: targets } as const }),
-    },
-    kind === "hidden" ? { meanHidden: "host" } : { errors: "device", states: "device" },
-  );
+  const session = await sessions.features(block.shape, kind);
+  const feeds = {
+    ...store.feeds(session),
+    ids: { type: "int32", shape: [batch, length], data: ids } as const,
+    rows: { type: "int32", shape: [positions], data: at } as const,
+  };
+  return kind === "hidden"
+    ? session.run({ ...feeds, members: membersOf(block, rows) }, { sumHidden: "host" })
+    : session.run(
+        { ...feeds, targets: { type: "int32", shape: [positions, 1], data: targets } },
+        { errors: "device", states: "device" },
+      );
 }
 
 async function hiddenProducts(
@@ -138,7 +153,7 @@ async function hiddenProducts(
   let done = 0;
   for (const block of blocks) {
     throwIfAborted(options.signal, "hidden states");
-    const { data } = (await features(parts, rows, block, "hidden")).host("meanHidden");
+    const { data } = (await features(parts, rows, block, "hidden")).host("sumHidden");
     const width = data.length / block.shape.batch;
     block.indices.forEach((index, b) => {
       const count = rows[index]?.completionTokens ?? 1;
@@ -162,6 +177,7 @@ interface Kept {
   readonly block: Block;
   readonly errors: DeviceTensor;
   readonly states: DeviceTensor;
+  readonly members: Tensor;
 }
 
 async function gradientProducts(
@@ -177,7 +193,12 @@ async function gradientProducts(
   const load = async (block: Block): Promise<Kept> => {
     throwIfAborted(options.signal, "gradient embeddings");
     const result = await features(parts, rows, block, "badge");
-    return { block, errors: result.device("errors"), states: result.device("states") };
+    return {
+      block,
+      errors: result.device("errors"),
+      states: result.device("states"),
+      members: membersOf(block, rows),
+    };
   };
   const release = (kept: Kept): void => {
     kept.errors.dispose();
@@ -186,7 +207,14 @@ async function gradientProducts(
   const multiply = async (a: Kept, b: Kept): Promise<void> => {
     throwIfAborted(options.signal, "gradient embeddings");
     const session = await parts.sessions.gradientProducts(a.block.shape, b.block.shape);
-    const feeds = { "errors.a": a.errors, "states.a": a.states, "errors.b": b.errors, "states.b": b.states };
+    const feeds = {
+      "errors.a": a.errors,
+      "states.a": a.states,
+      "members.a": a.members,
+      "errors.b": b.errors,
+      "states.b": b.states,
+      "members.b": b.members,
+    };
     const { data } = (await session.run(feeds, { products: "host" })).host("products");
     a.block.indices.forEach((i, x) =>
       b.block.indices.forEach((j, y) => {
@@ -230,5 +258,5 @@ async function gradientProducts(
 
 function featureBytes({ sessions }: Parts, { shape }: Block): number {
   const { vocabSize, hiddenSize } = sessions.blueprint.decoder;
-  return 4 * shape.batch * shape.positions * (vocabSize + hiddenSize);
+  return 4 * shape.positions * (vocabSize + hiddenSize);
 }

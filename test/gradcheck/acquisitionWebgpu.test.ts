@@ -45,11 +45,11 @@ test("norms of single rows' gradients", async () => {
 
 test("hidden states and prediction errors", async () => {
   const rows = { ids: array([2, 3], [1, 5, 5, 2, 3, 2]), rows: array([4], [1, 2, 5, 0]) };
-  const weights = array([4, 1], [1, 1, 1, 0]);
-  const shape = { batch: 2, length: 3, positions: 2 };
-  await expectSame(buildFeatureGraph(blueprint, shape, "hidden"), { ...parameters, ...rows, weights });
+  const members = array([2, 4], [1, 1, 0, 0, 0, 0, 1, 0]);
+  const shape = { batch: 2, length: 3, positions: 4 };
+  await expectSame(buildFeatureGraph(blueprint, shape, "hidden"), { ...parameters, ...rows, members });
   const targets = array([4, 1], [5, 1, 6, 0]);
-  await expectSame(buildFeatureGraph(blueprint, shape, "badge"), { ...parameters, ...rows, weights, targets });
+  await expectSame(buildFeatureGraph(blueprint, shape, "badge"), { ...parameters, ...rows, targets });
 });
 
 test("products of gradient embeddings", async () => {
@@ -61,13 +61,15 @@ test("products of gradient embeddings", async () => {
     );
   const { vocabSize: V, hiddenSize: D } = blueprint.decoder;
   const [a, b] = [
-    { batch: 2, length: 3, positions: 2 },
-    { batch: 3, length: 3, positions: 1 },
+    { batch: 2, length: 3, positions: 4 },
+    { batch: 3, length: 3, positions: 3 },
   ];
   await expectSame(buildGradientProductGraph(blueprint, a, b), {
     "errors.a": draw(4, V),
     "states.a": draw(4, D),
+    "members.a": array([2, 4], [1, 1, 1, 0, 0, 0, 0, 1]),
     "errors.b": draw(3, V),
     "states.b": draw(3, D),
+    "members.b": array([3, 3], [1, 0, 0, 0, 1, 0, 0, 0, 1]),
   });
 });
