@@ -72,6 +72,10 @@ it("a loop over HTTP with faults: every item accounted for, no key in any artefa
   expect([first.status, first.err]).toEqual([0, expect.stringContaining("run:")]);
   const examples = readFileSync(space.in("a", "examples.jsonl"), "utf8").trimEnd().split("\n");
   expect(examples).toHaveLength(8);
+  // Nothing that the checker would refuse is trained on.
+  type Pair = { readonly question: string; readonly answer: string; readonly accepted: boolean };
+  for (const pair of examples.map((line) => JSON.parse(line) as Pair))
+    expect([pair, TASK.verify(pair).correct]).toEqual([pair, pair.accepted]);
   const [, round] = first.records;
   expect(round).toMatchObject({ accepted: expect.any(Number), teacher: { requests: server!.counts.requests } });
   expect((round!["accepted"] as number) + (round!["rejected"] as number)).toBe(8);
