@@ -2,8 +2,9 @@
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
+import { hostTrajectories } from "../support/familyCases.ts";
 import { checkGreedy, checkScores, checkTrajectory } from "../support/goldenChecks.ts";
-import { fixtureNames, loadGolden, SHARED_STUDENTS } from "../support/goldens.ts";
+import { fixtureNames, SHARED_STUDENTS } from "../support/goldens.ts";
 import { describeWithShared } from "../support/shared.ts";
 
 describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
@@ -16,7 +17,7 @@ describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   function suite(name: string): void {
     test("scores match PyTorch", () => checkScores(engine, name));
     test("greedy continuations match PyTorch", () => checkGreedy(engine, name));
-    for (const trajectory of loadGolden(name).trajectories.filter((t) => !t.name.endsWith("-one-batch"))) {
+    for (const trajectory of hostTrajectories(name)) {
       test(`training matches PyTorch: ${trajectory.name}`, () => checkTrajectory(engine, name, trajectory));
     }
   }

@@ -1,13 +1,14 @@
 /**
  * @file Students against the float64 PyTorch reference on the WebGPU provider, in Node
- * over Dawn. One Llama and one GPT-2: software WebGPU compiles for half a minute a graph.
+ * over Dawn. Software WebGPU compiles for half a minute a graph: of most families little
+ * is compared unless TUTELAGE_FAMILIES=all (`test/support/familyCases.ts`).
  */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
+import { ALL_FAMILIES, OPERATIONS, WEBGPU_STUDENTS, webgpuTrajectory, type Operation } from "../support/familyCases.ts";
 import { checkGreedy, checkScores, checkTrajectory } from "../support/goldenChecks.ts";
-import { loadGolden } from "../support/goldens.ts";
 import { withFixture } from "../support/studentFiles.ts";
 
 let engine: Engine;
@@ -16,9 +17,21 @@ beforeAll(async () => {
 });
 afterAll(async () => engine.dispose());
 
-test("scores of a Llama match PyTorch", () => checkScores(engine, "llama-gqa-tied"));
-test("scores of a GPT-2 match PyTorch", () => checkScores(engine, "gpt2-prefixed"));
-test("greedy continuations match PyTorch", () => checkGreedy(engine, "llama-gqa-tied"));
+async function checkOperation(name: string, operation: Operation): Promise<void> {
+  if (operation === "score") await checkScores(engine, name);
+  else if (operation === "generate") await checkGreedy(engine, name);
+  else await checkTrajectory(engine, name, webgpuTrajectory(name, operation === "full" ? "full" : "lora"));
+}
+
+describe("on webgpu", () => {
+  for (const [name, { always, onRequest }] of Object.entries(WEBGPU_STUDENTS)) {
+    const operations = [...always, ...(ALL_FAMILIES ? onRequest : [])];
+    if (operations.length === 0) continue;
+    describe(name, () => {
+      for (const operation of operations) test(OPERATIONS[operation], () => checkOperation(name, operation));
+    });
+  }
+});
 
 test("sampled continuations are the host's for the same seed", async () => {
   const sample = (on: Engine) =>
@@ -32,18 +45,6 @@ test("sampled continuations are the host's for the same seed", async () => {
   expect(expected.flat().length).toBeGreaterThan(4);
   expect(await sample(engine)).toEqual(expected);
 });
-
-for (const [name, method] of [
-  ["llama-gqa-tied", "full"],
-  ["llama-gqa-tied", "lora"],
-  ["gpt2-prefixed", "full"],
-] as const) {
-  test(`${method} training of ${name} matches PyTorch`, async () => {
-    const trajectory = loadGolden(name).trajectories.find((candidate) => candidate.method === method);
-    expect(trajectory).toBeDefined();
-    if (trajectory) await checkTrajectory(engine, name, trajectory);
-  });
-}
 
 test("nothing stays on the device", () => {
   expect(engine.live).toEqual({ tensors: 0, bytes: 0, sessions: 0 });

@@ -6,6 +6,7 @@ import { parseDecoder } from "../../src/nn/families.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import { openStudent, type LanguageModel } from "../../src/student/student.ts";
 import { SIMPLE_SCORES } from "../../src/student/types.ts";
+import { hasOneBatch } from "./familyCases.ts";
 import {
   adapterDirectory,
   goldenRows,
@@ -42,7 +43,18 @@ async function withGoldenStudent(
   }
 }
 
-/** Token counts exactly, every simple score of every row within the provider's tolerance, with and without the adapter. */
+/** Whether graphs are so slow to compile on this engine that one must do. */
+function usesOneGraph(engine: Engine, name: string): boolean {
+  return engine.ep === "webgpu" && hasOneBatch(name);
+}
+
+/** Rows of at most this many tokens fit one length bucket. */
+const ONE_BUCKET_TOKENS = 33;
+
+/**
+ * Token counts exactly, every simple score of every row within the provider's tolerance,
+ * with and without the adapter. Where one graph must do: rows of one bucket, no adapter.
+ */
 export async function checkScores(
   engine: Engine,
   name: string,
@@ -50,11 +62,15 @@ export async function checkScores(
   { score } = tolerancesOf(engine),
 ): Promise<void> {
   const golden = loadGolden(name);
-  const rows = goldenRows(golden);
+  const oneGraph = usesOneGraph(engine, name);
+  const all = goldenRows(golden).map((row, i) => ({ row, expected: golden.scores[i] }));
+  const chosen = all.filter(({ expected }) => !oneGraph || (expected?.ids.length ?? 0) <= ONE_BUCKET_TOKENS);
+  const rows = chosen.map(({ row }) => row);
   await withGoldenStudent(engine, golden, source, {}, async (student) => {
-    const results = await student.score(rows, SIMPLE_SCORES, { batchSize: 4 });
+    const results = await student.score(rows, SIMPLE_SCORES, { batchSize: oneGraph ? rows.length : 4 });
+    expect(results.length).toBeGreaterThan(4);
     results.forEach((result, i) => {
-      const expected = golden.scores[i];
+      const expected = chosen[i]?.expected;
       expect(result.tokens, `${name} row ${result.id}: tokens`).toBe(expected?.completionTokens);
       for (const key of SIMPLE_SCORES) {
         const scale = key === "lossSum" ? result.tokens : 1;
@@ -65,6 +81,7 @@ export async function checkScores(
       }
     });
   });
+  if (oneGraph) return;
   await withGoldenStudent(engine, golden, source, { adapter: golden.adapter }, async (student) => {
     const results = await student.score(rows, ["loss"]);
     results.forEach((result, i) => {
@@ -82,7 +99,10 @@ export async function checkGreedy(engine: Engine, name: string, source?: FileSou
   await withGoldenStudent(engine, golden, source, {}, async (student) => {
     const generations = await student.generate(
       golden.greedy.map((item) => item.prompt),
-      { maxNewTokens: Math.max(...golden.greedy.map((item) => item.ids.length)), batchSize: 3 },
+      {
+        maxNewTokens: Math.max(...golden.greedy.map((item) => item.ids.length)),
+        batchSize: usesOneGraph(engine, name) ? golden.greedy.length : 3,
+      },
     );
     generations.forEach((generation, i) => {
       const expected = golden.greedy[i]?.ids ?? [];
