@@ -99,7 +99,7 @@ describe("paths", () => {
       score("--student", "{folder}"),
       /folder: expected a file config\.json, got no such file/,
     ],
-    ["a student without a name", score("--student", ""), /--student: expected a value \(DIR\), got none/],
+    ["a student without a name", score("--student", ""), /--student: expected a value \(DIR\|ID\), got none/],
     ["an adapter that is missing", score("--adapter", "{none}"), /none: expected a file adapter_config\.json/],
     ["an adapter that is a student", score("--adapter", "{student}"), /expected a file adapter_config\.json/],
     ["an adapter without a name", score("--adapter", ""), /--adapter: expected a value \(DIR\), got none/],
@@ -154,7 +154,7 @@ describe("options", () => {
     [
       "an unknown score",
       score("--scores", "loss,wit"),
-      /--scores: expected names among loss, lossSum, entropy, margin, leastConfidence, el2n, got "wit"/,
+      /--scores: expected names among loss, lossSum, entropy, margin, leastConfidence, el2n, ifd, gradNorm, got "wit"/,
     ],
     ["no scores", score("--scores", ""), /--scores: expected a value/],
     ["an empty score", score("--scores", "loss,"), /--scores: expected names among/],
@@ -235,7 +235,7 @@ describe("options", () => {
     expectBad(
       await runCli(args.toSpliced(at, 2)),
       new RegExp(
-        `tutelage ${command}: expected option ${name} (DIR|FILE), got none\\. See: tutelage ${command} --help`,
+        `tutelage ${command}: expected option ${name} (DIR|DIR\\|ID|FILE), got none\\. See: tutelage ${command} --help`,
       ),
     );
   });
@@ -347,7 +347,7 @@ describe("students", () => {
     [
       "an unknown architecture",
       () => changeJson(llama(), "config.json", (json) => ({ ...json, model_type: "mamba" })),
-      /'model_type': expected one of llama, qwen2, gpt2, got "mamba"/,
+      /'model_type': expected one of llama, mistral, qwen2, qwen3, gemma2, gemma3_text, phi, gpt2, gpt_neox, got "mamba"/,
     ],
     ["a malformed tokenizer", () => llama().set("tokenizer.json", "{"), /tokenizer\.json: expected valid JSON/],
     [
