@@ -5,10 +5,9 @@
  */
 import { addPerExampleSquaredNorms } from "../autograd/perExampleNorms.ts";
 import { invariant } from "../core/errors.ts";
-import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph } from "../onnx/types.ts";
 import { tokenScores } from "../nn/losses.ts";
-import { contextFor, wholeSequence, type StudentBlueprint } from "./graphs.ts";
+import { builderFor, contextFor, wholeSequence, type StudentBlueprint } from "./graphs.ts";
 
 /** Rows of a batch at most: their logits are one tensor, as large as the smallest storage-buffer binding that WebGPU guarantees. */
 export function gradNormRows(blueprint: StudentBlueprint, length: number): number {
@@ -21,7 +20,7 @@ export function gradNormRows(blueprint: StudentBlueprint, length: number): numbe
  * row, the squared norm of the gradient of its *summed* loss. B is at most `gradNormRows`.
  */
 export function buildGradNormGraph(blueprint: StudentBlueprint, batch: number, length: number): Graph {
-  const g = new GraphBuilder("gradNorm");
+  const g = builderFor("gradNorm", blueprint);
   const { context, bound } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const targets = g.input("targets", "int32", [batch * length, 1]);

@@ -6,7 +6,7 @@
  */
 import { GraphBuilder } from "../onnx/builder.ts";
 import type { Graph } from "../onnx/types.ts";
-import { contextFor, wholeSequence, type StudentBlueprint } from "./graphs.ts";
+import { builderFor, contextFor, wholeSequence, type StudentBlueprint } from "./graphs.ts";
 import type { SimilarityKind } from "./types.ts";
 
 /** Static sizes of a block of rows. */
@@ -25,7 +25,7 @@ export interface BlockShape {
  */
 export function buildFeatureGraph(blueprint: StudentBlueprint, shape: BlockShape, kind: SimilarityKind): Graph {
   const { batch, length, positions } = shape;
-  const g = new GraphBuilder("features");
+  const g = builderFor("features", blueprint);
   const { context } = contextFor(g, blueprint);
   const ids = g.input("ids", "int32", [batch, length]);
   const rows = g.input("rows", "int32", [positions]);

@@ -4,13 +4,14 @@
  * from safetensors.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { parseDecoder } from "../../src/nn/families.ts";
 import type { ParameterSpec } from "../../src/nn/family.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import { openStudent } from "../../src/student/student.ts";
 import { checkGreedy, checkScores, checkTrajectory } from "../support/goldenChecks.ts";
-import { loadGolden, TOLERANCES, type GoldenTrajectory } from "../support/goldens.ts";
+import { goldenRows, loadGolden, studentDirectory, TOLERANCES, type GoldenTrajectory } from "../support/goldens.ts";
 import { EXPORTED_BY_PYTORCH, onnxStudentSource, pytorchExport } from "../support/onnxStudents.ts";
 
 let engine: Engine;
@@ -44,6 +45,19 @@ describe.each(EXPORTED_BY_PYTORCH)("%s exported by PyTorch", (name) => {
     test(`training matches PyTorch: ${trajectory.name}`, () =>
       checkTrajectory(engine, name, comparable(trajectory), source, tolerance));
   }
+
+  test("gradient norms of single rows are those of the student in safetensors", async () => {
+    const norms: number[][] = [];
+    for (const from of [source, directorySource(studentDirectory(name))]) {
+      const student = await openStudent(engine, { source: from });
+      const rows = await student.score(goldenRows({ rows: "fixtures.jsonl" }), ["gradNorm"]);
+      norms.push(rows.map((row) => row.gradNorm!));
+      await student.dispose();
+    }
+    norms[1]!.forEach((wanted, i) =>
+      expect(Math.abs(norms[0]![i]! / wanted - 1)).toBeLessThan(tolerance === FLOAT16 ? 2e-2 : 1e-5),
+    );
+  });
 
   test("has the family's parameters under their names, and its cache where it takes one", async () => {
     const imported = await openStudent(engine, { source });

@@ -269,7 +269,8 @@ export function importDecoder(graph: Graph, config: RawConfig, where: string): I
   const decoder: Decoder = {
     family: "onnx",
     vocabSize,
-    hiddenSize: numberAt(embeddingShape, 1) ?? 1,
+    hiddenSize:
+      head === undefined ? vocabSize : (numberAt(valueShape(hiddenName), -1) ?? numberAt(embeddingShape, 1) ?? 1),
     numHiddenLayers: cached ? ports.past.length : 0,
     numKeyValueHeads: kvHeads ?? 1,
     headDim: headDim ?? 1,
