@@ -41,7 +41,7 @@ export const WEBGPU_STUDENTS: Readonly<Record<string, WebgpuOperations>> = {
   "mistral-sliding": { always: [], onRequest: ["score", "generate"] },
   "qwen2-sliding-yarn": { always: [], onRequest: ["score", "generate"] },
   "qwen3-sliding-new-config": { always: [], onRequest: ["score", "generate"] },
-  gemma2: { always: [], onRequest: ["score", "generate"] },
+  gemma2: { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
   "gemma3-patterned": { always: ["score"], onRequest: ["generate"] },
   "phi-head-norms": { always: [], onRequest: ["score", "generate"] },
   "gpt2-prefixed": { always: ["score", "full"], onRequest: [] },
