@@ -15,8 +15,8 @@ const GIB = 2 ** 30;
 
 /** Addresses of a 32-bit WebAssembly memory. */
 export const WASM_LIMIT_BYTES = 4 * GIB;
-/** A laptop's GPU shares memory with the rest of the machine, and none says how much is left: activations are kept below this. */
-const WEBGPU_COMFORT_BYTES = 2.5e9;
+/** A laptop's GPU shares memory with the rest of the machine, and none says how much is left: above this, activations are computed twice. */
+const WEBGPU_COMFORT_BYTES = 2e9;
 
 export type Checkpointing = "auto" | "on" | "off";
 

@@ -21,6 +21,7 @@ import { mergedWeights, openBaseWeights, weightsInMemory, type BaseWeights } fro
 import { generateTokens } from "./generate.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import type { StudentBlueprint } from "./graphs.ts";
+import { chooseMemory } from "./memoryPlan.ts";
 import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
@@ -72,7 +73,8 @@ export interface StudentDescription {
   readonly encodeAll: (rows: readonly ExampleRow[], truncate?: boolean) => EncodedRow[];
 }
 
-const MAX_WHOLE_GENERATION_PARAMETERS = 30_000_000;
+/** Students up to this size generate in one run, and train without a look at memory. */
+const SMALL_PARAMETERS = 30_000_000;
 
 /** What of an opened student does not change: shared by its methods and by saving. */
 interface Model {
@@ -365,12 +367,24 @@ export class LanguageModel implements Student {
   #generationMode(): "steps" | "whole" | "recompute" {
     const { imported } = this.model.decoder;
     if (imported !== undefined) return imported.cached ? "steps" : "recompute";
-    return this.#engine.ep === "webgpu" || this.parameters.total > MAX_WHOLE_GENERATION_PARAMETERS ? "steps" : "whole";
+    return this.#engine.ep === "webgpu" || this.parameters.total > SMALL_PARAMETERS ? "steps" : "whole";
   }
 
-  /** A trainer over `rows`, to be disposed by the caller; `resume` continues a saved state. One at a time. */
+  /** Whether activations would take too much memory to be kept: a question only for large students. @throws TutelageError out-of-memory with advice. */
+  #mustRecompute(rows: readonly EncodedRow[], options: TrainOptions): boolean {
+    if (this.parameters.total <= SMALL_PARAMETERS) return false;
+    const settings = { checkpointing: "auto" } as const;
+    return chooseMemory(this.#sessions.blueprint, rows, options, this.#engine.ep, settings).gradientCheckpointing;
+  }
+
+  /**
+   * A trainer over `rows`, to be disposed by the caller; `resume` continues a saved state. One at a time.
+   * Without `gradientCheckpointing` in the options a large student's memory decides.
+   */
   trainer(rows: readonly EncodedRow[], options: TrainOptions, resume?: TrainerState): Trainer {
-    return new Trainer(this.#parts(), rows, options, resume);
+    const parts = this.#parts();
+    const gradientCheckpointing = options.gradientCheckpointing ?? this.#mustRecompute(rows, options);
+    return new Trainer(parts, rows, { ...options, gradientCheckpointing }, resume);
   }
 
   async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {

@@ -103,7 +103,7 @@ export interface TrainOptions {
   readonly seed: number;
   /** Rows over the context lose tokens from the left of the prompt; by default they are an error. */
   readonly truncate?: boolean;
-  /** Computes activations of the layers a second time instead of keeping them: a third more work, far less memory. Default: no. */
+  /** Computes activations of the layers a second time instead of keeping them: a third more work, far less memory. Default: where a large student's memory asks for it. */
   readonly gradientCheckpointing?: boolean;
   readonly signal?: AbortSignal;
 }
