@@ -60,7 +60,7 @@ const isOfLoss = ({ name }: Buffer): boolean => /(^|\.)loss\.\d+\./.test(name);
 
 /**
  * Memory of a training on provider `ep`: on webgpu of the GPU, on wasm of ONNX Runtime's heap, on cpu of what
- * ONNX Runtime allocates (its arena takes somewhat more).
+ * graphs use: ONNX Runtime's arena there grows by doubling, and a process takes up to twice as much.
  */
 export function estimateTraining(
   blueprint: StudentBlueprint,
