@@ -197,13 +197,15 @@ export function engineSuite(ep: ExecutionProvider): void {
       let [p, spare] = [engine.upload(float32([SIZE], () => 1)), engine.zeros("float32", [SIZE])];
       const grad = engine.upload(float32([SIZE], () => 0.25));
       const rate = engine.upload(float32([], [0.125]));
-      const before = { live: engine.live, memory: engine.memory };
+      const now = () => ({ live: engine.live, memory: engine.memory });
+      let before = now();
       for (let step = 0; step < 200; step++) {
+        // By then ONNX Runtime has its own buffers for both kinds of run.
+        if (step === 20) before = now();
         await descent.run({ p, grad, rate }, step % 20 === 0 ? { next: spare, norm: "host" } : { next: spare });
         [p, spare] = [spare, p];
       }
-      expect(engine.live).toEqual(before.live);
-      expect(engine.memory).toEqual(before.memory);
+      expect(now()).toEqual(before);
       // 1 − 200 · 2⁻⁵ is exact in float32 at every step.
       expect([...(await engine.read(p)).data]).toEqual(Array.from({ length: SIZE }, () => 1 - 200 / 32));
       for (const tensor of [p, spare, grad, rate]) tensor.dispose();
