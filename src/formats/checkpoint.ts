@@ -18,6 +18,18 @@ import {
 export const WEIGHTS_FILE = "model.safetensors";
 export const WEIGHTS_INDEX_FILE = "model.safetensors.index.json";
 
+/** Where exporters put a decoder, in the order of preference. */
+export const ONNX_MODEL_PATHS: readonly string[] = [
+  "onnx/model.onnx",
+  "model.onnx",
+  "onnx/model_fp16.onnx",
+  "model_fp16.onnx",
+  "onnx/decoder_model_merged.onnx",
+  "decoder_model_merged.onnx",
+  "onnx/decoder_model.onnx",
+  "decoder_model.onnx",
+];
+
 /** A tensor as the files hold it: little-endian values of `dtype`. */
 export interface StoredTensor {
   readonly name: string;

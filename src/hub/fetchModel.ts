@@ -70,7 +70,7 @@ export async function fetchModel(
   if ("index" in weights) {
     await fetchAll([...small, weights.index]);
     await fetchAll(weights.shards(await readText(cache, id, commit, weights.index)));
-  } else await fetchAll([...small, weights]);
+  } else await fetchAll([...small, ...weights]);
   await cache.acceptModel(id, commit);
   return { id, commit, fetchedBytes: meter.fetchedBytes, source: await cache.source(id, commit) };
 }

@@ -1,6 +1,6 @@
 /** @file Which files of a model on the hub a student needs: those and no others are fetched. */
 import { badInput } from "../core/errors.ts";
-import { parseWeightMap, WEIGHTS_FILE, WEIGHTS_INDEX_FILE } from "../formats/checkpoint.ts";
+import { ONNX_MODEL_PATHS, parseWeightMap, WEIGHTS_FILE, WEIGHTS_INDEX_FILE } from "../formats/checkpoint.ts";
 import type { HubFile } from "./hubClient.ts";
 
 const REQUIRED = ["config.json", "tokenizer.json"] as const;
@@ -14,8 +14,10 @@ const OPTIONAL = [
 /** Small files first, so that a model that is not supported is known before its weights are fetched. */
 export interface ModelFiles {
   readonly small: readonly HubFile[];
-  /** The one file of weights, or what to do with the text of the index: which shards there are. */
-  readonly weights: HubFile | { readonly index: HubFile; readonly shards: (index: string) => readonly HubFile[] };
+  /** The files of weights, or what to do with the text of the index: which shards there are. */
+  readonly weights:
+    | readonly HubFile[]
+    | { readonly index: HubFile; readonly shards: (index: string) => readonly HubFile[] };
 }
 
 /**
@@ -38,13 +40,22 @@ export function chooseModelFiles(files: readonly HubFile[], where: string): Mode
     ...OPTIONAL.flatMap((path) => byPath.get(path) ?? []),
   ];
   const single = byPath.get(WEIGHTS_FILE);
-  if (single !== undefined) return { small, weights: single };
+  if (single !== undefined) return { small, weights: [single] };
   const index = byPath.get(WEIGHTS_INDEX_FILE);
   if (index === undefined) {
+    const model = ONNX_MODEL_PATHS.find((path) => byPath.has(path));
+    // Its external data stand beside it: `model.onnx_data`, `model.onnx_data_1`, `model.onnx.data`.
+    if (model !== undefined)
+      return {
+        small,
+        weights: files.filter(
+          ({ path }) => path === model || (/^[._]data/.test(path.slice(model.length)) && path.startsWith(model)),
+        ),
+      };
     const other = files.find(({ path }) => /\.(bin|gguf|pt|pth|h5|msgpack|onnx)$/.test(path));
     badInput(
       where,
-      `weights as ${WEIGHTS_FILE} or ${WEIGHTS_INDEX_FILE}`,
+      `weights as ${WEIGHTS_FILE}, ${WEIGHTS_INDEX_FILE} or an ONNX decoder (${ONNX_MODEL_PATHS[0]})`,
       other === undefined ? "neither" : `only ${other.path}`,
       "Convert them: load the model with transformers and call save_pretrained(directory, safe_serialization=True)",
     );

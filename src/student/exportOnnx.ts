@@ -4,6 +4,7 @@
  * graph (`exportGraph.ts`) and directories for transformers (`save.ts`).
  */
 import { badInput } from "../core/errors.ts";
+import { ONNX_MODEL_PATHS } from "../formats/checkpoint.ts";
 import type { FileSink } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
 import { encodeModel } from "../onnx/model.ts";
@@ -11,7 +12,6 @@ import { toFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { Decoder } from "../nn/family.ts";
 import { buildExportGraph } from "./exportGraph.ts";
-import { ONNX_MODEL_PATHS } from "./onnxFiles.ts";
 import { COPIED_FILES, copyFiles, currentWeights, saveStudent } from "./save.ts";
 import type { LanguageModel } from "./student.ts";
 

@@ -5,7 +5,7 @@
 import { badInput } from "../core/errors.ts";
 import { raiseOpset } from "../autograd/raiseOpset.ts";
 import { checkRelativePath, type FileSource } from "../formats/fileSource.ts";
-import { WEIGHTS_FILE, WEIGHTS_INDEX_FILE } from "../formats/checkpoint.ts";
+import { ONNX_MODEL_PATHS, WEIGHTS_FILE, WEIGHTS_INDEX_FILE } from "../formats/checkpoint.ts";
 import { float16ToFloat32, float32ToFloat16 } from "../formats/float16.ts";
 import { importDecoder, type ImportedDecoder, type WeightPlace } from "../nn/imported/importDecoder.ts";
 import { RawConfig } from "../nn/rawConfig.ts";
@@ -15,18 +15,6 @@ import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import { toFloat32 } from "../onnx/toFloat32.ts";
 import type { Tensor } from "../onnx/types.ts";
 import { floatData } from "./weights.ts";
-
-/** Where exporters put a decoder, in the order of preference. */
-export const ONNX_MODEL_PATHS: readonly string[] = [
-  "onnx/model.onnx",
-  "model.onnx",
-  "onnx/model_fp16.onnx",
-  "model_fp16.onnx",
-  "onnx/decoder_model_merged.onnx",
-  "decoder_model_merged.onnx",
-  "onnx/decoder_model.onnx",
-  "decoder_model.onnx",
-];
 
 /** Operator set below which nodes are brought to a later form. */
 const OPSET = 17;

@@ -3,13 +3,14 @@
  * its adapter as a PEFT one. Files go to a sink that shows all of them or none.
  */
 import { invariant } from "../core/errors.ts";
+import { ONNX_MODEL_PATHS } from "../formats/checkpoint.ts";
 import type { FileSink, FileSource } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
 import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
 import { writeSafetensors } from "../formats/safetensors.ts";
 import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
-import { ONNX_MODEL_PATHS, writeOnnxModel } from "./onnxFiles.ts";
+import { writeOnnxModel } from "./onnxFiles.ts";
 import type { LanguageModel } from "./student.ts";
 import { mergedWeights } from "./baseWeights.ts";
 

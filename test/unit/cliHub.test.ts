@@ -57,6 +57,25 @@ test("scores a model by its name as its directory, and from the cache without th
   expect((await score(`hub:${ID}@v1`)).out).toBe(expected.out);
 });
 
+test("scores a model whose weights are an ONNX decoder with its data beside it, and fetches no other", async () => {
+  const exported = space.in("exported");
+  expect((await runCli(["export", "--student", directory, "--out", exported, "--format", "onnx", ...CPU])).status).toBe(
+    0,
+  );
+  const model = new Uint8Array(readFileSync(join(exported, "onnx", "model.onnx")));
+  const onnx = new Map(files).set("onnx/model.onnx", model);
+  onnx.set("onnx/model.onnx_data", Uint8Array.of(1, 2, 3)).set("onnx/model_q4.onnx", Uint8Array.of(4));
+  onnx.delete("model.safetensors");
+  await using other = await startFakeHub({ [ID]: { commit: COMMIT, files: onnx } });
+  vi.stubEnv("HF_ENDPOINT", other.endpoint);
+  const [fetched, local] = [await score(ID), await score(exported)];
+  expect(fetched.status).toBe(0);
+  expect(fetched.out).toBe(local.out);
+  const paths = other.requests.map(({ path }) => path).join("\n");
+  expect(paths).toContain("onnx/model.onnx_data");
+  expect(paths).not.toContain("model_q4");
+});
+
 test("shows on a terminal how much has come, and how fast", async () => {
   const { err } = await score(ID, true);
   expect(err).toMatch(/some-org\/some-model: [\d.]+ k?B of [\d.]+ k?B, [\d.]+ .?B\/s {2}model\.safetensors/);
