@@ -106,14 +106,19 @@ describe("a race", () => {
 
   it("pauses: nothing is computed until it goes on", async () => {
     let work = 0;
+    // Asked for from inside the work: a race this small may end before a timer fires.
+    let pausing: Promise<void> | undefined;
+    const onWork = (): void => {
+      if (++work === 5) pausing = service.pause();
+    };
     const { service } = sumsService({
-      openStudent: async () => ({ student: new LinearStudent({ onWork: () => void work++ }), name: "linear" }),
+      openStudent: async () => ({ student: new LinearStudent({ onWork }), name: "linear" }),
     });
     const heard = listenTo(service);
     await service.createRace({ lanes, ...auto });
     await service.start();
-    await until(() => work >= 5);
-    await service.pause();
+    await until(() => pausing !== undefined);
+    await pausing;
     const atPause = work;
     const told = heard.events.length;
     await new Promise((resolve) => setTimeout(resolve, 80));
