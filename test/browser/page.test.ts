@@ -1,11 +1,12 @@
 /** @file The page in a real browser, on the real loop over a small student: text stays text, keys and pointers work, the page stays small. */
 import { userEvent } from "vitest/browser";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import "../../src/app/styles/page.css";
 import { mountPage } from "../../src/app/mountPage.tsx";
 import { TutelageError } from "../../src/core/errors.ts";
 import type { LoopEvent } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { eventually } from "../support/eventually.ts";
 import { linearRace } from "../support/linearRace.ts";
 
 let root: HTMLElement;
@@ -47,7 +48,7 @@ async function open({
     };
     return { service, close: () => void service.stop() };
   });
-  await vi.waitFor(() => expect(isOff("Start")).toBe(false));
+  await eventually(() => expect(isOff("Start")).toBe(false));
 }
 
 function batch(events: readonly LoopEvent[]): readonly LoopEvent[] {
@@ -65,7 +66,7 @@ function button(label: string): HTMLButtonElement {
 
 const isOff = (label: string): boolean => button(label).getAttribute("aria-disabled") === "true";
 const status = (): string => root.querySelector(".status")?.textContent ?? "";
-const finished = (): Promise<void> => vi.waitFor(() => expect(status()).toBe("Finished."), { timeout: 30_000 });
+const finished = (): Promise<void> => eventually(() => expect(status()).toBe("Finished."));
 
 test("Start runs the race and shows curves, pool, pairs and engine", async () => {
   await open();
@@ -126,9 +127,9 @@ test("text from questions, answers, reasons, warnings and errors is never markup
   });
   button("Start").click();
   await finished();
-  await vi.waitFor(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
+  await eventually(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
   root.querySelector(".seed")?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
-  await vi.waitFor(() => expect(root.querySelector(".card")?.textContent).toContain(evil));
+  await eventually(() => expect(root.querySelector(".card")?.textContent).toContain(evil));
   for (const details of root.querySelectorAll("details")) details.open = true;
   for (const place of [".pair-question", ".pair-source", ".pair dd", ".warnings", ".row-label", ".lane [role=alert]"])
     expect(root.querySelector(place)?.textContent).toContain(evil);
@@ -144,17 +145,17 @@ test("the pool is one tab stop; arrows move along the loss and the card follows;
   const stops = (): SVGElement[] => marks.filter((mark) => mark.getAttribute("tabindex") === "0");
   expect(stops()).toEqual([marks[0]]);
   marks[0]?.focus();
-  await vi.waitFor(() => expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[0]?.dataset.seed));
+  await eventually(() => expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[0]?.dataset.seed));
   await userEvent.keyboard("{ArrowRight}{ArrowRight}");
   expect(document.activeElement).toBe(marks[2]);
-  await vi.waitFor(() => expect(stops()).toEqual([marks[2]]));
+  await eventually(() => expect(stops()).toEqual([marks[2]]));
   expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[2]?.dataset.seed);
   await userEvent.keyboard("{End}");
   expect(document.activeElement).toBe(marks.at(-1));
   await userEvent.keyboard("{ArrowRight}");
   expect(document.activeElement).toBe(marks.at(-1));
   await userEvent.keyboard("{Home}{Escape}");
-  await vi.waitFor(() => expect(root.querySelector(".lane-0 .card")).toBeNull());
+  await eventually(() => expect(root.querySelector(".lane-0 .card")).toBeNull());
   const losses = marks.map((mark) => Number(/loss ([\d.]+)/.exec(mark.getAttribute("aria-label") ?? "")?.[1]));
   expect(losses).toEqual(losses.toSorted((a, b) => a - b));
 });
@@ -165,7 +166,7 @@ test("Enter pins a card, so that it stays when the focus leaves", async () => {
   await finished();
   root.querySelector<SVGElement>(".lane-0 .seed")?.focus();
   await userEvent.keyboard("{Enter}");
-  await vi.waitFor(() => expect(root.querySelector(".card-pinned")).not.toBeNull());
+  await eventually(() => expect(root.querySelector(".card-pinned")).not.toBeNull());
   button("New run").focus();
   await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
   expect(root.querySelector(".card-pinned")).not.toBeNull();
@@ -179,12 +180,12 @@ test("settings are checked as they are typed, told beside the field, and kept in
   const seed = root.querySelector<HTMLInputElement>("#setting-seed");
   if (seed === null) throw new Error("no seed");
   await userEvent.fill(seed, "12x");
-  await vi.waitFor(() => expect(isOff("Start")).toBe(true));
+  await eventually(() => expect(isOff("Start")).toBe(true));
   expect(seed.getAttribute("aria-invalid")).toBe("true");
   const about = document.getElementById(seed.getAttribute("aria-describedby") ?? "");
   expect(about?.textContent).toBe("A whole number from 0 to 2147483647, please.");
   await userEvent.fill(seed, "12");
-  await vi.waitFor(() => expect(isOff("Start")).toBe(false));
+  await eventually(() => expect(isOff("Start")).toBe(false));
   expect(details.open).toBe(true);
   expect(new URLSearchParams(location.search).get("seed")).toBe("12");
 });
@@ -192,11 +193,9 @@ test("settings are checked as they are typed, told beside the field, and kept in
 test("a crash is told in a banner with Restart, which goes on", async () => {
   await open({ pauseMs: 2 });
   button("Start").click();
-  await vi.waitFor(() => expect(root.querySelectorAll(".curve-point").length).toBeGreaterThanOrEqual(4), {
-    timeout: 30_000,
-  });
+  await eventually(() => expect(root.querySelectorAll(".curve-point").length).toBeGreaterThanOrEqual(4));
   await crash();
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(root.querySelector("[role=alert]")?.textContent).toContain("loop worker: crashed: out of memory"),
   );
   button("Restart").click();
@@ -213,7 +212,7 @@ test("the live region follows the phases, not every step of progress", async () 
   if (region !== null) observer.observe(region, { characterData: true, childList: true, subtree: true });
   button("Start").click();
   await finished();
-  await vi.waitFor(() => expect(region?.textContent).toBe("Finished."), { timeout: 10_000 });
+  await eventually(() => expect(region?.textContent).toBe("Finished."));
   observer.disconnect();
   expect(changes).toBeLessThanOrEqual(6);
 });

@@ -1,5 +1,5 @@
 /** @file What the buttons do, against the real loop service over a small student: run, pause, step, crash, reload, resume. */
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { acceptedPairs } from "../../src/app/laneState.ts";
 import type { LaneState } from "../../src/app/laneState.ts";
 import type { AppState } from "../../src/app/appState.ts";
@@ -14,6 +14,7 @@ import { TutelageError } from "../../src/core/errors.ts";
 import type { RunLibrary } from "../../src/loop/runStore.ts";
 import type { LoopService } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { eventually } from "../support/eventually.ts";
 import { linearRace } from "../support/linearRace.ts";
 
 const DRAFT: SettingsDraft = { ...DEFAULT_DRAFT, rounds: "2", querySize: "5", perSeed: "2", pool: "120" };
@@ -81,7 +82,7 @@ function memoryOf(): Memory & { putAway: string | null } {
 }
 
 const until = (page: Page, holds: (state: AppState) => boolean): Promise<void> =>
-  vi.waitFor(() => expect(holds(page.state())).toBe(true), { timeout: 20_000, interval: 5 });
+  eventually(() => expect(holds(page.state())).toBe(true));
 const settled = (state: AppState): boolean => state.pending === null;
 
 /** What of a finished lane does not depend on the clock. */
@@ -120,7 +121,7 @@ test("a student is handed out as one file; what fails is told", async () => {
   const page = openPage(new MemoryLibrary(), { tamper });
   await page.controller.open();
   page.controller.saveStudent(1, "onnx");
-  await vi.waitFor(() => expect(page.saved).toEqual(["student-b-onnx.zip: lane 1"]));
+  await eventually(() => expect(page.saved).toEqual(["student-b-onnx.zip: lane 1"]));
   page.controller.saveStudent(0, "safetensors");
   await until(page, ({ problem }) => problem?.message === "no room");
 });
@@ -356,7 +357,7 @@ test("a worker that cannot start leaves a page that says so", async () => {
   await controller.open();
   expect(store.state).toMatchObject({ pending: null, problem: { message: "no workers here", remedy: "restart" } });
   controller.start();
-  await vi.waitFor(() => expect(store.state.problem?.message).toBe("The worker is not running."));
+  await eventually(() => expect(store.state.problem?.message).toBe("The worker is not running."));
 });
 
 /** The service's methods as own properties, so that some can be replaced. */
@@ -401,14 +402,14 @@ test("the teacher's key goes to the worker with test, start and resume, is nowhe
   await page.controller.open();
   page.controller.setTeacherKey(KEY);
   page.controller.testTeacher();
-  await vi.waitFor(() => expect(page.state().teacherChecks).not.toBeNull());
+  await eventually(() => expect(page.state().teacherChecks).not.toBeNull());
   expect(page.state().teacherChecks?.map(({ call, ok }) => [call, ok])).toEqual([
     ["propose", true],
     ["answer", true],
     ["judge", true],
   ]);
   page.controller.start();
-  await vi.waitFor(() => expect(page.state().raceState).toBe("done"), { timeout: 20_000 });
+  await eventually(() => expect(page.state().raceState).toBe("done"));
   expect(asked).toEqual([KEY, KEY]);
   const { teacherKey, ...rest } = page.state();
   expect(teacherKey).toBe(KEY);
