@@ -105,7 +105,8 @@ describe("a chat teacher that fails a fifth of the time", () => {
     const teacher = chatTeacher({ url, concurrency: 2 });
     const abort = new AbortController();
     const calls = [0, 1, 2, 3].map((i) => teacher.propose(SEED!, "vary", { rng: new Rng(i), signal: abort.signal }));
-    setTimeout(() => abort.abort(new Error("enough")), 200);
+    await expect.poll(() => server!.counts.requests, { timeout: 60_000 }).toBe(2);
+    abort.abort(new Error("enough"));
     for (const outcome of await Promise.allSettled(calls))
       expect(outcome).toMatchObject({ status: "rejected", reason: { code: "aborted" } });
     expect(server!.counts.requests).toBe(2);
@@ -123,11 +124,12 @@ describe("a chat teacher that fails a fifth of the time", () => {
 
   it("waits as long as Retry-After says before any further request", async () => {
     const url = await serve({ rateLimit: 3 });
-    const teacher = chatTeacher({ url, concurrency: 1, retries: 1, timeoutSeconds: 2 });
+    const teacher = chatTeacher({ url, concurrency: 1, retries: 1, timeoutSeconds: 60 });
     const { ok } = await askMany(teacher, 3);
     expect(ok).toBe(3);
     const abort = new AbortController();
     const waiting = Promise.allSettled([teacher.propose(SEED!, "vary", { rng: new Rng(9), signal: abort.signal })]);
+    await expect.poll(() => server!.counts.requests, { timeout: 60_000 }).toBe(4);
     await new Promise((resolve) => setTimeout(resolve, 400));
     // One refused request, then silence until the minute is over.
     expect(server!.counts.requests).toBe(4);

@@ -356,16 +356,17 @@ describe("stopping a closed loop", () => {
     const hanging = {
       ...teacher,
       answer: (_question: string, call: { signal?: AbortSignal }) =>
-        new Promise<never>((_, reject) =>
-          call.signal?.addEventListener("abort", () => reject(new DOMException("gone", "AbortError"))),
-        ),
+        new Promise<never>((_, reject) => {
+          call.signal?.addEventListener("abort", () => reject(new DOMException("gone", "AbortError")));
+          // While it hangs, however long the loop took to come here.
+          setTimeout(() => abort.abort());
+        }),
     };
     const store = await new MemoryLibrary().open("run");
     const whole = collect(
       sumsConfig({ ...small, ...random }),
       await sumsDeps({ teacher: hanging, signal: abort.signal, store }),
     );
-    setTimeout(() => abort.abort(), 20);
     await expect(whole).rejects.toMatchObject({ code: "aborted" });
     // Proposals that came back are kept; aborted answers are no failures.
     const stored = await store.load();

@@ -72,7 +72,8 @@ describe("a connection to the loop worker", () => {
   });
 
   it.each(["exit", "hang"] as const)("finds out when the worker does not answer any more (%s)", async (misbehave) => {
-    const { service, crashes, exited } = connect({ misbehave }, { heartbeatMs: 50, silenceMs: 2000 });
+    // Longer than a loaded machine needs to load the worker's script.
+    const { service, crashes, exited } = connect({ misbehave }, { heartbeatMs: 50, silenceMs: 10_000 });
     await service.createRace(request);
     await service.step("phase");
     await service.start();
@@ -85,7 +86,7 @@ describe("a connection to the loop worker", () => {
   });
 
   it("does not take a busy worker that answers late for a dead one", async () => {
-    const { service, crashes } = connect({}, { heartbeatMs: 10, silenceMs: 3000 });
+    const { service, crashes } = connect({}, { heartbeatMs: 10, silenceMs: 30_000 });
     await service.createRace(request);
     for (let i = 0; i < 3; i++) await service.step("phase");
     await new Promise((resolve) => setTimeout(resolve, 200));
