@@ -20,7 +20,7 @@ export const LAYERS = {
   runtime: ["core", "onnx"],
   teacher: ["core", "tasks"],
   student: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "runtime"],
-  loop: ["core", "protocol", "student", "tasks", "selection", "teacher"],
+  loop: ["core", "formats", "protocol", "student", "tasks", "selection", "teacher"],
   storage: ["core"],
   app: ["core", "protocol", "storage"],
   cli: [
@@ -46,7 +46,7 @@ export const LAYERS = {
 export const CONTRACT_FILES = ["types.ts", "config.ts", "records.ts", "runStore.ts"];
 
 /** Files of plain data that import nothing at run time: any layer but `core` may import their values. */
-export const DATA_FILES = ["loop/defaults.ts", "selection/strategies.ts"];
+export const DATA_FILES = ["loop/defaults.ts", "selection/strategies.ts", "tasks/custom/settings.ts"];
 
 /** Packages that one place alone may import. */
 export const OWNED_PACKAGES = {

@@ -6,15 +6,19 @@ import { urlSource, type FileSource } from "../src/formats/fileSource.ts";
 import { ModelCache } from "../src/hub/modelCache.ts";
 import { opfsFiles } from "../src/hub/opfsFiles.ts";
 import { TabStudents } from "../src/hub/tabStudents.ts";
+import { sha256Hex } from "../src/hub/hash.ts";
+import { createDataShelf } from "../src/loop/dataShelf.ts";
 import { LoopServiceImpl } from "../src/loop/service.ts";
 import { exposeLoopService } from "../src/protocol/expose.ts";
 import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
+import { indexedDbDataFiles } from "../src/storage/dataFilesDb.ts";
 import { indexedDbReplyCache } from "../src/storage/replyCacheDb.ts";
 import { BUILTIN_STUDENT_FILES } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { packStudent } from "../src/student/packStudent.ts";
 import { openStudent } from "../src/student/student.ts";
+import { CUSTOM } from "../src/tasks/custom/custom.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { createTeacher } from "../src/teacher/registry.ts";
 
@@ -29,6 +33,7 @@ function pageSource(name: string): FileSource {
 }
 
 const replies = indexedDbReplyCache();
+const ownData = createDataShelf(indexedDbDataFiles(), sha256Hex);
 const students = new TabStudents(new ModelCache(opfsFiles("models")));
 
 exposeLoopService(
@@ -50,7 +55,9 @@ exposeLoopService(
       return { student, name, pack: (format) => packStudent(student, format) };
     },
     students,
-    createTask: ({ task }) => createTask(task.name),
+    createTask: async ({ task: { name, data } }) =>
+      createTask(name, data === undefined ? {} : { [CUSTOM]: await ownData.options(data) }),
+    data: ownData,
     createTeacher: ({ teacher }, task, key) => createTeacher(teacher, task, { key, cache: replies }),
   }),
 );

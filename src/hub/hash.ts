@@ -31,3 +31,8 @@ export const createHasher: CreateHasher = (kind, size) => {
     digest: () => bytesToHex(hash.digest()),
   };
 };
+
+/** The SHA-256 of a text in UTF-8, as lower-case hex. */
+export function sha256Hex(text: string): string {
+  return bytesToHex(sha256(new TextEncoder().encode(text)));
+}

@@ -11,6 +11,7 @@ import type { Task } from "../tasks/types.ts";
 import type { Teacher } from "../teacher/types.ts";
 import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
+import type { DataShelf } from "./dataShelf.ts";
 import type { Lane, PackStudent } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
 import { finishedRecords } from "./runRecords.ts";
@@ -42,7 +43,9 @@ export interface LoopServiceDeps<E extends RaceEngine> {
   ) => Promise<{ readonly student: Student; readonly name: string; readonly pack?: PackStudent }>;
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
-  readonly createTask: (config: ExperimentConfig) => Task;
+  readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
+  /** Data files of the user's own; without it there are none. */
+  readonly data?: DataShelf;
   readonly createTeacher: (config: ExperimentConfig, task: Task, key: string | undefined) => Teacher | Promise<Teacher>;
   readonly now?: () => number;
 }
@@ -82,7 +85,7 @@ export async function openLane<E extends RaceEngine>(
   setting: LaneSetting,
   owned: (() => Promise<void>)[],
 ): Promise<OpenedLane> {
-  const task = deps.createTask(config);
+  const task = await deps.createTask(config);
   const teacher = await deps.createTeacher(config, task, setting.teacherKey);
   const early: LoopRecord[] = [];
   let tell = (record: LoopRecord): void => void early.push(record);

@@ -95,6 +95,26 @@ export interface RunStore {
   close(): Promise<void>;
 }
 
+/** Texts of data files of the user's own, by split. */
+export interface DataFiles {
+  readonly pool: DataFile;
+  readonly validation?: DataFile;
+  readonly test?: DataFile;
+}
+
+export interface DataFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Where data files are kept, by the hash of their content. */
+export interface DataStore {
+  get(digest: string): Promise<DataFiles | undefined>;
+  /** @throws TutelageError quota. */
+  put(digest: string, files: DataFiles): Promise<void>;
+  delete(digest: string): Promise<void>;
+}
+
 /** One line of a list of runs. */
 export interface RunHeader {
   readonly manifest: RunManifest;

@@ -25,6 +25,8 @@ import type {
 } from "../protocol/loopService.ts";
 import { checkTeacher } from "../teacher/checkTeacher.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
+import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
+import type { DataShelf } from "./dataShelf.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
@@ -33,7 +35,7 @@ import { Race } from "./race.ts";
 import type { Lane } from "./race.ts";
 import type { LoopRecord } from "./records.ts";
 import { storedRecords } from "./runRecords.ts";
-import type { RunHeader, StoredRun } from "./runStore.ts";
+import type { DataFiles, RunHeader, StoredRun } from "./runStore.ts";
 import { UntouchedAnswers } from "./untouchedAnswers.ts";
 
 interface OpenRace {
@@ -151,7 +153,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
 
   async testTeacher({ experiment, teacherKey }: TestTeacherRequest): Promise<readonly TeacherCheck[]> {
     const config = parseExperimentConfig(experiment);
-    const task = this.#deps.createTask(config);
+    const task = await this.#deps.createTask(config);
     const rng = new Rng(config.seed);
     const [seed] = task.splits({ pool: 1, validation: 0, test: 0 }, rng.fork("splits")).pool;
     invariant(seed !== undefined, "a task has questions");
@@ -176,8 +178,27 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return storedRecords(await this.#read(runId));
   }
 
-  deleteRun(runId: string): Promise<void> {
-    return this.#deps.library.delete(runId);
+  async deleteRun(runId: string): Promise<void> {
+    const { library, data } = this.#deps;
+    const digestOf = ({ manifest }: RunHeader): string | undefined => manifest.config.task.data?.digest;
+    const before = await library.list();
+    await library.delete(runId);
+    const run = before.find(({ manifest }) => manifest.runId === runId);
+    const digest = run === undefined ? undefined : digestOf(run);
+    const needed = before.some((other) => other !== run && digestOf(other) === digest);
+    if (digest !== undefined && !needed) await data?.delete(digest);
+  }
+
+  addData(files: DataFiles): Promise<string> {
+    return this.#shelf().add(files);
+  }
+
+  inspectData(digest: string, settings: CustomSettings): Promise<DataInspection> {
+    return this.#shelf().inspect(digest, settings);
+  }
+
+  #shelf(): DataShelf {
+    return this.#deps.data ?? badInput("data files", "a place to keep them", "none here");
   }
 
   async models(): Promise<readonly CachedModel[]> {

@@ -6,9 +6,10 @@
 import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord } from "../loop/records.ts";
-import type { RunHeader } from "../loop/runStore.ts";
+import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
 import type { StudentFormat } from "../student/types.ts";
+import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
 
@@ -117,9 +118,14 @@ export interface LoopService {
   testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
   /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
   packStudent(lane: number, format: StudentFormat): Promise<Uint8Array>;
+  /** Keeps data files of the user's own; returns the hash that experiments name them by (`task.data.digest`). @throws bad-input for files that are no tables. */
+  addData(files: DataFiles): Promise<string>;
+  /** Looks over kept data files: columns, wrong rows, how some gold answers are read. */
+  inspectData(digest: string, settings: CustomSettings): Promise<DataInspection>;
   runs(): Promise<readonly RunHeader[]>;
   /** A stored run as records, without opening an engine. */
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
+  /** Removes a run, and data files that no other run needs. */
   deleteRun(runId: string): Promise<void>;
   /** Students that were fetched from the hub. */
   models(): Promise<readonly CachedModel[]>;
@@ -140,6 +146,8 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   ask: true,
   testTeacher: true,
   packStudent: true,
+  addData: true,
+  inspectData: true,
   runs: true,
   runRecords: true,
   deleteRun: true,

@@ -33,7 +33,9 @@ export interface CustomOptions extends CustomSettings {
 const SHARES = { pool: 60, validation: 15, test: 25 } as const satisfies Record<Split, number>;
 const LEVEL = "all";
 
-interface Item extends Omit<Question, "id"> {
+/** A row as a question. */
+export interface Item extends Omit<Question, "id"> {
+  /** Canonical form: two items of one form are one question. */
   readonly form: string;
   readonly at: string;
 }
@@ -94,7 +96,7 @@ function draw(
 }
 
 /** What depends on the checker. */
-interface Judge {
+export interface Judge {
   readonly canonical: (question: string) => string;
   readonly check: Task["check"];
   readonly verify: Task["verify"];
@@ -102,7 +104,8 @@ interface Judge {
   readonly answer: (row: DataRow, question: string, parts: readonly string[]) => string;
 }
 
-function judgeOf(settings: ResolvedSettings): Judge {
+/** The judge of `settings`. @throws BadInputError for a pattern that is none. */
+export function judgeOf(settings: ResolvedSettings): Judge {
   if (settings.checker === "game24") {
     return {
       canonical: puzzleForm,
@@ -165,26 +168,33 @@ function clip(text: string): string {
   return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
 }
 
+/** A row as a question with its worked answer. @throws BadInputError naming the row for one without a question or a final answer the checker finds. */
+export function readItem(row: DataRow, { columns }: ResolvedSettings, judge: Judge): Item {
+  const question = [...columns.question.map((name) => cellText(row, name)), choicesText(row, columns.options)]
+    .filter((text) => text !== "")
+    .join("\n");
+  if (question === "") badInput(`${row.at}: ${columns.question.join(", ")}`, "a question", "an empty text");
+  const answer = judge.answer(
+    row,
+    question,
+    columns.answer.map((name) => cellText(row, name, " ")),
+  );
+  const level = columns.level === undefined ? LEVEL : cellText(row, columns.level) || LEVEL;
+  return { question, answer, level, form: judge.canonical(question), at: row.at };
+}
+
+/** Adds `item` unless its question is there already. @throws BadInputError where that has another answer. */
+export function addItem(byForm: Map<string, Item>, item: Item, judge: Judge): void {
+  const same = byForm.get(item.form);
+  if (same === undefined) byForm.set(item.form, item);
+  else if (!judge.check(same, item.answer).correct)
+    badInput(item.at, `the answer of ${same.at}, which has the same question`, JSON.stringify(clip(item.answer)));
+}
+
 /** The different questions of a table in its order. */
-function itemsOf(table: DataTable, { columns }: ResolvedSettings, judge: Judge): Item[] {
+function itemsOf(table: DataTable, settings: ResolvedSettings, judge: Judge): Item[] {
   const byForm = new Map<string, Item>();
-  for (const row of table.rows) {
-    const question = [...columns.question.map((name) => cellText(row, name)), choicesText(row, columns.options)]
-      .filter((text) => text !== "")
-      .join("\n");
-    if (question === "") badInput(`${row.at}: ${columns.question.join(", ")}`, "a question", "an empty text");
-    const answer = judge.answer(
-      row,
-      question,
-      columns.answer.map((name) => cellText(row, name, " ")),
-    );
-    const level = columns.level === undefined ? LEVEL : cellText(row, columns.level) || LEVEL;
-    const item: Item = { question, answer, level, form: judge.canonical(question), at: row.at };
-    const same = byForm.get(item.form);
-    if (same === undefined) byForm.set(item.form, item);
-    else if (!judge.check(same, answer).correct)
-      badInput(row.at, `the answer of ${same.at}, which has the same question`, JSON.stringify(clip(answer)));
-  }
+  for (const row of table.rows) addItem(byForm, readItem(row, settings, judge), judge);
   return [...byForm.values()];
 }
 
