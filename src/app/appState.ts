@@ -1,4 +1,4 @@
-/** @file Everything the page shows, as one value. Changed only by `controller.ts`, drawn by `views/`. */
+/** @file Everything the page shows, as one value. Changed only by actions (`controller.ts`), drawn by `shell/` and `views/`. What one view alone needs is a slice of its own (`slice.ts`). */
 import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
@@ -6,7 +6,10 @@ import type { LaneState } from "./laneState.ts";
 import { EMPTY_LANE } from "./laneState.ts";
 import type { Problem } from "./problem.ts";
 import type { LossKind } from "./plots/poolLayout.ts";
+import type { Route } from "./route.ts";
+import { parseRoute } from "./route.ts";
 import type { SettingsDraft } from "./settings.ts";
+import type { Sliced } from "./slice.ts";
 
 /** Unfinished lanes of one race, found in storage. */
 export interface StoredRace {
@@ -20,7 +23,8 @@ export interface StoredRace {
 /** What the page waits for. */
 export type Pending = "worker" | "engine" | "pause" | "stop" | "storage" | "teacher" | null;
 
-export interface AppState {
+export interface AppState extends Sliced {
+  readonly route: Route;
   readonly draft: SettingsDraft;
   readonly lanes: readonly LaneState[];
   readonly laneProblems: readonly (Problem | null)[];
@@ -56,6 +60,8 @@ export const LANES = 2;
 /** The page before anything happened. */
 export function initialState(draft: SettingsDraft, isolated: boolean): AppState {
   return {
+    route: parseRoute(""),
+    slices: new Map(),
     draft,
     lanes: Array.from({ length: LANES }, () => EMPTY_LANE),
     laneProblems: Array.from({ length: LANES }, () => null),
@@ -78,8 +84,9 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
 
 /** The page without its run: what the visitor chose stays. */
 export function withoutRun(state: AppState): AppState {
-  const { draft, isolated, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models } = state;
-  const chosen = { lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models };
+  const { route, slices, draft, isolated, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models } =
+    state;
+  const chosen = { route, slices, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models };
   return { ...initialState(draft, isolated), ...chosen };
 }
 

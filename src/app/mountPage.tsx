@@ -3,21 +3,26 @@ import { render } from "preact";
 import type { AppState } from "./appState.ts";
 import { initialState } from "./appState.ts";
 import type { Connect } from "./connection.ts";
-import type { Memory } from "./controller.ts";
 import { Controller } from "./controller.ts";
+import type { Memory } from "./raceActions.ts";
+import { parseRoute } from "./route.ts";
 import { draftFromQuery, queryFromDraft } from "./settings.ts";
 import { saveFile } from "./saveFile.ts";
+import { AppView } from "./shell/appView.tsx";
 import { Store } from "./store.ts";
-import { AppView } from "./views/appView.tsx";
 
 /** Draws the page into `root` and starts the worker through `connect`. */
 export function mountPage(root: HTMLElement, connect: Connect): void {
-  const state = initialState(draftFromQuery(location.search), globalThis.crossOriginIsolated === true);
+  const state = {
+    ...initialState(draftFromQuery(location.search), globalThis.crossOriginIsolated === true),
+    route: parseRoute(location.hash),
+  };
   const store = new Store<AppState>(state, (draw) => requestAnimationFrame(draw));
   const controller = new Controller(store, connect, putAwayMemory, saveFile);
+  addEventListener("hashchange", () => store.update((now) => ({ ...now, route: parseRoute(location.hash) })));
   let { draft } = state;
   store.listen((next) => {
-    render(<AppView state={next} actions={controller} />, root);
+    render(<AppView state={next} page={controller} />, root);
     if (next.draft === draft) return;
     draft = next.draft;
     history.replaceState(null, "", `${location.pathname}${queryFromDraft(draft, location.search)}${location.hash}`);

@@ -5,8 +5,9 @@ import type { LaneState } from "../../src/app/laneState.ts";
 import type { AppState } from "../../src/app/appState.ts";
 import { hasRun, initialState, laneLabels, primaryAction } from "../../src/app/appState.ts";
 import type { Connection } from "../../src/app/connection.ts";
-import { Controller, findUnfinished } from "../../src/app/controller.ts";
-import type { Memory } from "../../src/app/controller.ts";
+import { Controller } from "../../src/app/controller.ts";
+import type { Memory } from "../../src/app/raceActions.ts";
+import { findUnfinished } from "../../src/app/raceActions.ts";
 import { DEFAULT_DRAFT } from "../../src/app/settings.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { Store } from "../../src/app/store.ts";
@@ -105,7 +106,7 @@ function measured({ rounds, pool, examples, picks, done }: LaneState): unknown {
 async function finishedRun(draft = DRAFT): Promise<readonly unknown[]> {
   const page = openPage(new MemoryLibrary(), { draft });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ raceState }) => raceState === "done");
   return page.state().lanes.map(measured);
 }
@@ -120,9 +121,9 @@ test("a student is handed out as one file; what fails is told", async () => {
   });
   const page = openPage(new MemoryLibrary(), { tamper });
   await page.controller.open();
-  page.controller.saveStudent(1, "onnx");
+  page.controller.race.saveStudent(1, "onnx");
   await eventually(() => expect(page.saved).toEqual(["student-b-onnx.zip: lane 1"]));
-  page.controller.saveStudent(0, "safetensors");
+  page.controller.race.saveStudent(0, "safetensors");
   await until(page, ({ problem }) => problem?.message === "no room");
 });
 
@@ -130,7 +131,7 @@ test("Start runs both lanes to the end", async () => {
   const page = openPage(new MemoryLibrary());
   await page.controller.open();
   expect(primaryAction(page.state())).toEqual({ action: "start", label: "Start" });
-  page.controller.start();
+  page.controller.race.start();
   expect(primaryAction(page.state())).toEqual({ action: undefined, label: "Starting…" });
   await until(page, ({ raceState }) => raceState === "done");
   const { lanes, problem, race } = page.state();
@@ -149,11 +150,11 @@ test("Start runs both lanes to the end", async () => {
 test("Start again begins from an empty page", async () => {
   const page = openPage(new MemoryLibrary());
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ raceState }) => raceState === "done");
   const first = page.state().race?.raceId;
-  page.controller.changeSetting("seed", "5");
-  page.controller.start();
+  page.controller.setUp.changeSetting("seed", "5");
+  page.controller.race.start();
   expect(page.state().lanes.every(({ rounds }) => rounds.length === 0)).toBe(true);
   await until(page, ({ raceState, race }) => raceState === "done" && race?.raceId !== first);
   expect(page.state().lanes[0]?.run?.config.seed).toBe(5);
@@ -167,7 +168,7 @@ test("Step takes each lane through one phase", async () => {
   const seen = new Set<string>();
   for (let i = 0; i < 9; i++) {
     const before = page.state().lanes;
-    page.controller.step();
+    page.controller.race.step();
     await until(
       page,
       (state) => state.raceState === "paused" && settled(state) && state.lanes.every((lane, j) => lane !== before[j]),
@@ -184,15 +185,15 @@ test("Pause stops the numbers, Resume goes on to the same end", async () => {
   const whole = await finishedRun();
   const page = openPage(new MemoryLibrary(), { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
-  page.controller.pause();
+  page.controller.race.pause();
   await until(page, (state) => state.raceState === "paused" && settled(state));
   const before = page.state().lanes;
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(page.state().lanes).toBe(before);
   expect(primaryAction(page.state())).toEqual({ action: "resume", label: "Resume" });
-  page.controller.resume();
+  page.controller.race.resume();
   await until(page, ({ raceState }) => raceState === "done");
   expect(page.state().lanes.map(measured)).toEqual(whole);
 });
@@ -202,7 +203,7 @@ test("a crash is shown, Restart goes on from storage, and the end is that of an 
   const library = new MemoryLibrary();
   const page = openPage(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
   await page.crash();
   const { crash, problem } = page.state();
@@ -210,7 +211,7 @@ test("a crash is shown, Restart goes on from storage, and the end is that of an 
   expect(crash?.advice).toContain("Restart");
   expect(problem).toBeNull();
   expect(primaryAction(page.state()).action).toBeUndefined();
-  page.controller.restart();
+  page.controller.race.restart();
   await until(page, ({ raceState }) => raceState === "done");
   expect(page.state().crash).toBeNull();
   expect(page.workers()).toBe(2);
@@ -222,10 +223,10 @@ test("a call that hangs in a crashed worker does not block the page", async () =
     tamper: (service) => ({ ...bound(service), createRace: () => new Promise(() => undefined) }),
   });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await page.crash();
   expect(page.state()).toMatchObject({ pending: null, crash: { remedy: "restart" } });
-  page.controller.restart();
+  page.controller.race.restart();
   await until(page, (state) => settled(state) && state.crash === null);
   expect(primaryAction(page.state())).toEqual({ action: "start", label: "Start" });
 });
@@ -235,7 +236,7 @@ test("a reload shows the unfinished run and Resume finishes it as if nothing had
   const library = new MemoryLibrary();
   const first = openPage(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
   await first.controller.open();
-  first.controller.start();
+  first.controller.race.start();
   await until(first, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
   await first.crash();
 
@@ -245,7 +246,7 @@ test("a reload shows the unfinished run and Resume finishes it as if nothing had
   expect(stored).toMatchObject({ rounds: 2, lastRound: 1 });
   expect(lanes.every(({ rounds }) => rounds.length >= 2)).toBe(true);
   expect(primaryAction(second.state())).toEqual({ action: "resume", label: "Resume" });
-  second.controller.resume();
+  second.controller.race.resume();
   await until(second, ({ raceState }) => raceState === "done");
   expect(second.state().stored).toBeNull();
   expect(second.state().lanes.map(measured)).toEqual(whole);
@@ -261,9 +262,9 @@ test("New run puts an unfinished run away: it stays stored, and is not offered a
   const memory = memoryOf();
   const page = openPage(library, { memory });
   await page.controller.open();
-  page.controller.step();
+  page.controller.race.step();
   await until(page, (state) => state.raceState === "paused" && settled(state));
-  page.controller.newRun();
+  page.controller.race.newRun();
   await until(page, (state) => settled(state) && !hasRun(state));
   expect(await library.list()).toHaveLength(2);
   const reloaded = openPage(library, { memory });
@@ -276,12 +277,12 @@ test("Discard deletes the stored run", async () => {
   const library = new MemoryLibrary();
   const first = openPage(library);
   await first.controller.open();
-  first.controller.step();
+  first.controller.race.step();
   await until(first, (state) => state.raceState === "paused" && settled(state));
   await first.crash();
   const second = openPage(library);
   await second.controller.open();
-  second.controller.discardStored();
+  second.controller.race.discardStored();
   await until(second, settled);
   expect(await library.list()).toEqual([]);
   expect(hasRun(second.state())).toBe(false);
@@ -291,9 +292,9 @@ test("invalid settings start nothing", async () => {
   const library = new MemoryLibrary();
   const page = openPage(library, { draft: { ...DRAFT, rounds: "none" } });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, settled);
-  page.controller.step();
+  page.controller.race.step();
   await until(page, settled);
   expect(await library.list()).toEqual([]);
   expect(page.state().race).toBeNull();
@@ -311,12 +312,12 @@ test("an engine that is refused is told with what to do, and the page can try ag
     }),
   });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, settled);
   expect(page.state().problem).toMatchObject({ message: "webgpu: the self-test disagrees", remedy: "dismiss" });
   expect(page.state().problem?.advice).toContain("WASM");
   refuse = false;
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ raceState }) => raceState === "done");
   expect(page.state().problem).toBeNull();
 });
@@ -339,7 +340,7 @@ test("one lane's failure is shown in that lane; the other goes on", async () => 
     }),
   });
   await page.controller.open();
-  page.controller.start();
+  page.controller.race.start();
   await until(page, ({ raceState }) => raceState === "done");
   expect(page.state().laneProblems).toMatchObject([null, { message: "train: loss is NaN" }]);
   expect(page.state().lanes[0]?.done).toBe(true);
@@ -356,7 +357,7 @@ test("a worker that cannot start leaves a page that says so", async () => {
   );
   await controller.open();
   expect(store.state).toMatchObject({ pending: null, problem: { message: "no workers here", remedy: "restart" } });
-  controller.start();
+  controller.race.start();
   await eventually(() => expect(store.state.problem?.message).toBe("The worker is not running."));
 });
 
@@ -400,15 +401,15 @@ test("the teacher's key goes to the worker with test, start and resume, is nowhe
   });
   const page = openPage(library, { tamper });
   await page.controller.open();
-  page.controller.setTeacherKey(KEY);
-  page.controller.testTeacher();
+  page.controller.setUp.setTeacherKey(KEY);
+  page.controller.setUp.testTeacher();
   await eventually(() => expect(page.state().teacherChecks).not.toBeNull());
   expect(page.state().teacherChecks?.map(({ call, ok }) => [call, ok])).toEqual([
     ["propose", true],
     ["answer", true],
     ["judge", true],
   ]);
-  page.controller.start();
+  page.controller.race.start();
   await eventually(() => expect(page.state().raceState).toBe("done"));
   expect(asked).toEqual([KEY, KEY]);
   const { teacherKey, ...rest } = page.state();
@@ -416,6 +417,6 @@ test("the teacher's key goes to the worker with test, start and resume, is nowhe
   const stored = await Promise.all((await library.list()).map(({ manifest }) => library.read(manifest.runId)));
   expect(JSON.stringify([rest, stored])).not.toContain(KEY);
 
-  page.controller.changeSetting("teacherUrl", "https://elsewhere.example/v1");
+  page.controller.setUp.changeSetting("teacherUrl", "https://elsewhere.example/v1");
   expect(page.state()).toMatchObject({ teacherKey: "", teacherChecks: null });
 });

@@ -7,7 +7,7 @@
 import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
 import { formatCount, formatPercent } from "../format.ts";
-import { LaneMark } from "../views/icons.tsx";
+import { LaneMark } from "../components/icons.tsx";
 import { linePath, linearScale, niceDomain, ticksBetween } from "./scale.ts";
 import { useWidth } from "./useWidth.ts";
 

@@ -1,9 +1,9 @@
 /** @file The story of one seed: question, worked answer, what the student said, losses, why it was picked. */
 import type { VNode } from "preact";
-import type { PoolItem } from "../../loop/records.ts";
-import { formatNats } from "../format.ts";
-import type { PickInfo } from "../laneState.ts";
-import { Glyph, SeedMark } from "./icons.tsx";
+import type { PoolItem } from "../../../loop/records.ts";
+import { formatNats } from "../../format.ts";
+import type { PickInfo } from "../../laneState.ts";
+import { Glyph, SeedMark } from "../../components/icons.tsx";
 
 /** Card of a seed; `pick` when it was picked this round. */
 export function SeedCard({ item, pick }: { readonly item: PoolItem; readonly pick: PickInfo | undefined }): VNode {

@@ -1,23 +1,29 @@
 /** @file What computes: provider, adapter, threads, isolation, speed, and why not something better. */
 import type { VNode } from "preact";
-import type { EngineInfo } from "../../runtime/types.ts";
-import { formatInteger, formatLarge, formatStudent } from "../format.ts";
+import type { AppState } from "../../appState.ts";
+import type { EngineInfo } from "../../../runtime/types.ts";
+import { formatInteger, formatLarge, formatStudent } from "../../format.ts";
 
-const PROVIDER_TEXT: Readonly<Record<EngineInfo["ep"], string>> = {
+/** Providers in words. */
+export const PROVIDER_TEXT: Readonly<Record<EngineInfo["ep"], string>> = {
   cpu: "CPU",
   wasm: "WASM on the CPU",
   webgpu: "WebGPU",
 };
 
-export interface EngineLineProps {
-  readonly engine: EngineInfo | null;
-  readonly isolated: boolean;
-  readonly tokensPerSecond: number | null;
-  readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number } | null;
+/** Mean over the lanes of their training speed; null before a step. */
+export function tokensPerSecond({ lanes }: AppState): number | null {
+  const speeds = lanes.flatMap((lane) => lane.tokensPerSecond ?? []);
+  return speeds.length === 0 ? null : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
 }
 
-/** The engine line. */
-export function EngineLine({ engine, isolated, tokensPerSecond, student }: EngineLineProps): VNode {
+/** What computes. */
+export function EnginePanel({ state }: { readonly state: AppState }): VNode {
+  const { race, lanes, isolated } = state;
+  const run = lanes.find(({ run }) => run !== null)?.run ?? null;
+  const engine = race?.engine ?? run?.engine ?? null;
+  const student = run?.student ?? race?.lanes[0]?.student ?? null;
+  const speed = tokensPerSecond(state);
   return (
     <section class="engine" aria-label="Engine">
       <dl>
@@ -32,9 +38,7 @@ export function EngineLine({ engine, isolated, tokensPerSecond, student }: Engin
           </Fact>
         )}
         {engine !== null && (
-          <Fact name="Training">
-            {tokensPerSecond === null ? "not yet" : `${formatInteger(Math.round(tokensPerSecond))} tokens/s`}
-          </Fact>
+          <Fact name="Training">{speed === null ? "not yet" : `${formatInteger(Math.round(speed))} tokens/s`}</Fact>
         )}
         {engine?.selfTest !== undefined && <Fact name="Self-test">{engine.selfTest}</Fact>}
       </dl>

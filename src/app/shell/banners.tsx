@@ -2,11 +2,11 @@
 import type { VNode } from "preact";
 import type { AppState } from "../appState.ts";
 import type { DownloadProgress } from "../../hub/types.ts";
-import type { Actions } from "../controller.ts";
+import type { Page } from "../controller.ts";
 import { formatBytes } from "../format.ts";
 
 /** Crash, problem, download, stored run, in this order; nothing when all is well. */
-export function Banners({ state, actions }: { readonly state: AppState; readonly actions: Actions }): VNode {
+export function Banners({ state, page }: { readonly state: AppState; readonly page: Page }): VNode {
   const { crash, problem, stored, pending, download } = state;
   return (
     <div class="banners">
@@ -16,7 +16,7 @@ export function Banners({ state, actions }: { readonly state: AppState; readonly
             <strong>The worker that trains has stopped.</strong> {crash.message}
           </p>
           <p>{crash.advice}</p>
-          <button type="button" class="primary" onClick={() => actions.restart()}>
+          <button type="button" class="primary" onClick={() => page.race.restart()}>
             Restart
           </button>
         </div>
@@ -27,18 +27,18 @@ export function Banners({ state, actions }: { readonly state: AppState; readonly
           <p>{problem.advice}</p>
           <div class="buttons">
             {problem.remedy === "restart" && (
-              <button type="button" class="primary" onClick={() => actions.restart()}>
+              <button type="button" class="primary" onClick={() => page.race.restart()}>
                 Restart
               </button>
             )}
-            <button type="button" onClick={() => actions.dismissProblem()}>
+            <button type="button" onClick={() => page.dismissProblem()}>
               Dismiss
             </button>
           </div>
         </div>
       )}
       {download !== null && crash === null && (
-        <Download progress={download} onCancel={() => actions.cancelDownload()} />
+        <Download progress={download} onCancel={() => page.race.cancelDownload()} />
       )}
       {stored !== null && crash === null && (
         <div class="banner" role="status">
@@ -47,7 +47,7 @@ export function Banners({ state, actions }: { readonly state: AppState; readonly
             {roundsText(stored.lastRound, stored.rounds)}. Resume goes on from its last stored step; no teacher call is
             made twice.
           </p>
-          <button type="button" disabled={pending !== null} onClick={() => actions.discardStored()}>
+          <button type="button" disabled={pending !== null} onClick={() => page.race.discardStored()}>
             Discard it
           </button>
         </div>

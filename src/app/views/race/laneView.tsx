@@ -1,18 +1,18 @@
 /** @file One lane: what it is, what it is doing, its pool, its training loss and its latest pairs. */
 import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
-import { describeChange } from "../comparison.ts";
-import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../format.ts";
-import type { StudentFormat } from "../../student/types.ts";
-import type { LaneState } from "../laneState.ts";
-import { acceptedPairs, teacherUse } from "../laneState.ts";
-import { roundLabel } from "../phaseText.ts";
-import type { LossKind } from "../plots/poolLayout.ts";
-import { LossSparkline } from "../plots/lossSparkline.tsx";
-import { PoolPlot } from "../plots/poolPlot.tsx";
-import type { Problem } from "../problem.ts";
-import { STRATEGIES } from "../settings.ts";
-import { Glyph, LaneMark, SeedMark } from "./icons.tsx";
+import { describeChange } from "../../comparison.ts";
+import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../../format.ts";
+import type { StudentFormat } from "../../../student/types.ts";
+import type { LaneState } from "../../laneState.ts";
+import { acceptedPairs, teacherUse } from "../../laneState.ts";
+import { roundLabel } from "../../phaseText.ts";
+import type { LossKind } from "../../plots/poolLayout.ts";
+import { LossSparkline } from "../../plots/lossSparkline.tsx";
+import { PoolPlot } from "../../plots/poolPlot.tsx";
+import type { Problem } from "../../problem.ts";
+import { STRATEGIES } from "../../settings.ts";
+import { Glyph, LaneMark, SeedMark } from "../../components/icons.tsx";
 import { PairList } from "./pairList.tsx";
 import { PhaseStrip } from "./phaseStrip.tsx";
 

@@ -1,16 +1,16 @@
 /** @file Fields of a chat teacher: where and whom to ask, the key, ceilings and prices, the estimate, and the test. A teacher's words are shown as text only. */
 import type { VNode } from "preact";
-import type { TeacherCheck } from "../../teacher/types.ts";
-import type { AppState } from "../appState.ts";
-import type { Actions } from "../controller.ts";
-import { formatCount, formatInteger, formatUsd } from "../format.ts";
-import type { CheckedSettings, SettingName } from "../settings.ts";
-import { estimateTeacher } from "../settings.ts";
+import type { TeacherCheck } from "../../../teacher/types.ts";
+import type { AppState } from "../../appState.ts";
+import { formatCount, formatInteger, formatUsd } from "../../format.ts";
+import type { CheckedSettings, SettingName } from "../../settings.ts";
+import { estimateTeacher } from "../../settings.ts";
+import type { SetUpActions } from "./setUpActions.ts";
 
 export interface TeacherFieldsProps {
   readonly state: AppState;
   readonly checked: CheckedSettings;
-  readonly actions: Actions;
+  readonly actions: SetUpActions;
 }
 
 /** Where each provider is asked when no address is given, for people. */
@@ -32,7 +32,7 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
         <TextField
           {...field}
           name="teacherModel"
-          label="Model"
+          label="Teacher model"
           placeholder="as the service names it"
           help="Of the service asked"
         />
@@ -140,7 +140,7 @@ function TextField({
   readonly placeholder?: string;
   readonly draft: AppState["draft"];
   readonly checked: CheckedSettings;
-  readonly actions: Actions;
+  readonly actions: SetUpActions;
 }): VNode {
   const error = checked.ok ? undefined : checked.errors[name];
   return (

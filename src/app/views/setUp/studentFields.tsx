@@ -1,15 +1,15 @@
 /** @file Fields of a student that is not built in: the hub's model, a token, what this browser keeps; or a folder. */
 import type { VNode } from "preact";
-import type { CachedModel, PickedFolder } from "../../hub/types.ts";
-import type { AppState } from "../appState.ts";
-import type { Actions } from "../controller.ts";
-import { formatBytes, formatCount } from "../format.ts";
-import type { CheckedSettings } from "../settings.ts";
+import type { CachedModel, PickedFolder } from "../../../hub/types.ts";
+import type { AppState } from "../../appState.ts";
+import { formatBytes, formatCount } from "../../format.ts";
+import type { CheckedSettings } from "../../settings.ts";
+import type { SetUpActions } from "./setUpActions.ts";
 
 export interface StudentFieldsProps {
   readonly state: AppState;
   readonly checked: CheckedSettings;
-  readonly actions: Actions;
+  readonly actions: SetUpActions;
 }
 
 /** The fields that the chosen kind of student needs; none for the built-in one. */
@@ -39,7 +39,7 @@ function HubFields({ state, checked, actions }: StudentFieldsProps): VNode {
     <>
       <div class="fields">
         <div class="field field-wide">
-          <label for="setting-model">Model</label>
+          <label for="setting-model">Student model</label>
           <input
             id="setting-model"
             type="text"
@@ -94,7 +94,7 @@ function ModelList({
   readonly busy: boolean;
   /** Students of the race that is open, which reads their files. */
   readonly used: readonly string[];
-  readonly actions: Actions;
+  readonly actions: SetUpActions;
 }): VNode {
   const total = models.reduce((sum, { bytes }) => sum + bytes, 0);
   return (
@@ -135,7 +135,7 @@ function FolderField({
 }: {
   readonly folder: PickedFolder | null;
   readonly error: string | undefined;
-  readonly actions: Actions;
+  readonly actions: SetUpActions;
 }): VNode {
   return (
     <div class="field">

@@ -1,7 +1,7 @@
 /** @file The latest synthetic pairs: where each came from, and what its check said. */
 import type { VNode } from "preact";
-import type { SyntheticExample } from "../../loop/records.ts";
-import { VerdictGlyph } from "./icons.tsx";
+import type { SyntheticExample } from "../../../loop/records.ts";
+import { VerdictGlyph } from "../../components/icons.tsx";
 
 const OPERATION_TEXT: Readonly<Record<SyntheticExample["operation"], string>> = {
   simplify: "simplified",

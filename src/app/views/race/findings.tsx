@@ -1,9 +1,9 @@
 /** @file What the run measured so far, in words and as a table; before a run, what a round is. */
 import type { VNode } from "preact";
-import type { LaneRounds } from "../comparison.ts";
-import { describeGap } from "../comparison.ts";
-import { formatNats, formatPercent } from "../format.ts";
-import { PHASE_HELP, PHASE_LABELS, PHASES } from "../phaseText.ts";
+import type { LaneRounds } from "../../comparison.ts";
+import { describeGap } from "../../comparison.ts";
+import { formatNats, formatPercent } from "../../format.ts";
+import { PHASE_HELP, PHASE_LABELS, PHASES } from "../../phaseText.ts";
 
 /** How one round goes. */
 export function HowItWorks(): VNode {

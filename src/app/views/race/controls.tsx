@@ -1,9 +1,9 @@
 /** @file The buttons: one primary (Start, Pause, Resume), Step, New run; beside them what the page is doing. */
 import type { VNode } from "preact";
-import type { AppState } from "../appState.ts";
-import { hasRun, primaryAction } from "../appState.ts";
-import type { Actions } from "../controller.ts";
-import { PHASE_LABELS } from "../phaseText.ts";
+import type { AppState } from "../../appState.ts";
+import { hasRun, primaryAction } from "../../appState.ts";
+import type { RaceActions } from "../../raceActions.ts";
+import { PHASE_LABELS } from "../../phaseText.ts";
 
 /** One line on the whole page's state. */
 export function statusText(state: AppState): string {
@@ -52,7 +52,7 @@ export function Controls({
   valid,
 }: {
   readonly state: AppState;
-  readonly actions: Actions;
+  readonly actions: RaceActions;
   readonly valid: boolean;
 }): VNode {
   const { action, label } = primaryAction(state);
@@ -103,7 +103,8 @@ function Button({ off, onPress, children, ...rest }: ButtonProps): VNode {
   );
 }
 
-function lampOf({ crash, pending, raceState }: AppState): "error" | "busy" | "on" | "off" {
+/** The colour and shape of the lamp beside the status. */
+export function lampOf({ crash, pending, raceState }: AppState): "error" | "busy" | "on" | "off" {
   if (crash !== null) return "error";
   if (pending !== null) return "busy";
   return raceState === "running" || raceState === "stepping" ? "on" : "off";

@@ -1,7 +1,7 @@
 /** @file The six phases of a lane's round, the current one lit, with a sentence and its progress. */
 import type { VNode } from "preact";
-import type { LaneState } from "../laneState.ts";
-import { PHASE_HELP, PHASE_LABELS, PHASES, phaseFraction, phaseMarks, phaseSentence } from "../phaseText.ts";
+import type { LaneState } from "../../laneState.ts";
+import { PHASE_HELP, PHASE_LABELS, PHASES, phaseFraction, phaseMarks, phaseSentence } from "../../phaseText.ts";
 
 const MARK_TEXT = { waiting: "not yet", active: "now", done: "done" } as const;
 

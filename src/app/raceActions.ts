@@ -1,0 +1,260 @@
+/**
+ * @file What the buttons of a race do: start, pause, step, put away, resume, restart
+ * after a crash; and the race's events folded into the page's state.
+ */
+import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
+import type { LoopRecord } from "../loop/records.ts";
+import type { StudentFormat } from "../student/types.ts";
+import type { RunHeader } from "../loop/runStore.ts";
+import type { AppState, StoredRace } from "./appState.ts";
+import { LANES, withoutRun } from "./appState.ts";
+import { reduceRecords } from "./laneState.ts";
+import type { LossKind } from "./plots/poolLayout.ts";
+import { problemOfCode } from "./problem.ts";
+import type { ProviderChoice } from "./settings.ts";
+import { checkSettings, experimentsOf, PROVIDERS } from "./settings.ts";
+import type { Store } from "./store.ts";
+import type { WorkerLink } from "./workerLink.ts";
+
+/** Where the page remembers which unfinished race was put away; `localStorage` in a tab. */
+export interface Memory {
+  read(): string | null;
+  write(raceId: string): void;
+}
+
+/** Gives the user a file. */
+export type SaveFile = (name: string, bytes: Uint8Array) => void;
+
+export interface RaceActions {
+  start(): void;
+  pause(): void;
+  resume(): void;
+  step(): void;
+  newRun(): void;
+  discardStored(): void;
+  restart(): void;
+  showLoss(kind: LossKind): void;
+  /** Ends the download under way; what has arrived is kept. */
+  cancelDownload(): void;
+  /** Hands the user a lane's student as one file. */
+  saveStudent(lane: number, format: StudentFormat): void;
+}
+
+/** What the race needs from outside itself. */
+export interface RaceActionsOptions {
+  readonly store: Store<AppState>;
+  readonly link: WorkerLink;
+  readonly memory: Memory;
+  readonly saveFile: SaveFile;
+  /** Called when the list of kept models may have changed. */
+  readonly loadModels: (service: LoopService) => Promise<void>;
+}
+
+export class RaceController implements RaceActions {
+  readonly #store: Store<AppState>;
+  readonly #link: WorkerLink;
+  readonly #memory: Memory;
+  readonly #saveFile: SaveFile;
+  readonly #loadModels: (service: LoopService) => Promise<void>;
+
+  constructor({ store, link, memory, saveFile, loadModels }: RaceActionsOptions) {
+    this.#store = store;
+    this.#link = link;
+    this.#memory = memory;
+    this.#saveFile = saveFile;
+    this.#loadModels = loadModels;
+    link.listen((batch) => this.#hear(batch));
+  }
+
+  /** Shows the newest unfinished race, if there is one. */
+  async showUnfinished(service: LoopService): Promise<void> {
+    await this.#showStored(service, findUnfinished(await service.runs(), this.#memory.read()));
+  }
+
+  start(): void {
+    void this.#link.attempt("engine", async (service) => {
+      if (await this.#createRace(service)) await service.start();
+    });
+  }
+
+  resume(): void {
+    void this.#link.attempt("engine", async (service) => {
+      await this.#openStored(service);
+      await service.start();
+    });
+  }
+
+  pause(): void {
+    void this.#link.attempt("pause", (service) => service.pause());
+  }
+
+  step(): void {
+    const { race, stored } = this.#store.state;
+    void this.#link.attempt(race === null ? "engine" : null, async (service) => {
+      if (stored !== null) await this.#openStored(service);
+      else if (race === null && !(await this.#createRace(service))) return;
+      this.#link.set({ pending: null });
+      await service.step("phase");
+    });
+  }
+
+  newRun(): void {
+    void this.#link.attempt("stop", async (service) => {
+      const { race, stored } = this.#store.state;
+      const raceId = race?.raceId ?? stored?.raceId;
+      if (raceId !== undefined) this.#memory.write(raceId);
+      if (race !== null) await service.stop();
+      this.#clear();
+    });
+  }
+
+  discardStored(): void {
+    void this.#link.attempt("storage", async (service) => {
+      const { stored } = this.#store.state;
+      this.#clear();
+      for (const runId of stored?.runIds ?? []) await service.deleteRun(runId);
+    });
+  }
+
+  /** A new worker in place of the one that crashed; the run on the page goes on from storage. */
+  restart(): void {
+    const interrupted = this.#store.state.race;
+    this.#link.close();
+    this.#link.set({ crash: null, problem: null, race: null, raceState: "idle", laneProblems: noProblems() });
+    void this.#link.guard("worker", async () => {
+      const service = await this.#link.open();
+      const runs = await service.runs();
+      const race =
+        interrupted === null ? undefined : runs.filter(({ manifest }) => manifest.race?.id === interrupted.raceId);
+      await this.#showStored(
+        service,
+        race === undefined ? findUnfinished(runs, this.#memory.read()) : storedRaceOf(race),
+      );
+      if (this.#store.state.stored === null) return;
+      this.#link.set({ pending: "engine" });
+      await this.#openStored(service);
+      await service.start();
+    });
+  }
+
+  cancelDownload(): void {
+    this.#link.cancel();
+  }
+
+  saveStudent(lane: number, format: StudentFormat): void {
+    const { service } = this.#link;
+    if (service === undefined) return;
+    // The page goes on meanwhile: the worker packs between two steps.
+    this.#link.tell(
+      service
+        .packStudent(lane, format)
+        .then((archive) => this.#saveFile(`student-${lane === 0 ? "a" : "b"}-${format}.zip`, archive)),
+    );
+  }
+
+  showLoss(lossKind: LossKind): void {
+    this.#link.set({ lossKind });
+  }
+
+  /** False, with the fields marked, when the settings cannot be run. */
+  async #createRace(service: LoopService): Promise<boolean> {
+    const checked = checkSettings(this.#store.state.draft);
+    if (!checked.ok) return false;
+    this.#store.update(withoutRun);
+    const { settings } = checked;
+    const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
+    this.#link.set({ race, download: null });
+    if (settings.student.startsWith("hub:")) await this.#loadModels(service);
+    return true;
+  }
+
+  /** Opens the stored race in the worker, if the page shows one. */
+  async #openStored(service: LoopService): Promise<void> {
+    const { stored, draft } = this.#store.state;
+    if (stored === null) return;
+    const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
+    this.#link.set({ race, stored: null, download: null });
+  }
+
+  #options(ep: ProviderChoice): RaceOptions {
+    const { hubToken, teacherKey, folder } = this.#store.state;
+    return {
+      ep,
+      showPool: true,
+      ...(hubToken === "" ? {} : { hubToken }),
+      ...(teacherKey === "" ? {} : { teacherKey }),
+      ...(folder === null ? {} : { folder }),
+    };
+  }
+
+  async #showStored(service: LoopService, stored: StoredRace | undefined): Promise<void> {
+    if (stored === undefined) return;
+    const histories = await Promise.all(stored.runIds.map((runId) => service.runRecords(runId)));
+    this.#store.update((state) => ({
+      ...state,
+      stored,
+      lanes: state.lanes.map((lane, index) => reduceRecords(lane, histories[index] ?? [])),
+    }));
+  }
+
+  #hear(batch: readonly LoopEvent[]): void {
+    const records = new Map<number, LoopRecord[]>();
+    for (const event of batch) {
+      if (event.type === "record") records.set(event.lane, [...(records.get(event.lane) ?? []), event.record]);
+      else if (event.type === "state") this.#link.set({ raceState: event.state });
+      else if (event.type === "download") this.#link.set({ download: event.progress });
+      else this.#setLaneProblem(event);
+    }
+    if (records.size === 0) return;
+    this.#store.update((state) => ({
+      ...state,
+      lanes: state.lanes.map((lane, index) => reduceRecords(lane, records.get(index) ?? [])),
+    }));
+  }
+
+  #setLaneProblem({ lane, error }: Extract<LoopEvent, { readonly type: "lane-failed" }>): void {
+    this.#store.update((state) => ({
+      ...state,
+      laneProblems: state.laneProblems.map((problem, index) =>
+        index === lane ? problemOfCode(error.code, error.message) : problem,
+      ),
+    }));
+  }
+
+  #clear(): void {
+    this.#store.update(withoutRun);
+  }
+}
+
+function noProblems(): AppState["laneProblems"] {
+  return Array.from({ length: LANES }, () => null);
+}
+
+function providerOf(text: string): ProviderChoice {
+  return Object.hasOwn(PROVIDERS, text) ? (text as ProviderChoice) : "auto";
+}
+
+/** The newest race whose lanes are all stored and not all finished, unless it was put away. */
+export function findUnfinished(runs: readonly RunHeader[], putAway: string | null): StoredRace | undefined {
+  const ids = new Set(runs.map(({ manifest }) => manifest.race?.id));
+  for (const id of ids) {
+    if (id === undefined || id === putAway) continue;
+    const race = storedRaceOf(runs.filter(({ manifest }) => manifest.race?.id === id));
+    if (race !== undefined) return race;
+  }
+  return undefined;
+}
+
+/** The lanes of one race in order; undefined when a lane is missing or all are finished. */
+function storedRaceOf(runs: readonly RunHeader[]): StoredRace | undefined {
+  const lanes = [...runs].sort((a, b) => (a.manifest.race?.lane ?? 0) - (b.manifest.race?.lane ?? 0));
+  const first = lanes[0]?.manifest;
+  if (first?.race === undefined || lanes.length !== LANES || lanes.every(({ finished }) => finished)) return undefined;
+  return {
+    raceId: first.race.id,
+    runIds: lanes.map(({ manifest }) => manifest.runId),
+    createdAt: first.createdAt,
+    lastRound: Math.min(...lanes.map(({ lastRound }) => lastRound)),
+    rounds: first.config.rounds,
+  };
+}

@@ -1,0 +1,82 @@
+/** @file What the set-up drawer does: settings as typed, tokens and keys, the teacher's test, folders and kept models. */
+import type { PickedFolder } from "../../../hub/types.ts";
+import type { LoopService } from "../../../protocol/loopService.ts";
+import type { AppState } from "../../appState.ts";
+import type { SettingName } from "../../settings.ts";
+import { checkSettings, experimentsOf } from "../../settings.ts";
+import type { Store } from "../../store.ts";
+import type { WorkerLink } from "../../workerLink.ts";
+
+export interface SetUpActions {
+  changeSetting(name: SettingName, value: string): void;
+  setToken(token: string): void;
+  setTeacherKey(key: string): void;
+  /** One call of each kind to the teacher of the settings. */
+  testTeacher(): void;
+  pickFolder(folder: PickedFolder): void;
+  deleteModel(id: string, commit: string): void;
+}
+
+export class SetUpController implements SetUpActions {
+  readonly #store: Store<AppState>;
+  readonly #link: WorkerLink;
+
+  constructor(store: Store<AppState>, link: WorkerLink) {
+    this.#store = store;
+    this.#link = link;
+  }
+
+  /** Asks which models this browser keeps. */
+  async loadModels(service: LoopService): Promise<void> {
+    this.#link.set({ models: await service.models() });
+  }
+
+  changeSetting(name: SettingName, value: string): void {
+    // A key is for the service it was typed for.
+    const elsewhere = name === "teacher" || name === "teacherUrl";
+    this.#store.update((state) => ({
+      ...state,
+      draft: { ...state.draft, [name]: value },
+      ...(elsewhere ? { teacherKey: "" } : {}),
+      ...(elsewhere || name === "teacherModel" ? { teacherChecks: null } : {}),
+    }));
+    const service = this.#link.service;
+    // A list that cannot be read is told when the model is used.
+    if (name === "student" && value === "hub" && service !== undefined)
+      void this.loadModels(service).catch(() => undefined);
+  }
+
+  setToken(hubToken: string): void {
+    this.#link.set({ hubToken });
+  }
+
+  setTeacherKey(teacherKey: string): void {
+    this.#link.set({ teacherKey, teacherChecks: null });
+  }
+
+  testTeacher(): void {
+    void this.#link.attempt("teacher", async (service) => {
+      const { draft, teacherKey } = this.#store.state;
+      const checked = checkSettings(draft);
+      if (!checked.ok) return;
+      this.#link.set({ teacherChecks: null });
+      const teacherChecks = await service.testTeacher({
+        experiment: experimentsOf(checked.settings)[0],
+        ...(teacherKey === "" ? {} : { teacherKey }),
+      });
+      // Settings that were changed meanwhile are not what was tested.
+      if (this.#store.state.draft === draft) this.#link.set({ teacherChecks });
+    });
+  }
+
+  pickFolder(folder: PickedFolder): void {
+    this.#store.update((state) => ({ ...state, folder, draft: { ...state.draft, folder: folder.name } }));
+  }
+
+  deleteModel(id: string, commit: string): void {
+    void this.#link.attempt("storage", async (service) => {
+      await service.deleteModel(id, commit);
+      await this.loadModels(service);
+    });
+  }
+}

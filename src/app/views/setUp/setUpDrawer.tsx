@@ -1,0 +1,45 @@
+/** @file The set-up drawer: the form with the fields of the chosen student and teacher, applied to the next run. */
+import type { VNode } from "preact";
+import { useMemo } from "preact/hooks";
+import { hasRun } from "../../appState.ts";
+import { checkSettings } from "../../settings.ts";
+import { DrawerView } from "../../shell/drawer.tsx";
+import type { ViewProps } from "../registry.ts";
+import { SetUpForm } from "./setUpForm.tsx";
+import { StudentFields } from "./studentFields.tsx";
+import { TeacherFields } from "./teacherFields.tsx";
+
+/** The drawer, open. */
+export function SetUpDrawer({ state, page, onClose }: ViewProps & { readonly onClose: () => void }): VNode {
+  const { draft } = state;
+  const checked = useMemo(() => checkSettings(draft), [draft]);
+  const later = hasRun(state);
+  return (
+    <DrawerView
+      title="Set up"
+      onClose={onClose}
+      foot={
+        <>
+          <p class="note">
+            {checked.ok
+              ? later
+                ? "Changes apply to the next run: press New run to use them."
+                : "Ready. Changes are kept in the page's address."
+              : "Correct the marked fields to start."}
+          </p>
+          <button type="button" class="primary" onClick={onClose}>
+            Done
+          </button>
+        </>
+      }
+    >
+      <SetUpForm
+        draft={draft}
+        checked={checked}
+        onChange={(name, value) => page.setUp.changeSetting(name, value)}
+        student={<StudentFields state={state} checked={checked} actions={page.setUp} />}
+        teacher={<TeacherFields state={state} checked={checked} actions={page.setUp} />}
+      />
+    </DrawerView>
+  );
+}
