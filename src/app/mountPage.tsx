@@ -11,15 +11,16 @@ import { saveFile } from "./saveFile.ts";
 import { AppView } from "./shell/appView.tsx";
 import { Store } from "./store.ts";
 
-/** Draws the page into `root` and starts the worker through `connect`. */
-export function mountPage(root: HTMLElement, connect: Connect): void {
+/** Draws the page into `root` and starts the worker through `connect`. Returns how to take both away again. */
+export function mountPage(root: HTMLElement, connect: Connect): () => void {
   const state = {
     ...initialState(draftFromQuery(location.search), globalThis.crossOriginIsolated === true),
     route: parseRoute(location.hash),
   };
   const store = new Store<AppState>(state, (draw) => requestAnimationFrame(draw));
   const controller = new Controller(store, connect, putAwayMemory, saveFile);
-  addEventListener("hashchange", () => store.update((now) => ({ ...now, route: parseRoute(location.hash) })));
+  const onHash = (): void => store.update((now) => ({ ...now, route: parseRoute(location.hash) }));
+  addEventListener("hashchange", onHash);
   let { draft } = state;
   store.listen((next) => {
     render(<AppView state={next} page={controller} />, root);
@@ -28,6 +29,12 @@ export function mountPage(root: HTMLElement, connect: Connect): void {
     history.replaceState(null, "", `${location.pathname}${queryFromDraft(draft, location.search)}${location.hash}`);
   });
   void controller.open();
+  return () => {
+    removeEventListener("hashchange", onHash);
+    store.listen(() => undefined);
+    controller.link.close();
+    render(null, root);
+  };
 }
 
 const PUT_AWAY_KEY = "tutelage-put-away";

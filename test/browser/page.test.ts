@@ -11,6 +11,7 @@ import { linearRace } from "../support/linearRace.ts";
 
 let root: HTMLElement;
 let crash: () => Promise<void>;
+let unmount = (): void => undefined;
 
 beforeEach(() => {
   // The test runner's own parameters stay.
@@ -27,7 +28,10 @@ beforeEach(() => {
   document.body.append(root);
 });
 
-afterEach(() => root.remove());
+afterEach(() => {
+  unmount();
+  root.remove();
+});
 
 /** Mounts the page; events pass through `change` on their way. */
 async function open({
@@ -38,7 +42,7 @@ async function open({
   readonly pauseMs?: number;
 } = {}): Promise<void> {
   const library = new MemoryLibrary();
-  mountPage(root, (onCrash) => {
+  unmount = mountPage(root, (onCrash) => {
     const service = linearRace(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, pauseMs)) });
     const subscribe = service.subscribe.bind(service);
     service.subscribe = (listener) => subscribe((events) => listener(change(events)));
@@ -76,7 +80,8 @@ test("Start runs the race and shows curves, pool, pairs and engine", async () =>
   expect(root.querySelectorAll(".lane-0 .seed")).toHaveLength(120);
   expect(root.querySelectorAll(".lane-1 .seed-picked")).toHaveLength(10);
   expect(root.querySelectorAll(".lane-1 .pair")).toHaveLength(40);
-  expect(root.querySelector(".engine")?.textContent).toContain("WASM");
+  location.hash = "#/race?open=engine";
+  await eventually(() => expect(root.querySelector(".engine")?.textContent).toContain("WASM"));
   expect(root.querySelector(".engine-fallback")?.textContent).toContain("This test has no GPU.");
   expect(root.querySelector(".gap")?.textContent).toMatch(/After round 2, .* 95.% interval/);
   expect(root.querySelectorAll(".numbers tbody tr")).toHaveLength(6);
@@ -174,9 +179,8 @@ test("Enter pins a card, so that it stays when the focus leaves", async () => {
 
 test("settings are checked as they are typed, told beside the field, and kept in the address", async () => {
   await open();
-  const details = root.querySelector<HTMLDetailsElement>(".settings");
-  if (details === null) throw new Error("no settings");
-  details.open = true;
+  location.hash = "#/race?open=setup";
+  await eventually(() => expect(root.querySelector("dialog[open]")).not.toBeNull());
   const seed = root.querySelector<HTMLInputElement>("#setting-seed");
   if (seed === null) throw new Error("no seed");
   await userEvent.fill(seed, "12x");
@@ -186,8 +190,18 @@ test("settings are checked as they are typed, told beside the field, and kept in
   expect(about?.textContent).toBe("A whole number from 0 to 2147483647, please.");
   await userEvent.fill(seed, "12");
   await eventually(() => expect(isOff("Start")).toBe(false));
-  expect(details.open).toBe(true);
   expect(new URLSearchParams(location.search).get("seed")).toBe("12");
+});
+
+test("a link opens a drawer, and Escape closes it and clears the address", async () => {
+  await open();
+  location.hash = "#/race?open=setup";
+  await eventually(() => expect(root.querySelector("dialog[open]")).not.toBeNull());
+  await userEvent.keyboard("{Escape}");
+  await eventually(() => expect(root.querySelector("dialog")).toBeNull());
+  expect(location.hash).toBe("#/race");
+  location.hash = "#/no-such-view";
+  await eventually(() => expect(root.querySelector(".view-race")).not.toBeNull());
 });
 
 test("a crash is told in a banner with Restart, which goes on", async () => {

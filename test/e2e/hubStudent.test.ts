@@ -11,6 +11,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
 import { ISOLATION_HEADERS } from "../../vite.config.ts";
 import { launchChromium, openPage, type WatchedPage } from "../support/chromium.ts";
+import { closeDrawer, engineText, openDrawer } from "../support/drawers.ts";
 import { COMMIT, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
 import { serveStatic, type StaticServer } from "../support/serveStatic.ts";
 import { tinyStudentSource } from "../support/tinyStudent.ts";
@@ -80,9 +81,6 @@ async function run(page: Page): Promise<void> {
   expect(await seen.jsonValue()).toBe("finished");
 }
 
-const studentOf = async (page: Page): Promise<string> =>
-  (await page.locator(".engine").innerText()).replaceAll("\n", " ");
-
 test(
   "a model from the hub is fetched over a broken connection, trained, kept, used again without the hub, deleted",
   async () => {
@@ -91,22 +89,26 @@ test(
     hub.fail(WEIGHTS, { kind: "short", after: 7000 });
     await run(page);
     expect(new Set(hub.ranges(WEIGHTS))).toEqual(new Set([undefined, "bytes=7000-"]));
-    expect(await studentOf(page)).toMatch(/Student org\/tiny@01234567, [\d,. M]+ parameters, [\d,]+ trained/);
+    expect(await engineText(page)).toMatch(/Student org\/tiny@01234567, [\d,. M]+ parameters, [\d,]+ trained/);
     expect(hub.requests.every(({ authorization }) => authorization === undefined)).toBe(true);
 
     await page.reload();
     await ready(page);
-    await page.locator("summary").first().click();
+    await openDrawer(page, "setup");
     await page.locator(".models li").waitFor({ timeout: MINUTE_MS });
     expect(await page.locator(".models li").allInnerTexts()).toEqual([
       expect.stringMatching(/org\/tiny@01234567, \d+\skB/),
     ]);
     const asked = hub.requests.length;
+    await closeDrawer(page);
     await run(page);
     expect(hub.requests.slice(asked).map(({ path }) => path)).toEqual(["/api/models/org/tiny/revision/main"]);
     // The race that is open reads from it.
+    await openDrawer(page, "setup");
     expect(await page.getByRole("button", { name: "Delete org/tiny at 01234567" }).isDisabled()).toBe(true);
+    await closeDrawer(page);
     await press(page, "New run");
+    await openDrawer(page, "setup");
     await page.getByRole("button", { name: "Delete org/tiny at 01234567" }).click();
     await page.waitForFunction(() => document.querySelector(".models") === null);
     expect(view.problems).toEqual([]);
@@ -131,13 +133,14 @@ test(
       const folder = join(place, "my-model");
       mkdirSync(folder);
       for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
-      await page.locator("summary").first().click();
+      await openDrawer(page, "setup");
       await page.getByLabel("Student", { exact: true }).selectOption("folder");
       expect(await page.locator(".status").innerText()).toContain("Correct the marked settings");
       await page.locator("#setting-folder").setInputFiles(folder);
       await page.waitForFunction(() => document.querySelector("#about-folder")?.textContent?.includes("my-model"));
+      await closeDrawer(page);
       await run(page);
-      expect(await studentOf(page)).toMatch(/Student my-model, [\d,. M]+ parameters/);
+      expect(await engineText(page)).toMatch(/Student my-model, [\d,. M]+ parameters/);
     } finally {
       rmSync(place, { recursive: true });
     }

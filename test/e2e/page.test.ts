@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
 import { LIMITS } from "../../src/app/laneState.ts";
 import { ISOLATION_HEADERS } from "../../vite.config.ts";
+import { engineText } from "../support/drawers.ts";
 import { launchChromium, openPage } from "../support/chromium.ts";
 import type { WatchedPage } from "../support/chromium.ts";
 import { serveStatic } from "../support/serveStatic.ts";
@@ -49,8 +50,6 @@ async function ready(page: Page): Promise<void> {
 const press = (page: Page, label: string): Promise<void> =>
   page.getByRole("button", { name: label, exact: true }).click();
 const statusOf = (page: Page): Promise<string> => page.locator(".status").innerText();
-const engineOf = async (page: Page): Promise<string> =>
-  (await page.locator(".engine").innerText()).replaceAll("\n", " ");
 
 /** Resolves when the status is `status`; throws with the page's words when it shows an error first. */
 async function reach(page: Page, status: string, timeout: number): Promise<void> {
@@ -133,7 +132,7 @@ test(
       expect(await page.locator(`${lane} .pair`).count()).toBe(LIMITS.examples);
       expect(await page.locator(`${lane} .pair`).first().innerText()).toMatch(/accepted|rejected/);
     }
-    expect(await engineOf(page)).toMatch(
+    expect(await engineText(page)).toMatch(
       /Engine WASM on the CPU Threads \d+ Runtime onnxruntime-web \S+ Cross-origin isolated yes Student builtin, [\d,. M]+ parameters Training [\d,]+ tokens\/s/,
     );
     expect(view.problems).toEqual([]);
@@ -196,10 +195,10 @@ test(
     const { page } = view;
     await press(page, "Start");
     await reach(page, "Finished.", 4 * MINUTE_MS);
-    const engine = await engineOf(page);
+    const engine = await engineText(page);
     expect(engine).toContain("Threads 1 ");
     expect(engine).toContain("Cross-origin isolated no: one thread only");
-    expect(await page.locator(".engine-fallback").innerText()).toContain("the page is not cross-origin isolated");
+    expect(engine).toContain("the page is not cross-origin isolated");
     expect(await rowsOf(page)).toEqual(expected);
     // The missing service worker is the host's; nothing else may be wrong.
     expect(view.problems.filter((problem) => !problem.includes("isolation.js") && !problem.includes("404"))).toEqual(
@@ -226,10 +225,15 @@ test(
       }
       throw new Error(`Tab never reached ${name}`);
     };
-    await tabTo("Settings");
+    await tabTo("Set up");
     await keyboard.press("Enter");
+    await page.locator("dialog[open]").waitFor({ timeout: MINUTE_MS });
     await tabTo("setting-seed");
     await keyboard.type("3");
+    await keyboard.press("Escape");
+    await page.waitForFunction(() => document.querySelector("dialog") === null, undefined, { timeout: MINUTE_MS });
+    // The focus is back where it was.
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Set up");
     await page.evaluate(() => (document.activeElement as HTMLElement).blur());
     expect(new URL(page.url()).searchParams.get("seed")).toBe("3");
 
@@ -238,8 +242,9 @@ test(
     await reach(page, "Paused.", 4 * MINUTE_MS);
     // Round 0 is one phase, and its summary belongs to it.
     expect(await page.locator(".curve-point").count()).toBe(2);
-    expect(await engineOf(page)).toContain("Engine WASM on the CPU");
-    expect(await page.locator(".engine-fallback").innerText()).toMatch(/webgpu not used: .*software/);
+    const engine = await engineText(page);
+    expect(engine).toContain("Engine WASM on the CPU");
+    expect(engine).toMatch(/webgpu not used: .*software/);
 
     await page.evaluate(() => (document.activeElement as HTMLElement).blur());
     await tabTo("Resume");
@@ -267,7 +272,7 @@ test(
     const { page } = view;
     await press(page, "Start");
     await reach(page, "Finished.", 18 * MINUTE_MS);
-    expect(await engineOf(page)).toMatch(/Engine WebGPU Adapter .+ Self-test a training step agrees with wasm/);
+    expect(await engineText(page)).toMatch(/Engine WebGPU Adapter .+ Self-test a training step agrees with wasm/);
     const rows = await rowsOf(page);
     expect(rows.map(({ round }) => round)).toEqual([0, 0, 1, 1]);
     for (const row of rows.slice(2)) expect(Number(row.figures.at(-1))).toBeGreaterThan(0);

@@ -12,6 +12,7 @@ import { SERVED_MODEL, startTeacherServer } from "../../src/teacher/node/teacher
 import { ISOLATION_HEADERS } from "../../vite.config.ts";
 import { sayOpenAi, scriptedServer } from "../support/chatTeachers.ts";
 import { launchChromium, openPage } from "../support/chromium.ts";
+import { closeDrawer, openDrawer } from "../support/drawers.ts";
 import { serveStatic } from "../support/serveStatic.ts";
 import type { StaticServer } from "../support/serveStatic.ts";
 
@@ -29,12 +30,12 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** Opens the page with a teacher at `url`, its settings unfolded and its key typed. */
+/** Opens the page with a teacher at `url`, the set-up open and its key typed. */
 async function openWithTeacher(page: Page, url: string, more = ""): Promise<void> {
   const query = new URLSearchParams({ teacher: "openai", at: url, says: SERVED_MODEL });
   await page.goto(`${server.url}?${query.toString()}&${more}`);
   await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: MINUTE_MS });
-  await page.locator("details.settings summary").click();
+  await openDrawer(page, "setup");
   await page.getByLabel("Key", { exact: true }).fill(KEY);
 }
 
@@ -81,6 +82,7 @@ test("a race with a teacher that fails a fifth of the time survives the page, as
     expect((await result.innerText()).match(/works/g)).toHaveLength(3);
     const tested = teacher.counts.answered;
 
+    await closeDrawer(view.page);
     await view.page.getByRole("button", { name: "Start", exact: true }).click();
     await expect.poll(() => teacher.counts.answered, { timeout: 2 * MINUTE_MS }).toBeGreaterThan(tested + 2);
     await view.page.close();
@@ -89,6 +91,7 @@ test("a race with a teacher that fails a fifth of the time survives the page, as
     const failures: string[] = [];
     again.on("pageerror", (error) => failures.push(error.message));
     await openWithTeacher(again, teacher.url, small);
+    await closeDrawer(again);
     await again.getByRole("button", { name: "Resume", exact: true }).click();
     await again.getByRole("button", { name: "Start again" }).waitFor({ timeout: 3 * MINUTE_MS });
     const meters = await again.getByLabel("What the teacher cost").allInnerTexts();

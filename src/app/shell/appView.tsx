@@ -20,6 +20,8 @@ export function AppView({ state, page }: ViewProps): VNode {
   const entry = viewOf(route.view);
   const drawer = drawerOf(route);
   const close = (): void => location.replace(withDrawer(route, null));
+  // A modal drawer hides the rest of the page: what went wrong is told inside it.
+  const banners = <Banners state={state} page={page} />;
   useEffect(() => {
     document.title = `${entry.title} · Tutelage`;
   }, [entry.title]);
@@ -27,7 +29,7 @@ export function AppView({ state, page }: ViewProps): VNode {
     <>
       <Header state={state} views={VIEWS} shown={entry.id} />
       <Announcer text={announcement(state, laneLabels(state))} />
-      <Banners state={state} page={page} />
+      {drawer === null && banners}
       <main id="main" tabIndex={-1} class={`view view-${entry.id}`}>
         <ViewOutlet key={entry.id} entry={entry} state={state} page={page} />
       </main>
@@ -37,9 +39,9 @@ export function AppView({ state, page }: ViewProps): VNode {
           models. The loop is Algorithm 1 of <a href="https://arxiv.org/abs/2512.00884">Kessler et al., 2025</a>.
         </p>
       </footer>
-      {drawer === "setup" && <SetUpDrawer state={state} page={page} onClose={close} />}
+      {drawer === "setup" && <SetUpDrawer state={state} page={page} banners={banners} onClose={close} />}
       {drawer === "engine" && (
-        <DrawerView title="Engine" onClose={close}>
+        <DrawerView title="Engine" banners={banners} onClose={close}>
           <EnginePanel state={state} />
         </DrawerView>
       )}

@@ -4,6 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 export interface DrawerProps {
   readonly title: string;
+  readonly banners: ComponentChildren;
   readonly onClose: () => void;
   readonly children: ComponentChildren;
   /** Stays visible below what scrolls. */
@@ -11,7 +12,7 @@ export interface DrawerProps {
 }
 
 /** An open drawer; leave it out of the tree to close it. */
-export function DrawerView({ title, onClose, children, foot }: DrawerProps): VNode {
+export function DrawerView({ title, banners, onClose, children, foot }: DrawerProps): VNode {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const dialog = ref.current;
@@ -41,7 +42,10 @@ export function DrawerView({ title, onClose, children, foot }: DrawerProps): VNo
             Close
           </button>
         </header>
-        <div class="drawer-body">{children}</div>
+        <div class="drawer-body">
+          {banners}
+          {children}
+        </div>
         {foot !== undefined && <footer class="drawer-foot">{foot}</footer>}
       </div>
     </dialog>

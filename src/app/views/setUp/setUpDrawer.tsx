@@ -1,5 +1,5 @@
 /** @file The set-up drawer: the form with the fields of the chosen student and teacher, applied to the next run. */
-import type { VNode } from "preact";
+import type { ComponentChildren, VNode } from "preact";
 import { useMemo } from "preact/hooks";
 import { hasRun } from "../../appState.ts";
 import { checkSettings } from "../../settings.ts";
@@ -9,14 +9,20 @@ import { SetUpForm } from "./setUpForm.tsx";
 import { StudentFields } from "./studentFields.tsx";
 import { TeacherFields } from "./teacherFields.tsx";
 
+export interface SetUpDrawerProps extends ViewProps {
+  readonly banners: ComponentChildren;
+  readonly onClose: () => void;
+}
+
 /** The drawer, open. */
-export function SetUpDrawer({ state, page, onClose }: ViewProps & { readonly onClose: () => void }): VNode {
+export function SetUpDrawer({ state, page, banners, onClose }: SetUpDrawerProps): VNode {
   const { draft } = state;
   const checked = useMemo(() => checkSettings(draft), [draft]);
   const later = hasRun(state);
   return (
     <DrawerView
       title="Set up"
+      banners={banners}
       onClose={onClose}
       foot={
         <>
