@@ -22,7 +22,9 @@ export const LAYERS = {
   student: ["core", "onnx", "autograd", "nn", "optim", "formats", "tokenizer", "runtime"],
   loop: ["core", "formats", "protocol", "student", "tasks", "selection", "teacher"],
   storage: ["core"],
-  app: ["core", "protocol", "storage"],
+  study: ["core"],
+  charts: ["core", "study"],
+  app: ["core", "protocol", "storage", "study", "charts"],
   cli: [
     "core",
     "onnx",
@@ -39,6 +41,8 @@ export const LAYERS = {
     "student",
     "loop",
     "storage",
+    "study",
+    "charts",
   ],
 };
 
@@ -66,7 +70,8 @@ export const OWNED_PACKAGES = {
   "@huggingface/jinja": ["tokenizer"],
   "@bufbuild/protobuf": ["onnx"],
   fflate: ["student"],
-  preact: ["app"],
+  preact: ["app", "charts"],
+  "preact-render-to-string": ["charts"],
   comlink: ["protocol"],
   "pure-rand": ["core"],
   papaparse: ["formats"],

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { layoutPool, maxLossOf } from "../../src/app/plots/poolLayout.ts";
-import { linearScale, niceDomain, ticksBetween } from "../../src/app/plots/scale.ts";
+import { linearScale, niceDomain, ticksBetween } from "../../src/charts/scale.ts";
 import { accuracyDomain } from "../../src/app/plots/learningCurve.tsx";
 import { lossStretches } from "../../src/app/plots/lossSparkline.tsx";
 import type { PoolItem, RoundSummary } from "../../src/loop/records.ts";

@@ -8,7 +8,7 @@ import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
 import { formatCount, formatPercent } from "../format.ts";
 import { LaneMark } from "../components/icons.tsx";
-import { linePath, linearScale, niceDomain, ticksBetween } from "./scale.ts";
+import { linePath, linearScale, niceDomain, ticksBetween } from "../../charts/scale.ts";
 import { useWidth } from "./useWidth.ts";
 
 export interface CurveLane {

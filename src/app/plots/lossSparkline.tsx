@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
 import { formatNats } from "../format.ts";
 import type { RoundLosses } from "../laneState.ts";
-import { linePath, linearScale } from "./scale.ts";
+import { linePath, linearScale } from "../../charts/scale.ts";
 import { useWidth } from "./useWidth.ts";
 
 /** One round's stretch of the drawing. */

@@ -5,8 +5,8 @@
  * is not placed but counted.
  */
 import type { PoolItem } from "../../loop/records.ts";
-import type { Scale } from "./scale.ts";
-import { linearScale, niceDomain } from "./scale.ts";
+import type { Scale } from "../../charts/scale.ts";
+import { linearScale, niceDomain } from "../../charts/scale.ts";
 
 /** Which loss places the marks: of the student's own answer or of the worked answer. */
 export type LossKind = "own" | "true";

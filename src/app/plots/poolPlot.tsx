@@ -13,7 +13,7 @@ import { SeedMark } from "../components/icons.tsx";
 import { SeedCard } from "../views/race/seedCard.tsx";
 import type { LossKind, PoolLayout, PoolMark } from "./poolLayout.ts";
 import { layoutPool, lossOf } from "./poolLayout.ts";
-import { ticksBetween } from "./scale.ts";
+import { ticksBetween } from "../../charts/scale.ts";
 import { useWidth } from "./useWidth.ts";
 
 export interface PoolPlotProps {

@@ -1,4 +1,4 @@
-/** @file Linear scales and round ticks for the page's plots. Pure. */
+/** @file Linear scales and round ticks for plots. Pure. */
 
 /** A linear map from data to pixels. */
 export interface Scale {
