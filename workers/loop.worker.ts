@@ -14,7 +14,7 @@ import { availableProviders, createEngine } from "../src/runtime/createEngine.ts
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
 import { indexedDbDataFiles } from "../src/storage/dataFilesDb.ts";
 import { indexedDbReplyCache } from "../src/storage/replyCacheDb.ts";
-import { BUILTIN_STUDENT_FILES } from "../src/student/builtinFiles.ts";
+import { BUILTIN_STUDENT_FILES, builtinStudentFolder, isBuiltinStudent } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { packStudent } from "../src/student/packStudent.ts";
 import { openStudent } from "../src/student/student.ts";
@@ -25,10 +25,10 @@ import { createTeacher } from "../src/teacher/registry.ts";
 // One folder above the worker's own, when served from sources (/workers) and when built (/assets).
 const root = new URL("..", globalThis.location.href);
 
-/** `builtin`, an absolute address, or a path below the page's. */
-function pageSource(name: string): FileSource {
-  return name === "builtin"
-    ? urlSource(new URL("student/", root), { files: BUILTIN_STUDENT_FILES })
+/** A built-in student (see `builtinStudentFolder`), an absolute address, or a path below the page's. */
+function pageSource(name: string, task: string): FileSource {
+  return isBuiltinStudent(name)
+    ? urlSource(new URL(`${builtinStudentFolder(name, task)}/`, root), { files: BUILTIN_STUDENT_FILES })
     : urlSource(new URL(name, root));
 }
 
@@ -45,9 +45,9 @@ exposeLoopService(
         return { ep: provider.ep, available: provider.available, ...(reason === undefined ? {} : { reason }) };
       }),
     openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
-    openStudent: async (engine, { student: name, training, seed }, warn) => {
+    openStudent: async (engine, { student: name, training, seed, task }, warn) => {
       const student = await openStudent(engine, {
-        source: (await students.source(name)) ?? pageSource(name),
+        source: (await students.source(name)) ?? pageSource(name, task.name),
         method: training.method,
         seed,
         onWarning: warn,

@@ -156,46 +156,76 @@ export async function runStage(
   stage: Stage,
   options: PretrainOptions,
   onStep?: (record: StepRecord) => void,
-): Promise<{ readonly weights: Uint8Array; readonly loss: number }> {
-  const student = await openStudent(engine, { source: memorySource(files, "built-in student") });
-  const encode = (questions: readonly Question[]): EncodedRow[] =>
-    student.encodeAll(
-      questions.map((question) => ({
-        id: question.id,
-        prompt: task.prompt(question.question),
-        completion: task.completion(question),
-      })),
-    );
-  const { steps, learningRate } = stage;
+): Promise<TrainedWeights> {
+  const { steps, learningRate, tastePercent } = stage;
   const { batchSize, seed } = options;
   const rng = new Rng(seed).fork(stage.name === "plain" ? "order" : `order ${stage.name}`);
-  const tasteRows = Math.round((steps * batchSize * stage.tastePercent) / 100);
-  const taste = tasteRows === 0 ? [] : encode(data.taste);
-  const plain = encode(data.plain);
-  const rows =
+  const tasteRows = Math.round((steps * batchSize * tastePercent) / 100);
+  const questions =
     tasteRows === 0
-      ? plain
+      ? data.plain
       : [
-          ...plain.slice(0, steps * batchSize - tasteRows),
-          ...Array.from({ length: tasteRows }, (_, i) => taste[i % taste.length]).filter((row) => row !== undefined),
+          ...data.plain.slice(0, steps * batchSize - tasteRows),
+          ...Array.from({ length: tasteRows }, (_, i) => data.taste[i % data.taste.length]).filter(
+            (question) => question !== undefined,
+          ),
         ];
-  const trainer = student.trainer(orderRows(rows, batchSize, steps, rng), {
-    steps,
-    batchSize,
+  const warmupSteps = Math.min(200, Math.floor(steps / 10));
+  return await trainOn(
+    engine,
+    task,
+    files,
+    questions,
+    { steps, learningRate, batchSize, warmupSteps, seed, rng },
+    onStep,
+  );
+}
+
+export interface TrainedWeights {
+  /** `model.safetensors`. */
+  readonly weights: Uint8Array;
+  /** Mean of the last 100 steps, nats per token. */
+  readonly loss: number;
+}
+
+/** Trains the student in `files` on answers to `questions`, epoch after epoch, in an order drawn from `rng`. */
+export async function trainOn(
+  engine: Engine,
+  task: Task,
+  files: ReadonlyMap<string, string | Uint8Array>,
+  questions: readonly Question[],
+  options: {
+    readonly steps: number;
+    readonly learningRate: number;
+    readonly batchSize: number;
+    readonly warmupSteps: number;
+    readonly seed: number;
+    readonly rng: Rng;
+  },
+  onStep?: (record: StepRecord) => void,
+): Promise<TrainedWeights> {
+  const { rng, ...training } = options;
+  const student = await openStudent(engine, { source: memorySource(files, "built-in student") });
+  const rows = student.encodeAll(
+    questions.map((question) => ({
+      id: question.id,
+      prompt: task.prompt(question.question),
+      completion: task.completion(question),
+    })),
+  );
+  const trainer = student.trainer(orderRows(rows, training.batchSize, training.steps, rng), {
+    ...training,
     gradAccum: 1,
-    learningRate,
     scheduler: "cosine",
-    warmupSteps: Math.min(200, Math.floor(steps / 10)),
     weightDecay: 0.1,
     maxGradNorm: 1,
     shuffle: false,
-    seed,
   });
   const last: number[] = [];
   try {
     while (trainer.step < trainer.totalSteps) {
       const record = await trainer.next();
-      if (record.step > steps - 100) last.push(record.loss);
+      if (record.step > training.steps - 100) last.push(record.loss);
       onStep?.(record);
     }
     return { weights: await float16Weights(student), loss: last.reduce((sum, loss) => sum + loss, 0) / last.length };

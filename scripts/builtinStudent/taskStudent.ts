@@ -1,101 +1,114 @@
 /**
- * @file `npm run build:task-student -- --task NAME --out DIR`: pretrains a small student on the
- * pretraining slice of one task (algebra, prontoqa, game24), with a tokenizer of its own, and writes it
- * with a model card. Same architecture and trainer as the built-in student; seeded alike.
+ * @file `npm run build:task-student -- --task NAME`: pretrains the built-in student of one task (algebra, prontoqa,
+ * game24) from the weights of the one for word problems, with a tokenizer of its own, and writes it with
+ * its model card into `public/students/NAME` (or `--out DIR`), stage by stage. `--stage NAME` runs one
+ * stage from the weights that are there; `--stage none` only writes the card anew. Seeded: the same
+ * files from one engine and thread count.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { builtinStudentDirectory } from "../../src/cli/builtinStudent.ts";
 import { badInput } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
-import { memorySource } from "../../src/formats/fileSource.ts";
+import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
-import { openStudent } from "../../src/student/student.ts";
-import * as algebra from "../../src/tasks/algebra/algebra.ts";
-import * as game24 from "../../src/tasks/game24/game24.ts";
-import * as prontoqa from "../../src/tasks/prontoqa/prontoqa.ts";
-import { answerTokens, createTask } from "../../src/tasks/registry.ts";
-import type { Question } from "../../src/tasks/types.ts";
-import { accuracyTable } from "./accuracyTable.ts";
-import { newStudent, PRETRAIN_DEFAULTS, runStage } from "./pretrain.ts";
+import type { Engine } from "../../src/runtime/types.ts";
+import { BUILTIN_STUDENT_FILES } from "../../src/student/builtinFiles.ts";
+import { createTask } from "../../src/tasks/registry.ts";
+import { newStudent, PRETRAIN_DEFAULTS, trainOn } from "./pretrain.ts";
+import { RECIPES, type Recipe, type TaskStage } from "./recipes.ts";
+import { taskStudentCard, type TaskStageLog } from "./taskStudentCard.ts";
+import { warmStart } from "./warmStart.ts";
 
-interface Recipe {
-  readonly slice: (rng: Rng, n: number) => readonly Question[];
-  /** Questions pretrained on; the slice of game24 holds no more. */
-  readonly corpus: number;
-  readonly vocabSize: number;
-  readonly steps: number;
+const SEED = 1;
+/** Of the texts that the tokenizer is trained on. */
+const WORDS_SEED = 9;
+const WARMUP_STEPS = 100;
+const LOG_FILE = "training.json";
+
+async function filesIn(directory: string, names: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const source = directorySource(directory);
+  return new Map(await Promise.all(names.map(async (name) => [name, await source.read(name)] as const)));
 }
 
-const RECIPES: Readonly<Record<string, Recipe>> = {
-  [algebra.ALGEBRA]: { slice: algebra.pretrainingSlice, corpus: 40_000, vocabSize: 448, steps: 5000 },
-  [prontoqa.PRONTOQA]: { slice: prontoqa.pretrainingSlice, corpus: 40_000, vocabSize: 640, steps: 5000 },
-  [game24.GAME_24]: { slice: game24.pretrainingSlice, corpus: 2400, vocabSize: 384, steps: 5000 },
-};
-const LEARNING_RATE = 1.5e-3;
-const CARD_QUESTIONS = 200;
+/** Writes the student before its first stage. */
+async function begin(recipe: Recipe, out: string): Promise<void> {
+  const words = recipe.words(new Rng(WORDS_SEED));
+  const fresh = newStudent({ ...PRETRAIN_DEFAULTS, seed: SEED, vocabSize: recipe.vocabSize }, words, []);
+  const from = await filesIn(builtinStudentDirectory(), ["tokenizer.json", "model.safetensors"]);
+  mkdirSync(out, { recursive: true });
+  for (const [file, data] of warmStart(fresh, from)) writeFileSync(join(out, file), data);
+  writeFileSync(join(out, LOG_FILE), "[]\n");
+}
+
+async function train(engine: Engine, threads: number, name: string, stage: TaskStage, out: string): Promise<void> {
+  const { steps, batchSize, learningRate } = stage;
+  const files = await filesIn(out, BUILTIN_STUDENT_FILES);
+  const log = readLog(out);
+  const base = new Rng(SEED).fork(name);
+  const rng = log.length === 0 ? base : base.fork(stage.name);
+  const questions = stage.corpus(rng.fork("corpus"));
+  const startedMs = performance.now();
+  const { weights, loss } = await trainOn(
+    engine,
+    createTask(name),
+    files,
+    questions,
+    { steps, learningRate, batchSize, warmupSteps: WARMUP_STEPS, seed: SEED, rng },
+    (record) => {
+      if (record.step % 50 === 0)
+        process.stderr.write(
+          `${stage.name} ${record.step}/${steps}  loss ${record.loss.toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`,
+        );
+    },
+  );
+  writeFileSync(join(out, "model.safetensors"), weights);
+  const entry: TaskStageLog = {
+    stage: stage.name,
+    about: stage.about,
+    rows: questions.length,
+    steps,
+    batchSize,
+    learningRate,
+    seed: SEED,
+    minutes: (performance.now() - startedMs) / 60_000,
+    engine: `${engine.info.version}, ${threads} thread${threads === 1 ? "" : "s"}`,
+    finalLoss: loss,
+  };
+  writeFileSync(join(out, LOG_FILE), `${JSON.stringify([...log, entry], null, 2)}\n`);
+}
+
+function readLog(out: string): TaskStageLog[] {
+  return JSON.parse(readFileSync(join(out, LOG_FILE), "utf8")) as TaskStageLog[];
+}
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       task: { type: "string" },
       out: { type: "string" },
-      steps: { type: "string" },
-      threads: { type: "string" },
+      stage: { type: "string" },
+      threads: { type: "string", default: "1" },
     },
   });
   const name = values.task ?? "";
-  const { out } = values;
   const recipe = Object.hasOwn(RECIPES, name) ? RECIPES[name] : undefined;
   if (recipe === undefined)
     return badInput("--task", `one of ${Object.keys(RECIPES).join(", ")}`, JSON.stringify(name));
-  if (out === undefined) return badInput("--out", "a directory", "none");
-  const steps = values.steps === undefined ? recipe.steps : Number(values.steps);
-  if (!Number.isInteger(steps) || steps < 1) return badInput("--steps", "a whole number over 0", String(values.steps));
-  const threads = values.threads === undefined ? availableParallelism() : Number(values.threads);
-
-  const task = createTask(name);
-  const options = { ...PRETRAIN_DEFAULTS, vocabSize: recipe.vocabSize };
-  const rng = new Rng(options.seed).fork(name);
-  const plain = recipe.slice(rng.fork("corpus"), recipe.corpus);
-  const files = newStudent(options, plain, []);
+  const names = recipe.stages.map((stage) => stage.name);
+  if (values.stage !== undefined && values.stage !== "none" && !names.includes(values.stage))
+    return badInput("--stage", `one of ${names.join(", ")}, none`, JSON.stringify(values.stage));
+  const out = values.out ?? join("public/students", name);
+  const threads = Number(values.threads);
   const engine = await createEngine("cpu", { threads });
   try {
-    const startedMs = performance.now();
-    const stage = { name: "plain", steps, learningRate: LEARNING_RATE, tastePercent: 0 };
-    const { weights, loss } = await runStage(engine, task, files, { plain, taste: [] }, stage, options, (record) => {
-      if (record.step % 50 === 0)
-        process.stderr.write(
-          `${name} ${record.step}/${steps}  loss ${record.loss.toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`,
-        );
-    });
-    const minutes = (performance.now() - startedMs) / 60_000;
-    files.set("model.safetensors", weights);
-    const student = await openStudent(engine, { source: memorySource(files, `${name} student`) });
-    const { validation } = task.splits({ pool: 0, validation: CARD_QUESTIONS, test: 0 }, rng.fork("card"));
-    const table = await accuracyTable(student, task, validation, ({ level }) => level, answerTokens(name));
-    const { total } = student.parameters;
-    await student.dispose();
-    mkdirSync(out, { recursive: true });
-    for (const [file, data] of files) writeFileSync(join(out, file), data);
-    writeFileSync(
-      join(out, "README.md"),
-      `---
-license: mit
-language: en
-pipeline_tag: text-generation
----
-# A student for the task ${name}
-
-A Llama of ${total.toLocaleString("en")} parameters, pretrained on ${plain.length.toLocaleString("en")} generated questions that no split of the task can hold: ${steps.toLocaleString("en")} steps of ${options.batchSize}, AdamW, learning rate ${LEARNING_RATE} with a cosine, seed ${options.seed}, final loss ${loss.toFixed(3)} nats per token, ${minutes.toFixed(0)} minutes on ${engine.info.version} with ${threads} threads. Made by \`npm run build:task-student -- --task ${name} --out DIR\`.
-
-Greedy answers to ${CARD_QUESTIONS} held-out questions, exact final answers:
-
-${table}
-`,
-    );
-    process.stdout.write(`${table}\n`);
+    if (values.stage === undefined) await begin(recipe, out);
+    for (const stage of recipe.stages)
+      if (values.stage === undefined || values.stage === stage.name) await train(engine, threads, name, stage, out);
+    const card = await taskStudentCard(engine, name, out, readLog(out));
+    writeFileSync(join(out, "README.md"), card);
+    process.stdout.write(card.slice(card.indexOf("## What")));
   } finally {
     await engine.dispose();
   }

@@ -1,6 +1,6 @@
 /**
- * @file What `--student` names: a local directory, or a model on a hub, which is fetched
- * into the cache first. Reads the environment: HF_ENDPOINT, HF_TOKEN (else the token that
+ * @file What `--student` names: a built-in student, a local directory, or a model on a hub, which
+ * is fetched into the cache first. Reads the environment: HF_ENDPOINT, HF_TOKEN (else the token that
  * `hf auth login` keeps), TUTELAGE_CACHE.
  */
 import { readFile, stat } from "node:fs/promises";
@@ -15,12 +15,14 @@ import { DEFAULT_REVISION, HUB_PREFIX, parseHubId, requireHubId, type HubId } fr
 import { ModelCache } from "../hub/modelCache.ts";
 import { folderFiles } from "../hub/node/folderFiles.ts";
 import { createNodeHasher } from "../hub/node/nodeHasher.ts";
+import { builtinStudentFolder, isBuiltinStudent } from "../student/builtinFiles.ts";
+import { builtinStudentDirectory } from "./builtinStudent.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Output } from "./output.ts";
 
 /** Help for an option that names a student. */
 export const STUDENT_HELP =
-  "student: a directory (config.json, model.safetensors, tokenizer.json) or a model on the hub, org/name[@revision]";
+  "student: a directory (config.json, model.safetensors, tokenizer.json), a model on the hub, org/name[@revision], or builtin[:TASK]";
 
 /** The cache of models: `$TUTELAGE_CACHE`, else `tutelage` in the user's cache folder. */
 export function modelCache(): ModelCache {
@@ -29,18 +31,26 @@ export function modelCache(): ModelCache {
   return new ModelCache(folderFiles(join(resolve(root), "models")));
 }
 
-/** Files of a student, with a word on where they are from; a model that is not in the cache is fetched. @throws BadInputError and network errors as `fetchModel`. */
-export async function openStudentSource(text: string, output: Output): Promise<FileSource> {
+/**
+ * Files of a student, with a word on where they are from; a model that is not in the cache is fetched. `builtin` is
+ * the student made for `task`. @throws BadInputError and network errors as `fetchModel`.
+ */
+export async function openStudentSource(text: string, output: Output, task?: string): Promise<FileSource> {
+  if (isBuiltinStudent(text)) return directorySource(builtinStudentDirectory(text, task));
   const model = await hubIdOf(text, output);
   return model === undefined ? directorySource(text) : (await fetchFromHub(text, model, output)).source;
 }
 
 /**
  * The student as a run's manifest keeps it, so that a resumed run finds the same one from
- * anywhere: a whole path, or a model at a commit, which is in the cache then.
+ * anywhere: a whole path, a model at a commit, which is in the cache then, or a built-in one's name.
  * @param base the folder that a relative path counts from.
  */
 export async function pinStudent(text: string, base: string, output: Output): Promise<string> {
+  if (isBuiltinStudent(text)) {
+    builtinStudentFolder(text);
+    return text;
+  }
   const local = resolve(base, text);
   const model = (await isDirectory(local)) ? undefined : await hubIdOf(text, output);
   if (model === undefined) return local;

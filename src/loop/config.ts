@@ -21,7 +21,7 @@ export interface ExperimentConfig {
   readonly schemaVersion: 1;
   readonly name: string;
   readonly seed: number;
-  /** Student: "builtin" or a directory / URL of one. */
+  /** Student: "builtin" (the task's own), "builtin:TASK", or a directory / URL of one. */
   readonly student: string;
   readonly task: {
     readonly name: string;

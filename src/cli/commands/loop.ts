@@ -1,7 +1,7 @@
 /** @file `tutelage loop`: one closed loop, kept in a run folder. */
 import { dirname, join, resolve } from "node:path";
 import { badInput, throwIfAborted } from "../../core/errors.ts";
-import { directorySource, readTextFile } from "../../formats/node/directorySource.ts";
+import { readTextFile } from "../../formats/node/directorySource.ts";
 import { parseJson } from "../../formats/json.ts";
 import { closedLoop } from "../../loop/closedLoop.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
@@ -22,7 +22,6 @@ import { chatProviderOf } from "../../teacher/registry.ts";
 import { createReplayTeacher } from "../../teacher/replayTeacher.ts";
 import { TeacherError } from "../../teacher/teacherError.ts";
 import type { TeacherUsage } from "../../teacher/types.ts";
-import { builtinStudentDirectory } from "../builtinStudent.ts";
 import type { Command } from "../command.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
@@ -42,7 +41,7 @@ const D = DEFAULT_EXPERIMENT;
 const OPTIONS: OptionSpecs = {
   out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
   resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
-  student: { value: "DIR|ID", description: `${STUDENT_HELP}, or builtin`, default: D.student },
+  student: { value: "DIR|ID", description: STUDENT_HELP, default: D.student },
   task: { value: taskNames.join("|"), description: "task", default: D.task.name },
   "task-data": { value: "FILE", description: "questions of your own (JSONL, JSON or CSV), for --task custom" },
   "task-validation": {
@@ -236,9 +235,13 @@ async function report(records: AsyncIterable<LoopRecord>, output: Output): Promi
 }
 
 /** The student that `strategy.holdout` names. */
-async function openHoldout({ strategy, seed }: ExperimentConfig, engine: Engine, output: Output): Promise<Student> {
+async function openHoldout(
+  { strategy, seed, task }: ExperimentConfig,
+  engine: Engine,
+  output: Output,
+): Promise<Student> {
   const { holdout = "" } = strategy;
-  const source = await openStudentSource(holdout, output);
+  const source = await openStudentSource(holdout, output, task.name);
   const onWarning = (message: string): void => output.note(`warning: holdout: ${message}`);
   return openStudent(engine, { source, seed, onWarning });
 }
@@ -252,7 +255,7 @@ async function pinStudents(
   const { student, strategy } = config;
   return {
     ...config,
-    student: student === "builtin" ? student : await pinStudent(student, base("student"), output),
+    student: await pinStudent(student, base("student"), output),
     strategy:
       strategy.holdout === undefined
         ? strategy
@@ -333,10 +336,7 @@ export const loopCommand: Command = {
       if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
       folder = resume;
     }
-    const source =
-      config.student === "builtin"
-        ? directorySource(builtinStudentDirectory())
-        : await openStudentSource(config.student, output);
+    const source = await openStudentSource(config.student, output, config.task.name);
     const task = createTask(config.task.name, custom === undefined ? {} : { custom });
     const teacher =
       replayed === undefined

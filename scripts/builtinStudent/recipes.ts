@@ -1,0 +1,78 @@
+/** @file How the built-in student of each task is pretrained: on what, how long, how fast. Measured choices; the cards say what came of them. */
+import type { Rng } from "../../src/core/rng.ts";
+import * as algebra from "../../src/tasks/algebra/algebra.ts";
+import * as game24 from "../../src/tasks/game24/game24.ts";
+import * as prontoqa from "../../src/tasks/prontoqa/prontoqa.ts";
+import type { Question } from "../../src/tasks/types.ts";
+import { game24Corpus } from "./game24Corpus.ts";
+
+/** One training with a cosine of its own, from the weights the stage before wrote. */
+export interface TaskStage {
+  readonly name: string;
+  /** Questions trained on, none of which a split or the built-in teacher can hold. */
+  readonly corpus: (rng: Rng) => readonly Question[];
+  /** What the corpus is, for the card. */
+  readonly about: string;
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+}
+
+/** Pretraining of one task's student; its first stage starts from the weights of the one for word problems. */
+export interface Recipe {
+  /** Texts of all levels, on which the tokenizer is trained. */
+  readonly words: (rng: Rng) => readonly Question[];
+  /** Of the tokenizer; fewer where the words give no more. */
+  readonly vocabSize: number;
+  readonly stages: readonly TaskStage[];
+}
+
+/** More texts add nothing to a tokenizer of so regular a language. */
+const WORDS = 3000;
+
+export const RECIPES: Readonly<Record<string, Recipe>> = {
+  [algebra.ALGEBRA]: {
+    words: (rng) => algebra.pretrainingSlice(rng, WORDS),
+    vocabSize: 448,
+    stages: [
+      {
+        name: "all levels",
+        corpus: (rng) =>
+          algebra.pretrainingSlice(rng, 20_000, { levels: { "level 1": 5, "level 2": 3, "level 3": 1 } }),
+        about: "levels 1, 2 and 3 as 5 to 3 to 1",
+        steps: 2500,
+        batchSize: 32,
+        learningRate: 2e-3,
+      },
+    ],
+  },
+  [prontoqa.PRONTOQA]: {
+    words: (rng) => prontoqa.pretrainingSlice(rng, WORDS),
+    vocabSize: 640,
+    stages: [
+      {
+        name: "short proofs",
+        corpus: (rng) => prontoqa.pretrainingSlice(rng, 20_000, { levels: { "1 hop": 3, "2 hops": 3, "3 hops": 1 } }),
+        about: "proofs of 1, 2 and 3 rules as 3 to 3 to 1",
+        steps: 2000,
+        batchSize: 16,
+        learningRate: 1.5e-3,
+      },
+    ],
+  },
+  [game24.GAME_24]: {
+    words: (rng) => game24.pretrainingSlice(rng, 2400),
+    vocabSize: 384,
+    stages: [
+      {
+        name: "puzzles",
+        corpus: game24Corpus,
+        about:
+          "all solutions of the puzzles with numbers up to 24 that no split and no teacher can hold, puzzles of cards four times, and the smaller problems that they turn into",
+        steps: 2500,
+        batchSize: 32,
+        learningRate: 2e-3,
+      },
+    ],
+  },
+};
