@@ -7,6 +7,9 @@ const PROMPT = "a text of 1 to 20000 characters";
 const prompt = v.pipe(v.string(PROMPT), v.minLength(1, PROMPT), v.maxLength(20_000, PROMPT));
 const usd = real(0, 1e6);
 
+/** US dollars per million tokens. */
+export const price = group({ promptUsd: usd, completionUsd: usd });
+
 /** `teacher.chat`. Only the model must be given. */
 export const chatSettings = group({
   url: v.exactOptional(text),
@@ -30,7 +33,7 @@ export const chatSettings = group({
     }),
     {},
   ),
-  price: v.exactOptional(group({ promptUsd: usd, completionUsd: usd })),
+  price: v.exactOptional(price),
   prompts: v.exactOptional(
     group({
       system: v.exactOptional(prompt),

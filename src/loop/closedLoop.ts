@@ -1,7 +1,10 @@
 /**
  * @file The closed loop, Algorithm 1 of arXiv 2512.00884: score, select, teach,
  * verify, train, evaluate, round after round, as a generator of records. It reads
- * top to bottom; the phases are in `phases/`, opening and resuming in `openRun.ts`.
+ * top to bottom. What it asks about (`candidates.ts`), which pairs it asks for
+ * (`generationPlan.ts`), what it trains on (`trainingSet.ts`) and when it ends (`stopping.ts`)
+ * are rules of their own, so that a baseline is a choice of settings (`baselines.ts`). The
+ * phases are in `phases/`, opening and resuming in `openRun.ts`.
  * Not here: scheduling of several loops (`service.ts`), storage, the page.
  *
  * Laws: pausing is not pulling; a signal aborts in any phase; all randomness is
@@ -10,20 +13,24 @@
  * which a resumed run computes again.
  */
 import { invariant, throwIfAborted } from "../core/errors.ts";
-import type { Student } from "../student/types.ts";
+import type { StepRecord, Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
-import type { Teacher } from "../teacher/types.ts";
+import type { Teacher, TeacherUsage } from "../teacher/types.ts";
+import { acceptedPairs, candidatesOf } from "./candidates.ts";
 import type { ExperimentConfig } from "./config.ts";
 import { openRun } from "./openRun.ts";
-import { evaluate } from "./phases/evaluate.ts";
+import { evaluate, type Evaluated } from "./phases/evaluate.ts";
 import { scorePool } from "./phases/scorePool.ts";
 import { selectSeeds } from "./phases/select.ts";
 import { teach } from "./phases/teach.ts";
 import { meanLossOf, train } from "./phases/train.ts";
 import { verify } from "./phases/verify.ts";
-import type { Evaluation, LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
+import { OUTCOMES } from "./records.ts";
+import type { LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
 import type { RunStore, StoredReply } from "./runStore.ts";
 import type { RunState } from "./runState.ts";
+import { decidingAccuracy, stopReasonAfter } from "./stopping.ts";
+import { isWarmUp } from "./trainingSet.ts";
 import { NO_USAGE, addUsage } from "../teacher/usage.ts";
 
 /** What a loop runs on. Borrows everything; disposes nothing. */
@@ -80,88 +87,91 @@ export async function* closedLoop(
     };
     yield* changedEngine(run);
 
-    for (let round = firstRound; round <= config.rounds; round++) {
-      if (run.budgetRound !== undefined && run.budgetRound < round) {
-        yield {
-          type: "warning",
-          code: "budget-spent",
-          message: `the teacher's ceiling was reached in round ${run.budgetRound}: the run ends there, after ${round - 1} of ${config.rounds} rounds`,
-        };
-        yield { type: "done", rounds: round - 1 };
-        return;
-      }
+    let stop = run.summaries.at(-1)?.stop ?? (firstRound > config.rounds ? "rounds" : null);
+    for (let round = firstRound; stop === null; round++) {
       const startedMs = run.now();
+      const taught = round === 0 || isWarmUp(config, round) ? NOTHING_TAUGHT : yield* newPairs(run, round);
       // Round 0 is the untouched student.
-      if (round === 0) {
-        const evaluation = yield* evaluate(run, round);
-        yield* finishRound(run, {
-          round,
-          evaluation,
-          startedMs,
-          examples: [],
-          poolAccuracy: null,
-          meanLoss: null,
-          steps: 0,
-        });
-        continue;
-      }
-      const pool = yield* scorePool(run, round);
-      const picks = yield* selectSeeds(run, round, pool);
-      const taught = yield* teach(run, round, picks);
-      const examples = yield* verify(run, round, taught);
-      const steps = yield* train(run, round);
-      const evaluation = yield* evaluate(run, round);
-
-      const answered = pool?.filter((item) => item.correct !== undefined) ?? [];
-      const poolAccuracy =
-        answered.length === 0 ? null : answered.filter((item) => item.correct).length / answered.length;
-      yield* finishRound(run, {
-        round,
-        evaluation,
-        startedMs,
-        examples,
-        poolAccuracy,
-        meanLoss: meanLossOf(steps),
-        steps: steps.length,
-      });
+      const steps = round === 0 ? [] : yield* train(run, round);
+      const evaluated = yield* evaluate(run, round);
+      ({ stop } = yield* finishRound(run, { round, startedMs, steps, ...taught, ...evaluated }));
     }
-    yield { type: "done", rounds: config.rounds };
+    const rounds = run.summaries.length - 1;
+    if (run.budgetRound !== undefined && rounds < config.rounds)
+      yield {
+        type: "warning",
+        code: "budget-spent",
+        message: `the teacher's ceiling was reached in round ${run.budgetRound}: the run ends there, after ${rounds} of ${config.rounds} rounds`,
+      };
+    yield { type: "done", rounds, reason: stop };
   } catch (error) {
     throwIfAborted(deps.signal, "closed loop");
     throw error;
   }
 }
 
-interface FinishedRound {
-  readonly round: number;
-  readonly evaluation: Evaluation;
-  readonly startedMs: number;
+/** What a round's pairs came to. */
+interface Taught {
   readonly examples: readonly SyntheticExample[];
   readonly poolAccuracy: number | null;
-  readonly meanLoss: number | null;
-  readonly steps: number;
+  readonly usage: TeacherUsage;
 }
 
-/** Stores and yields the round's summary. */
-async function* finishRound(run: RunState, finished: FinishedRound): AsyncGenerator<LoopRecord, void, void> {
-  const { round, evaluation, examples, poolAccuracy, meanLoss, steps } = finished;
+const NOTHING_TAUGHT: Taught = { examples: [], poolAccuracy: null, usage: NO_USAGE };
+
+/** The round's new pairs: candidates scored and picked, the teacher asked, its pairs verified. */
+async function* newPairs(run: RunState, round: number): AsyncGenerator<LoopRecord, Taught, void> {
+  const candidates = candidatesOf(run, round);
+  const pool = yield* scorePool(run, round, candidates);
+  const picks = yield* selectSeeds(run, round, candidates, pool);
+  const taught = yield* teach(run, round, picks);
+  const examples = yield* verify(run, round, taught);
+  // Frozen scores say what the base student could, not this round's.
+  const fresh = run.config.query.scores === "fresh" || round === 1;
+  const answered = fresh ? (pool?.filter((item) => item.correct !== undefined) ?? []) : [];
+  const right = answered.filter((item) => item.correct).length;
+  return {
+    examples,
+    poolAccuracy: answered.length === 0 ? null : right / answered.length,
+    usage: examples.reduce((sum, example) => addUsage(sum, example.usage), run.judgeUsage),
+  };
+}
+
+/** Stores, yields and returns the round's summary. */
+async function* finishRound(
+  run: RunState,
+  finished: Taught &
+    Evaluated & { readonly round: number; readonly startedMs: number; readonly steps: readonly StepRecord[] },
+): AsyncGenerator<LoopRecord, RoundSummary, void> {
+  const { round, startedMs, evaluation, validation, examples, poolAccuracy, steps, usage } = finished;
   invariant(run.summaries.length === round, `round ${round} ends after ${run.summaries.length} rounds`);
   const accepted = examples.filter((example) => example.accepted).length;
+  const pairs = examples.filter(({ operation, sound }) => operation !== "copy" && sound !== undefined);
   const summary: RoundSummary = {
     round,
-    examples: run.examples.filter((example) => example.accepted).length,
+    examples: acceptedPairs(run),
     accepted,
     rejected: examples.length - accepted,
-    teacher: examples.reduce((sum, example) => addUsage(sum, example.usage), round === 0 ? NO_USAGE : run.judgeUsage),
+    outcomes: Object.fromEntries(
+      OUTCOMES.map(
+        (outcome) => [outcome, examples.filter(({ verification }) => verification === outcome).length] as const,
+      ).filter(([, count]) => count > 0),
+    ),
+    taught: pairs.length,
+    unsound: pairs.filter(({ sound }) => sound === false).length,
+    teacher: usage,
     evaluation,
-    meanLoss,
-    steps,
+    ...(validation === undefined ? {} : { validation }),
+    meanLoss: meanLossOf(steps),
+    steps: steps.length,
     poolAccuracy,
-    durationMs: run.now() - finished.startedMs,
+    stop: stopReasonAfter(run, round, [...run.summaries.map(decidingAccuracy), decidingAccuracy(finished)]),
+    durationMs: run.now() - startedMs,
   };
   await run.store.append({ type: "round", summary });
   run.summaries.push(summary);
   yield { type: "round", summary };
+  return summary;
 }
 
 /** Says when a run goes on with another engine than it began with: its numbers then agree to rounding only. */

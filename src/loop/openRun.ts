@@ -7,14 +7,19 @@ import { Rng } from "../core/rng.ts";
 import { createStrategy } from "../selection/registry.ts";
 import { NO_USAGE } from "../teacher/usage.ts";
 import { promptsFor, promptsHash } from "../teacher/prompts/registry.ts";
+import { budgetedTeacher, keepsCeilings } from "./budgetedTeacher.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
+import { parseExperimentConfig } from "./parseConfig.ts";
 import { rowOf } from "./runState.ts";
 import type { RunState } from "./runState.ts";
 import { RUN_SCHEMA_VERSION } from "./runStore.ts";
 import type { Checkpoint, RunManifest, StoredRun } from "./runStore.ts";
 import { VERSION } from "./version.ts";
+
+/** Teacher items in flight at once where nobody says. */
+const DEFAULT_CONCURRENCY = 4;
 
 /** The state a loop starts from. Writes the manifest of a new run; leaves the student at its base weights or at the stored checkpoint. */
 export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): Promise<RunState> {
@@ -35,7 +40,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
   if (deps.resume === true) {
     if (stored === undefined)
       badInput(`run ${store.runId}`, "a stored run to resume", "none", "Start it without resume");
-    checkSameConfig(store.runId, stored.manifest.config, config);
+    checkSameConfig(store.runId, parseExperimentConfig(stored.manifest.config, `run ${store.runId}`), config);
     if (stored.manifest.prompts?.sha256 !== prompts?.sha256)
       badInput(
         `run ${store.runId}`,
@@ -52,17 +57,26 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
         "Resume it, delete it, or choose another place",
       );
   }
+  const budgetRound = stored?.replies.find(({ outcome }) => !outcome.ok && outcome.budget === true)?.round;
   const state: RunState = {
     config,
     strategy,
     student,
     task,
-    teacher: deps.teacher,
+    teacher: budgetedTeacher(
+      deps.teacher,
+      config,
+      (stored?.replies ?? []).map(({ usage }) => usage),
+      budgetRound !== undefined,
+    ),
     store,
     signal: deps.signal,
     now,
     showPool,
-    teacherConcurrency: deps.teacherConcurrency ?? config.teacher.chat?.concurrency ?? 4,
+    // One call after another where the order decides which of them a ceiling refuses.
+    teacherConcurrency: keepsCeilings(config)
+      ? 1
+      : (deps.teacherConcurrency ?? config.teacher.chat?.concurrency ?? DEFAULT_CONCURRENCY),
     recorded: deps.recorded ?? [],
     rng,
     splits,
@@ -71,13 +85,13 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
     examples: stored === undefined ? [] : stored.examples.filter((example) => example.round < stored.rounds.length),
     summaries: stored === undefined ? [] : [...stored.rounds],
+    picks: stored === undefined ? [] : stored.picks.filter(({ round }) => round < stored.rounds.length),
+    firstPool: stored?.pools.find(({ round }) => round === 1)?.items,
     judgeUsage: NO_USAGE,
-    holdoutLosses: undefined,
+    holdoutLosses: new Map(),
     openHoldout: deps.openHoldout,
-    budgetRound: stored?.replies.find(({ outcome }) => !outcome.ok && outcome.budget === true)?.round,
+    budgetRound,
   };
-  // Ceilings are the run's, not the session's.
-  for (const { usage } of stored?.replies ?? []) deps.teacher.charge?.(usage);
   checkRowsFit(state);
   if (strategy.measures.some(({ kind }) => kind === "holdoutLoss") && deps.openHoldout === undefined)
     badInput(`strategy "${name}"`, "a holdout student", "none here", "Run it from the terminal");
@@ -163,7 +177,8 @@ function checkRowsFit(run: RunState): void {
     measures.some(
       (measure) => measure.kind === "holdoutLoss" || (measure.kind === "score" && measure.answer === "true"),
     );
-  if (run.showPool || config.replay > 0 || worked) {
+  const trained = config.replay === "all" || config.replay > 0 || config.warmUp === "seeds" || config.pairs === "seeds";
+  if (run.showPool || trained || worked) {
     for (const seed of pool) student.encode(rowOf(task, seed));
   }
 }

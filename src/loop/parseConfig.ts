@@ -5,142 +5,27 @@
  */
 import * as v from "valibot";
 import { BadInputError, badInput } from "../core/errors.ts";
-import { checkOptions } from "../selection/registry.ts";
-import { PICKER_KINDS, REWARD_NAMES, scoreStrategyNames, strategyNames } from "../selection/strategies.ts";
-import { answerTokens, taskNames } from "../tasks/registry.ts";
-import { chatProviderOf, teacherNames } from "../teacher/registry.ts";
-import { OPERATIONS } from "../teacher/types.ts";
-import { chatSettings } from "./chatSchema.ts";
-import type { ExperimentConfig } from "./config.ts";
-import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
-import { choice, flag, group, MAX_SEED, real, text, whole } from "./schemaParts.ts";
-import { taskData } from "./taskSchema.ts";
+import { checkOptions, createStrategy } from "../selection/registry.ts";
+import { answerTokens } from "../tasks/registry.ts";
+import { chatProviderOf } from "../teacher/registry.ts";
+import { BASELINES, layOver } from "./baselines.ts";
+import type { BaselineSettings } from "./baselines.ts";
+import type { BaselineName, ExperimentConfig } from "./config.ts";
+import { experimentSchema } from "./experimentSchema.ts";
+import { firstDifference } from "./firstDifference.ts";
+import { stopsEarly } from "./stopping.ts";
 
 /** Problems told at once; more would hide the first. */
 const MAX_PROBLEMS = 5;
 
-const D = DEFAULT_EXPERIMENT;
-
-const TARGETS = '"all-linear" or a list of at least one module name';
-
-const picker = v.variant(
-  "kind",
-  [
-    group({ kind: v.literal("argmax") }),
-    group({ kind: v.literal("softmax"), temperature: v.optional(real(0, 1000), 1) }),
-    group({ kind: v.literal("proportional"), exponent: v.optional(real(0, 1000), 1) }),
-    group({ kind: v.literal("rank"), exponent: v.optional(real(0, 1000), 1) }),
-    group({ kind: v.literal("uniform") }),
-  ],
-  `a picker with kind ${PICKER_KINDS.map((kind) => `"${kind}"`).join(", ")}`,
-);
-
-const method = v.variant(
-  "method",
-  [
-    group({ method: v.literal("full") }),
-    group({
-      method: v.literal("lora"),
-      r: v.optional(whole(1, 4096), DEFAULT_LORA.r),
-      loraAlpha: v.optional(real(0, 1e6, { above: true }), DEFAULT_LORA.loraAlpha),
-      targetModules: v.optional(
-        v.union([v.literal("all-linear"), v.pipe(v.array(text), v.minLength(1, TARGETS))], TARGETS),
-        DEFAULT_LORA.targetModules,
-      ),
-    }),
-  ],
-  'a method with method "full" or "lora"',
-);
-
-const schema = group({
-  schemaVersion: v.optional(v.literal(1, "1, the version this build reads"), 1),
-  name: v.optional(text, D.name),
-  seed: v.optional(whole(0, MAX_SEED), D.seed),
-  student: v.optional(text, D.student),
-  task: v.optional(
-    group({
-      name: v.optional(choice(taskNames), D.task.name),
-      pool: v.optional(whole(1, 1_000_000), D.task.pool),
-      validation: v.optional(whole(0, 1_000_000), D.task.validation),
-      test: v.optional(whole(0, 1_000_000), D.task.test),
-      evaluateOn: v.optional(choice(["validation", "test"]), D.task.evaluateOn),
-      data: v.exactOptional(taskData),
-    }),
-    {},
-  ),
-  strategy: v.optional(
-    group({
-      name: v.optional(choice(strategyNames), D.strategy.name),
-      picker: v.optional(picker, D.strategy.picker),
-      answer: v.exactOptional(choice(["own", "true"])),
-      reduction: v.exactOptional(choice(["mean", "sum"])),
-      score: v.exactOptional(choice(scoreStrategyNames)),
-      embedding: v.exactOptional(choice(["hidden", "badge"])),
-      method: v.exactOptional(choice(["k-center", "k-means++"])),
-      exponent: v.exactOptional(real(0, 1000)),
-      candidates: v.exactOptional(real(1, 1e6)),
-      holdout: v.exactOptional(text),
-      scorer: v.exactOptional(choice(REWARD_NAMES)),
-      share: v.exactOptional(real(0, 1)),
-      limit: v.exactOptional(real(0, 1e6, { above: true })),
-    }),
-    {},
-  ),
-  teacher: v.optional(
-    group({
-      name: v.optional(choice(teacherNames), D.teacher.name),
-      errorRate: v.optional(real(0, 1), D.teacher.errorRate),
-      operations: v.optional(
-        v.pipe(
-          v.array(choice(OPERATIONS), "a list of operations"),
-          v.minLength(1, "at least one operation"),
-          v.check((names) => new Set(names).size === names.length, "each operation once"),
-        ),
-        [...D.teacher.operations],
-      ),
-      chat: v.exactOptional(chatSettings),
-    }),
-    {},
-  ),
-  verification: v.optional(choice(["off", "answer"]), D.verification),
-  rounds: v.optional(whole(0, 1000), D.rounds),
-  querySize: v.optional(whole(1, 1_000_000), D.querySize),
-  perSeed: v.optional(whole(1, 1000), D.perSeed),
-  restart: v.optional(flag, D.restart),
-  accumulate: v.optional(flag, D.accumulate),
-  replay: v.optional(real(0, 100), D.replay),
-  training: v.optional(
-    group({
-      method: v.optional(method, D.training.method as v.InferInput<typeof method>),
-      epochs: v.optional(real(0, 10_000, { above: true }), D.training.epochs),
-      batchSize: v.optional(whole(1, 4096), D.training.batchSize),
-      gradAccum: v.optional(whole(1, 4096), D.training.gradAccum),
-      learningRate: v.optional(real(0, 10, { above: true }), D.training.learningRate),
-      scheduler: v.optional(choice(["constant", "constant_with_warmup", "linear", "cosine"]), D.training.scheduler),
-      groupByLength: v.optional(v.boolean(), D.training.groupByLength),
-      warmupSteps: v.optional(whole(0, 1_000_000), D.training.warmupSteps),
-      weightDecay: v.optional(real(0, 100), D.training.weightDecay),
-      maxGradNorm: v.optional(real(0, 1e6), D.training.maxGradNorm),
-    }),
-    {},
-  ),
-  generation: v.optional(
-    group({
-      // Its default depends on the task.
-      maxNewTokens: v.optional(whole(1, 100_000)),
-      batchSize: v.optional(whole(1, 4096), D.generation.batchSize),
-    }),
-    {},
-  ),
-});
-
 /**
- * The experiment that `value` describes, complete.
+ * The experiment that `value` describes, complete. With a `baseline`, what makes that baseline may be left
+ * out, and must not be contradicted.
  * @throws BadInputError naming every wrong field (five at most) with what was expected and got.
  */
 export function parseExperimentConfig(value: unknown, where = "experiment"): ExperimentConfig {
   refuseLists(where, value);
-  const parsed = v.safeParse(schema, value);
+  const parsed = v.safeParse(experimentSchema, value);
   if (!parsed.success) {
     const problems = [...new Set(parsed.issues.map((issue) => problemOf(where, issue)))];
     const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : "";
@@ -150,43 +35,169 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   }
   const { generation, ...rest } = parsed.output;
   const maxNewTokens = generation.maxNewTokens ?? answerTokens(rest.task.name);
-  const config: ExperimentConfig = { ...rest, generation: { ...generation, maxNewTokens } };
-  const { name, picker: _, ...options } = config.strategy;
+  const complete: ExperimentConfig = { ...rest, generation: { ...generation, maxNewTokens } };
+  const config = complete.baseline === undefined ? complete : asBaseline(complete.baseline, complete, value, where);
+  checkStrategy(config, where);
+  checkTask(config, where);
+  checkTeacher(config, where);
+  checkBudget(config, where);
+  return withChatCeilings(config);
+}
+
+/**
+ * Refuses what of `given` (an experiment as people write it, in part) contradicts the baseline `name`.
+ * @throws BadInputError naming the field and what the baseline prescribes.
+ */
+export function refuseContradictions(
+  name: BaselineName,
+  complete: ExperimentConfig,
+  given: unknown,
+  where: string,
+): void {
+  const found = contradiction(BASELINES[name].fixed(complete), given, where);
+  if (found !== undefined)
+    badInput(
+      found.path,
+      `${found.expected}, as the baseline ${name} has it`,
+      found.got,
+      "Leave it out, or do without the baseline",
+    );
+}
+
+/** The experiment as the baseline has it; sizes and thresholds that `given` says stay. */
+function asBaseline(name: BaselineName, complete: ExperimentConfig, given: unknown, where: string): ExperimentConfig {
+  refuseContradictions(name, complete, given, where);
+  const { fixed, suggested } = BASELINES[name];
+  const missing = without(suggested?.(complete) ?? {}, given);
+  return layOver(layOver(complete, fixed(complete)), missing);
+}
+
+/** Where `given` says something else than `fixed`. A strategy is prescribed whole, of other groups only what is named. */
+function contradiction(
+  fixed: object,
+  given: unknown,
+  where: string,
+  whole = false,
+): { readonly path: string; readonly expected: string; readonly got: string } | undefined {
+  if (!isGroup(given)) return undefined;
+  for (const [key, got] of Object.entries(given)) {
+    const expected = (fixed as Readonly<Record<string, unknown>>)[key];
+    const path = `${where}.${key}`;
+    if (expected === undefined) {
+      if (whole) return { path, expected: "no such setting", got: JSON.stringify(got) };
+    } else if (isGroup(expected)) {
+      const found = contradiction(expected, got, path, whole || key === "strategy");
+      if (found !== undefined) return found;
+    } else if (firstDifference(expected, got) !== undefined) {
+      return { path, expected: JSON.stringify(expected), got: JSON.stringify(got) };
+    }
+  }
+  return undefined;
+}
+
+/** `settings` without what `given` says itself. */
+function without(settings: BaselineSettings, given: unknown): BaselineSettings {
+  const rest = (value: object, said: unknown): object =>
+    Object.fromEntries(
+      Object.entries(value).flatMap(([key, entry]: [string, unknown]) => {
+        const own = isGroup(said) ? said[key] : undefined;
+        if (own === undefined) return [[key, entry]];
+        return isGroup(entry) ? [[key, rest(entry, own)]] : [];
+      }),
+    );
+  return rest(settings, given);
+}
+
+function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The strategy has the options it needs, and what is asked of candidates can be. */
+function checkStrategy(config: ExperimentConfig, where: string): void {
+  const { query, rounds, querySize, task, balance, warmUp } = config;
+  const { name, picker, ...options } = config.strategy;
   checkOptions(name, options, `${where}.strategy`);
-  if (config.rounds > 0 && config.querySize > config.task.pool) {
+  if (rounds > 0 && querySize > task.pool)
     badInput(
       `${where}.querySize`,
-      `at most task.pool = ${config.task.pool}`,
-      String(config.querySize),
+      `at most task.pool = ${task.pool}`,
+      String(querySize),
       "Picks of a round are distinct: enlarge the pool or lower the query size",
     );
-  }
-  const { name: teacher, chat } = config.teacher;
-  if ((chatProviderOf(teacher) === undefined) !== (chat === undefined))
+  if (balance && createStrategy(name, picker, options).picker.kind !== "balanced")
+    badInput(`${where}.balance`, `false with the strategy ${name}, which tells no hard picks from easy ones`, "true");
+  if (query.scores === "frozen" && query.candidates === "all")
     badInput(
-      `${where}.teacher.chat`,
-      chat === undefined
-        ? `settings of the chat teacher "${teacher}", with a model`
-        : `none with the teacher "${teacher}"`,
-      chat === undefined ? "none" : "settings",
+      `${where}.query.candidates`,
+      '"seeds" with frozen scores: the base student scores the seeds alone',
+      '"all"',
     );
-  const { evaluateOn, name: taskName, data } = config.task;
-  if ((taskName === "custom") !== (data !== undefined))
+  if (query.scores === "frozen" && warmUp === "seeds")
+    badInput(`${where}.warmUp`, '"none" with frozen scores, which are those of the base student', '"seeds"');
+}
+
+function checkTask({ task }: ExperimentConfig, where: string): void {
+  const { evaluateOn, name, data } = task;
+  if ((name === "custom") !== (data !== undefined))
     badInput(
       `${where}.task.data`,
       'data files for the task "custom", and for no other',
-      `${data === undefined ? "none" : "some"} for the task "${taskName}"`,
+      `${data === undefined ? "none" : "some"} for the task "${name}"`,
     );
-  if (config.teacher.name === "none" && config.rounds > 0)
+  if (task[evaluateOn] === 0)
+    badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
+}
+
+function checkTeacher(config: ExperimentConfig, where: string): void {
+  const { name, chat, calls, price } = config.teacher;
+  if ((chatProviderOf(name) === undefined) !== (chat === undefined))
+    badInput(
+      `${where}.teacher.chat`,
+      chat === undefined ? `settings of the chat teacher "${name}", with a model` : `none with the teacher "${name}"`,
+      chat === undefined ? "none" : "settings",
+    );
+  if (chat !== undefined && calls !== undefined)
+    badInput(`${where}.teacher.calls`, "none with a chat teacher, which has teacher.chat.calls", JSON.stringify(calls));
+  if (chat !== undefined && price !== undefined)
+    badInput(`${where}.teacher.price`, "none with a chat teacher, which has teacher.chat.price", "a price");
+  if (name === "none" && config.pairs === "teacher" && config.rounds > (config.warmUp === "seeds" ? 1 : 0))
     badInput(
       `${where}.rounds`,
       'rounds 0 with the teacher "none", who writes nothing',
       String(config.rounds),
       "Choose another teacher, or set rounds to 0 to only evaluate",
     );
-  if (config.task[evaluateOn] === 0)
-    badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
-  return config;
+}
+
+/** Ceilings can be counted, and stopping has questions of its own. */
+function checkBudget({ budget, stop, task, teacher }: ExperimentConfig, where: string): void {
+  if (budget.costUsd !== undefined && (teacher.price ?? teacher.chat?.price) === undefined)
+    badInput(
+      `${where}.budget.costUsd`,
+      `a price to count with (${teacher.chat === undefined ? "teacher.price" : "teacher.chat.price"})`,
+      "none",
+    );
+  if (stopsEarly(stop) && task.validation === 0)
+    badInput(`${where}.task.validation`, "at least 1, because stop.target and stop.plateau look at it", "0");
+}
+
+/** A chat teacher's own ceilings hold the budget: they count what is in flight too. */
+function withChatCeilings(config: ExperimentConfig): ExperimentConfig {
+  const { budget, teacher } = config;
+  const { chat } = teacher;
+  if (chat === undefined) return config;
+  const maxTokens = lower(chat.limits.maxTokens, budget.teacherTokens);
+  const maxCostUsd = lower(chat.limits.maxCostUsd, budget.costUsd);
+  const limits = {
+    ...chat.limits,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+  };
+  return { ...config, teacher: { ...teacher, chat: { ...chat, limits } } };
+}
+
+function lower(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** valibot takes an empty list for an object without keys. */

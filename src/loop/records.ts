@@ -10,7 +10,7 @@ import type { ExperimentConfig } from "./config.ts";
 export const PHASES = ["score", "select", "teach", "verify", "train", "evaluate"] as const;
 export type Phase = (typeof PHASES)[number];
 
-/** One seed of the pool as the student sees it this round. Fields absent where the strategy did not need them; all are there when the pool is shown (`showPool`). */
+/** One candidate (a seed; with `query.candidates` "all" also an accepted pair of an earlier round) as the student sees it this round. Fields absent where the strategy did not need them; all are there when the pool is shown (`showPool`). */
 export interface PoolItem {
   readonly id: string;
   readonly question: string;
@@ -26,22 +26,41 @@ export interface PoolItem {
   readonly score?: number;
 }
 
+/** What became of a pair: trained on unchecked or checked, or rejected by the check, as a repeat, or as too like another. */
+export const OUTCOMES = ["off", "passed", "failed", "duplicate", "near-duplicate"] as const;
+export type Outcome = (typeof OUTCOMES)[number];
+
 /** One synthetic pair with where it came from and what became of it. */
 export interface SyntheticExample {
   readonly id: string;
   readonly round: number;
+  /** Id of the candidate it was made from: a seed, or (Lion) an earlier pair. */
   readonly seedId: string;
-  readonly operation: Operation;
+  /** `copy`: the seed's own pair. */
+  readonly operation: Operation | "copy";
   readonly question: string;
   readonly answer: string;
   readonly level?: string;
   /** The seed's acquisition score and rank when it was picked. */
   readonly seedScore?: number;
   readonly seedRank?: number;
+  /** The strategy's criterion of this very question, by the student that the seed was picked with; with `scoreSynthetic`, of accepted pairs. */
+  readonly score?: number;
+  /** Whether the task's full check accepts the pair, whatever was made of it; absent where the teacher gave no pair. */
+  readonly sound?: boolean;
   readonly accepted: boolean;
-  readonly verification: "off" | "passed" | "failed" | "duplicate";
+  readonly verification: Outcome;
   readonly reason: string;
   readonly usage: TeacherUsage;
+}
+
+/** A picked candidate with the score and rank it was picked by, null where the strategy uses none. */
+export interface PickRecord {
+  readonly seedId: string;
+  /** How hard the task calls it. */
+  readonly level: string;
+  readonly score: number | null;
+  readonly rank: number | null;
 }
 
 /** Accuracy on one split: exact final answers. `low`/`high`: 95 % Wilson interval. */
@@ -52,10 +71,25 @@ export interface Evaluation {
   readonly accuracy: number;
   readonly low: number;
   readonly high: number;
-  readonly byLevel: Readonly<Record<string, { readonly n: number; readonly correct: number }>>;
+  readonly byLevel: Readonly<Record<string, Tally>>;
+  /** By each tag of the task and its values, as `{"cluster": {"passive": …}}`; a question without the tag is in none. */
+  readonly byTag: Readonly<Record<string, Readonly<Record<string, Tally>>>>;
 }
 
-/** The line of `rounds.jsonl`: round 0 is the untouched student. Only `durationMs` and tokens per second depend on the clock. */
+/** Questions, and how many of them were answered right. */
+export interface Tally {
+  readonly n: number;
+  readonly correct: number;
+}
+
+/**
+ * Why no round follows: all are done, a ceiling is reached, the accuracy is (`target`) or no longer rises
+ * (`plateau`), or every seed pair is trained on already (`used-up`).
+ */
+export const STOP_REASONS = ["rounds", "budget", "target", "plateau", "used-up"] as const;
+export type StopReason = (typeof STOP_REASONS)[number];
+
+/** The line of `rounds.jsonl`: round 0 is the untouched student. Only durations depend on the clock; a run folder keeps them in `timings.jsonl`. */
 export interface RoundSummary {
   readonly round: number;
   /** Accepted synthetic pairs so far. */
@@ -63,14 +97,23 @@ export interface RoundSummary {
   /** Of this round. */
   readonly accepted: number;
   readonly rejected: number;
+  /** Of this round, what became of the pairs; outcomes of none are left out. */
+  readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /** Whole pairs that the teacher gave this round, and how many of them the task's full check rejects, trained on or not. */
+  readonly taught: number;
+  readonly unsound: number;
   /** What this round's teacher calls used, failed items included. */
   readonly teacher: TeacherUsage;
   readonly evaluation: Evaluation;
+  /** On the validation questions, where they decide when the run ends and the curve shows others. */
+  readonly validation?: Evaluation;
   /** Training loss of this round in nats per token, all steps; null when nothing was trained. */
   readonly meanLoss: number | null;
   readonly steps: number;
   /** Share of pool questions answered right before training; null when no own answers were generated. */
   readonly poolAccuracy: number | null;
+  /** Null when another round follows. */
+  readonly stop: StopReason | null;
   readonly durationMs: number;
 }
 
@@ -92,19 +135,11 @@ export type LoopRecord =
       readonly total: number;
     }
   | { readonly type: "pool"; readonly round: number; readonly items: readonly PoolItem[] }
-  | {
-      readonly type: "picks";
-      readonly round: number;
-      readonly picks: readonly {
-        readonly seedId: string;
-        readonly score: number | null;
-        readonly rank: number | null;
-      }[];
-    }
+  | { readonly type: "picks"; readonly round: number; readonly picks: readonly PickRecord[] }
   /** What the round's calls to a chat teacher used so far. */
   | { readonly type: "usage"; readonly round: number; readonly usage: TeacherUsage }
   | { readonly type: "example"; readonly example: SyntheticExample }
   | ({ readonly type: "step"; readonly round: number; readonly totalSteps: number } & StepRecord)
   | { readonly type: "round"; readonly summary: RoundSummary }
   | { readonly type: "warning"; readonly code: string; readonly message: string }
-  | { readonly type: "done"; readonly rounds: number };
+  | { readonly type: "done"; readonly rounds: number; readonly reason: StopReason };

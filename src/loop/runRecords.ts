@@ -18,10 +18,10 @@ export function finishedRecords(stored: StoredRun): LoopRecord[] {
 export function storedRecords(stored: StoredRun): LoopRecord[] {
   const { manifest } = stored;
   const { runId, config, engine, student } = manifest;
-  const finished = stored.rounds.length > config.rounds;
+  const reason = stored.rounds.at(-1)?.stop ?? null;
   return [
     { type: "run", runId, config, engine, student, resumedAtRound: stored.rounds.length },
     ...finishedRecords(stored),
-    ...(finished ? [{ type: "done" as const, rounds: config.rounds }] : []),
+    ...(reason === null ? [] : [{ type: "done" as const, rounds: stored.rounds.length - 1, reason }]),
   ];
 }

@@ -9,8 +9,8 @@ import type { PromptCompletion, ScoreRow, Student } from "../student/types.ts";
 import type { Question, Splits, Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
-import type { LoopRecord, Phase, RoundSummary, SyntheticExample } from "./records.ts";
-import type { Checkpoint, RunStore, StoredReply, StoredRun } from "./runStore.ts";
+import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
+import type { Checkpoint, RunStore, StoredPicks, StoredReply, StoredRun } from "./runStore.ts";
 
 export interface RunState {
   readonly config: ExperimentConfig;
@@ -37,12 +37,16 @@ export interface RunState {
   /** Verified examples of finished verify phases, accepted or not, in order. */
   readonly examples: SyntheticExample[];
   readonly summaries: RoundSummary[];
+  /** Of finished rounds, and of this one once it has selected. */
+  readonly picks: StoredPicks[];
+  /** What round 1 saw of the candidates; undefined when it looked at none. Set by `scorePool`. */
+  firstPool: readonly PoolItem[] | undefined;
   /** What the judgements of this round's pool used. Set by `scorePool`. */
   judgeUsage: TeacherUsage;
-  /** Losses of the worked answers under the holdout student, in the order of the seeds; undefined until they are needed. Set by `scorePool`. */
-  holdoutLosses: readonly ScoreRow[] | undefined;
+  /** Losses of worked answers under the holdout student, by the question's id, as far as they were needed. */
+  readonly holdoutLosses: Map<string, ScoreRow>;
   readonly openHoldout: (() => Promise<Student>) | undefined;
-  /** Round in which a ceiling of the teacher was reached; no round follows it. Set by `teach`. */
+  /** Round in which a ceiling of the teacher was reached; no round follows it. Set by `teach` and `scorePool`. */
   budgetRound: number | undefined;
 }
 

@@ -33,6 +33,7 @@ import type {
  *   sampling, Schaul et al. 2016, arXiv 1511.05952); scores of 0 come last.
  * - rank: likewise with `P(next = i) ∝ (1/rank_i)^exponent` (its rank-based variant).
  * - uniform: without replacement, whatever the scores.
+ * - above: every score over `threshold`, uniformly without replacement where there are more than `querySize`.
  *
  * - k-center, k-means++: by distances between members, weighted by `score^exponent` where there are
  *   scores (`diversity.ts`), among the members of the highest scores where `candidates` says so.
@@ -45,19 +46,26 @@ import type {
  * Draws from `rng` (fork one per round): the same state gives the same picks.
  * @throws BadInputError for a query size over the pool, missing or non-finite scores, a negative temperature or exponent, negative scores with `proportional`.
  */
-export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng, distances) => {
-  checkSizes(poolSize, querySize);
+export const selectQueries: SelectQueries = (strategy, scores, poolSize, querySize, rng, options = {}) => {
+  const { distances, among } = options;
+  checkSizes(among?.length ?? poolSize, querySize);
   const used = strategy.measures.length === 0 ? undefined : checkScores(strategy, scores, poolSize);
-  const tieOrder = rng.shuffle(indices(poolSize));
-  const rankOf = used === undefined ? undefined : ranks(order(used, tieOrder));
+  const everybody = rng.shuffle(indices(poolSize));
+  const rankOf = used === undefined ? undefined : ranks(order(used, everybody));
+  const allowed = among === undefined ? undefined : new Set(among);
+  const tieOrder = allowed === undefined ? everybody : everybody.filter((index) => allowed.has(index));
   const { picker } = strategy;
   const pick = (): readonly number[] => {
     switch (picker.kind) {
       case "k-center":
       case "k-means++":
-        return pickDiverse(strategy, picker, used, tieOrder, querySize, rng, distances);
+        return pickDiverse(strategy, picker, used, tieOrder, querySize, rng, distances, poolSize);
       case "balanced":
         return pickBalanced(picker, used ?? needsScores(strategy), tieOrder, querySize);
+      case "above": {
+        const known = used ?? needsScores(strategy);
+        return tieOrder.filter((index) => (known[index] ?? -Infinity) > picker.threshold).slice(0, querySize);
+      }
       default:
         return order(pickerKeys(strategy, picker, used, rankOf, poolSize, rng), tieOrder).slice(0, querySize);
     }
@@ -87,12 +95,13 @@ function pickDiverse(
   querySize: number,
   rng: Rng,
   distances: Distances | undefined,
+  poolSize: number,
 ): readonly number[] {
   const where = `strategy "${strategy.name}"`;
-  if (distances?.size !== tieOrder.length)
+  if (distances?.size !== poolSize)
     return badInput(
       where,
-      `distances between the ${tieOrder.length} pool members`,
+      `distances between the ${poolSize} pool members`,
       distances === undefined ? "none" : `those of ${distances.size}`,
     );
   const exponent = checkExponent(picker.exponent);
@@ -125,7 +134,7 @@ function checkNonNegative(strategy: QueryStrategy, scores: readonly number[]): r
 
 function pickerKeys(
   strategy: QueryStrategy,
-  picker: ScorePicker,
+  picker: Exclude<ScorePicker, { readonly kind: "above" }>,
   scores: readonly number[] | undefined,
   rankOf: readonly number[] | undefined,
   poolSize: number,

@@ -120,4 +120,4 @@ export function isStrategyName(name: string): name is StrategyName {
 }
 
 /** Kinds of picker that an experiment can name. */
-export const PICKER_KINDS = ["argmax", "softmax", "proportional", "rank", "uniform"] as const;
+export const PICKER_KINDS = ["argmax", "softmax", "proportional", "rank", "uniform", "above"] as const;

@@ -37,7 +37,9 @@ export type ScorePicker =
   | { readonly kind: "softmax"; readonly temperature: number }
   | { readonly kind: "proportional"; readonly exponent: number }
   | { readonly kind: "rank"; readonly exponent: number }
-  | { readonly kind: "uniform" };
+  | { readonly kind: "uniform" }
+  /** Everything with a score over the threshold, so that fewer than the query size may be picked. */
+  | { readonly kind: "above"; readonly threshold: number };
 
 /** Ways to pick that look at distances between pool members. */
 export type DiversityPicker = {
@@ -127,13 +129,20 @@ export interface Pick {
   readonly rank: number | undefined;
 }
 
-/** Picks `querySize` distinct pool members. */
+/** What a selection may look at beside scores. */
+export interface SelectOptions {
+  /** Required by strategies with an embedding. */
+  readonly distances?: Distances | undefined;
+  /** Indices of the members that may be picked; all without it. Ranks count the whole pool in any case. */
+  readonly among?: readonly number[] | undefined;
+}
+
+/** Picks distinct pool members: `querySize`, fewer only with the picker `above`. */
 export type SelectQueries = (
   strategy: QueryStrategy,
   scores: readonly number[] | undefined,
   poolSize: number,
   querySize: number,
   rng: Rng,
-  /** Required by strategies with an embedding. */
-  distances?: Distances,
+  options?: SelectOptions,
 ) => readonly Pick[];

@@ -16,7 +16,7 @@ import type {
   StoredRun,
 } from "../loop/runStore.ts";
 import { holdExclusively } from "./exclusive.ts";
-import { byAge, headerOf, storedRunOf } from "./storedRun.ts";
+import { byAge, headerOf, lastRoundOf, NO_ROUND, storedRunOf } from "./storedRun.ts";
 
 /** What a run's row says besides its manifest is derived from the entries and written with them. */
 interface RunRow {
@@ -24,6 +24,8 @@ interface RunRow {
   readonly manifest: RunManifest;
   readonly lastRound: number;
   readonly accuracy: number | null;
+  /** Absent: no. */
+  readonly endedEarly?: boolean;
   /** Round of the checkpoint to resume from; the pointer that is flipped last. */
   readonly checkpointRound: number | null;
 }
@@ -52,7 +54,7 @@ export class IndexedDbLibrary implements RunLibrary {
 
   list(): Promise<RunHeader[]> {
     return this.run("list runs", async (db) =>
-      (await db.getAll("runs")).map((row) => headerOf(row.manifest, row.lastRound, row.accuracy)).sort(byAge),
+      (await db.getAll("runs")).map((row) => headerOf(row.manifest, { endedEarly: false, ...row })).sort(byAge),
     );
   }
 
@@ -186,9 +188,7 @@ class IndexedDbStore implements RunStore {
     await this.#library.write("create a run", ["runs"], async (tx) => {
       if ((await tx.objectStore("runs").get(this.runId)) !== undefined)
         badInput(`run ${this.runId}`, "a new run", "one that exists");
-      await tx
-        .objectStore("runs")
-        .add({ runId: this.runId, manifest, lastRound: -1, accuracy: null, checkpointRound: null });
+      await tx.objectStore("runs").add({ runId: this.runId, manifest, ...NO_ROUND, checkpointRound: null });
     });
   }
 
@@ -200,8 +200,7 @@ class IndexedDbStore implements RunStore {
     await this.#library.write("store a run's entry", ["runs", "entries"], async (tx) => {
       await tx.objectStore("entries").add({ runId: this.runId, entry });
       if (entry.type === "round") {
-        const { round, evaluation } = entry.summary;
-        await this.#update(tx, { lastRound: round, accuracy: evaluation.accuracy });
+        await this.#update(tx, lastRoundOf(entry.summary));
       }
     });
   }

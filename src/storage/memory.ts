@@ -9,7 +9,7 @@ import type {
   RunStore,
   StoredRun,
 } from "../loop/runStore.ts";
-import { byAge, headerOf, storedRunOf } from "./storedRun.ts";
+import { byAge, headerOf, lastRoundOf, NO_ROUND, storedRunOf } from "./storedRun.ts";
 
 interface MemoryRun {
   manifest: RunManifest | undefined;
@@ -26,8 +26,8 @@ export class MemoryLibrary implements RunLibrary {
     const headers: RunHeader[] = [];
     for (const { manifest, entries } of this.#runs.values()) {
       if (manifest === undefined) continue;
-      const rounds = entries.filter((entry) => entry.type === "round");
-      headers.push(headerOf(manifest, rounds.length - 1, rounds.at(-1)?.summary.evaluation.accuracy ?? null));
+      const last = entries.findLast((entry) => entry.type === "round");
+      headers.push(headerOf(manifest, last === undefined ? NO_ROUND : lastRoundOf(last.summary)));
     }
     return Promise.resolve(structuredClone(headers.sort(byAge)));
   }

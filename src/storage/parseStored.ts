@@ -61,7 +61,7 @@ const entry = v.variant("type", [
       question: v.string(),
       answer: v.string(),
       accepted: v.boolean(),
-      verification: v.picklist(["off", "passed", "failed", "duplicate"]),
+      verification: v.picklist(["off", "passed", "failed", "duplicate", "near-duplicate"]),
       reason: v.string(),
       usage,
     }),
@@ -77,6 +77,15 @@ const entry = v.variant("type", [
     }),
   }),
 ]);
+
+const timing = v.looseObject({ round: count, durationMs: v.number(), teacherMs: v.number() });
+
+/** A round's durations in milliseconds. */
+export interface Timing {
+  readonly round: number;
+  readonly durationMs: number;
+  readonly teacherMs: number;
+}
 
 const checkpointHeader = v.looseObject({
   schemaVersion: v.literal(RUN_SCHEMA_VERSION),
@@ -122,6 +131,11 @@ export function parseManifest(where: string, value: unknown): RunManifest {
 /** One entry of a run. @throws bad-input naming the field. */
 export function parseEntry(where: string, value: unknown): RunEntry {
   return parse(where, entry, value) as unknown as RunEntry;
+}
+
+/** A line of `timings.jsonl`. @throws bad-input naming the field. */
+export function parseTiming(where: string, value: unknown): Timing {
+  return parse(where, timing, value);
 }
 
 /** A checkpoint's header. @throws bad-input naming the field. */

@@ -1,4 +1,5 @@
 /** @file A stored run put together from its entries; shared by the stores. */
+import type { RoundSummary } from "../loop/records.ts";
 import type { Checkpoint, RunEntry, RunHeader, RunManifest, StoredRun } from "../loop/runStore.ts";
 
 /** The run that entries in order of arrival make. */
@@ -18,9 +19,25 @@ export function storedRunOf(
   };
 }
 
+/** What a list says of a run's last finished round. */
+export interface LastRound {
+  readonly lastRound: number;
+  readonly accuracy: number | null;
+  /** The run ended there, before all its rounds. */
+  readonly endedEarly: boolean;
+}
+
+/** Of a run without a finished round. */
+export const NO_ROUND: LastRound = { lastRound: -1, accuracy: null, endedEarly: false };
+
+/** What a list says after a round. */
+export function lastRoundOf({ round, evaluation, stop }: RoundSummary): LastRound {
+  return { lastRound: round, accuracy: evaluation.accuracy, endedEarly: stop !== null && stop !== "rounds" };
+}
+
 /** The list line of a run. */
-export function headerOf(manifest: RunManifest, lastRound: number, accuracy: number | null): RunHeader {
-  return { manifest, lastRound, accuracy, finished: lastRound >= manifest.config.rounds };
+export function headerOf(manifest: RunManifest, { lastRound, accuracy, endedEarly }: LastRound): RunHeader {
+  return { manifest, lastRound, accuracy, finished: endedEarly || lastRound >= manifest.config.rounds };
 }
 
 /** Newest first; ids break ties. */

@@ -58,6 +58,7 @@ export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { t
     low: 0.2,
     high: 0.8,
     byLevel: { small: { n: 10, correct: 5 } },
+    byTag: {},
   };
   return {
     type: "round",
@@ -66,11 +67,15 @@ export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { t
       examples: 1,
       accepted: 1,
       rejected: 0,
+      outcomes: { passed: 1 },
+      taught: 1,
+      unsound: 0,
       teacher: USAGE,
       evaluation,
       meanLoss: null,
       steps: 0,
       poolAccuracy: null,
+      stop: null,
       durationMs: 1.25,
     },
   };
@@ -124,8 +129,8 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
           type: "picks",
           round: 1,
           picks: [
-            { seedId: "s", score: 0.1, rank: 1 },
-            { seedId: "t", score: null, rank: null },
+            { seedId: "s", level: "small", score: 0.1, rank: 1 },
+            { seedId: "t", level: "carry", score: null, rank: null },
           ],
         },
         {

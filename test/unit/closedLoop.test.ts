@@ -50,7 +50,7 @@ describe("a closed loop", () => {
       resumedAtRound: 0,
       student: { name: "linear", parameters: 40, trainable: 40 },
     });
-    expect(records.at(-1)).toEqual({ type: "done", rounds: 2 });
+    expect(records.at(-1)).toEqual({ type: "done", rounds: 2, reason: "rounds" });
     const phases = ofType(records, "phase");
     const began = phases.filter(({ state }) => state === "start").map(({ round, phase }) => `${round} ${phase}`);
     const ended = phases.filter(({ state }) => state === "end").map(({ round, phase }) => `${round} ${phase}`);

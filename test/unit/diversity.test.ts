@@ -138,7 +138,8 @@ describe("strategies that look at distances", () => {
         const strategy = createStrategy(name, ARGMAX, options);
         const scores = strategy.measures.length === 0 ? undefined : points.map(([x]) => Math.abs(x));
         const count = 1 + (seed % points.length);
-        const pick = () => selectQueries(strategy, scores, points.length, count, new Rng(seed), distances(points));
+        const pick = () =>
+          selectQueries(strategy, scores, points.length, count, new Rng(seed), { distances: distances(points) });
         const picks = pick();
         expect(new Set(picks.map(({ index }) => index)).size).toBe(count);
         for (const { index, score } of picks) expect(score).toBe(scores?.[index]);
@@ -150,7 +151,7 @@ describe("strategies that look at distances", () => {
   it("keep to the candidates of the highest scores", () => {
     const points = [[0], [100], [1], [2], [50]];
     const strategy = createStrategy("hybrid", ARGMAX, { candidates: 1.5, method: "k-center" });
-    const picks = selectQueries(strategy, [5, 1, 4, 3, 2], 5, 2, new Rng(1), distances(points));
+    const picks = selectQueries(strategy, [5, 1, 4, 3, 2], 5, 2, new Rng(1), { distances: distances(points) });
     // Of 3 candidates 0, 2 and 3: the highest score, then 4·1 against 3·2.
     expect(picks.map(({ index }) => index)).toEqual([0, 3]);
   });
@@ -161,7 +162,10 @@ describe("strategies that look at distances", () => {
     const firsts = (name: string) => {
       const strategy = createStrategy(name, ARGMAX);
       return new Set(
-        Array.from({ length: 60 }, () => selectQueries(strategy, undefined, 4, 1, rng, distances(points))[0]?.index),
+        Array.from(
+          { length: 60 },
+          () => selectQueries(strategy, undefined, 4, 1, rng, { distances: distances(points) })[0]?.index,
+        ),
       );
     };
     expect(firsts("k-center").size).toBe(4);
@@ -173,7 +177,7 @@ describe("strategies that look at distances", () => {
       /"badge": expected distances between the 3 pool members, got none/,
     );
     const d = distances([[0], [1]]);
-    expect(() => selectQueries(createStrategy("hybrid", ARGMAX), [1, -1], 2, 1, new Rng(1), d)).toThrow(
+    expect(() => selectQueries(createStrategy("hybrid", ARGMAX), [1, -1], 2, 1, new Rng(1), { distances: d })).toThrow(
       /scores >= 0 with the picker k-means\+\+, got -1/,
     );
   });

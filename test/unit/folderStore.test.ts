@@ -34,12 +34,21 @@ describe("a run folder", () => {
       "examples.jsonl",
       "manifest.json",
       "rounds.jsonl",
+      "timings.jsonl",
     ]);
     expect(JSON.parse(await readFile(join(directory, "manifest.json"), "utf8"))).toEqual(manifestOf("a"));
     const lines = (await readFile(join(directory, "examples.jsonl"), "utf8")).trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line))).toEqual(["x", "y"].map((id) => exampleEntry(id).example));
     const [round] = (await readFile(join(directory, "rounds.jsonl"), "utf8")).trimEnd().split("\n");
-    expect(JSON.parse(round ?? "")).toEqual(roundEntry(0).summary);
+    const {
+      durationMs,
+      teacher: { durationMs: teacherMs, ...teacher },
+      ...summary
+    } = roundEntry(0).summary;
+    expect(JSON.parse(round ?? "")).toEqual({ ...summary, teacher });
+    const timing = await readFile(join(directory, "timings.jsonl"), "utf8");
+    expect(timing).toBe(`${JSON.stringify({ round: 0, durationMs, teacherMs })}\n`);
+    expect((await readRunFolder(directory))?.rounds).toEqual([roundEntry(0).summary]);
     const checkpoints = await readdir(join(directory, "checkpoints"));
     expect(checkpoints).toHaveLength(2);
     expect(checkpoints).toContain("latest.json");

@@ -154,7 +154,7 @@ describe("a race", () => {
         error: expect.objectContaining({ code: "non-finite", message: "the loss is NaN", details: { step: 3 } }),
       },
     ]);
-    expect(heard.of(1).at(-1)).toEqual({ type: "done", rounds: 2 });
+    expect(heard.of(1).at(-1)).toEqual({ type: "done", rounds: 2, reason: "rounds" });
     await service.stop();
   });
 

@@ -58,7 +58,7 @@ it("ends after the round in which a ceiling was reached, also when it is resumed
   const store = await new MemoryLibrary().open("run");
   const records = await collect(config, await sumsDeps({ teacher: over(), store, teacherConcurrency: 1 }));
   expect(ofType(records, "round").map(({ summary }) => summary.round)).toEqual([0, 1, 2]);
-  expect(records.at(-1)).toEqual({ type: "done", rounds: 2 });
+  expect(records.at(-1)).toEqual({ type: "done", rounds: 2, reason: "budget" });
   expect(ofType(records, "warning").map(({ code }) => code)).toEqual(["teacher-failed", "budget-spent"]);
   // 24 calls in the first round; 6 of the second were answered, and those pairs were used.
   expect(ofType(records, "round")[2]?.summary.teacher.requests).toBe(6);

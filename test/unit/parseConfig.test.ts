@@ -94,7 +94,7 @@ describe("parseExperimentConfig", () => {
     ],
     ["a fraction", { querySize: 1.5 }, /^experiment\.querySize: expected a whole number from 1 to 1000000, got 1\.5$/],
     ["null for a number", { seed: null }, /^experiment\.seed: expected a whole number from 0 to 2147483647, got null$/],
-    ["not a number", { replay: NaN }, /^experiment\.replay: expected a number from 0 to 100, got NaN$/],
+    ["not a number", { replay: NaN }, /^experiment\.replay: expected a number from 0 to 100, or "all", got NaN$/],
     [
       "an infinite number",
       { training: { epochs: Infinity } },
@@ -114,7 +114,7 @@ describe("parseExperimentConfig", () => {
     [
       "an unknown picker",
       { strategy: { picker: { kind: "best" } } },
-      /picker\.kind: expected a picker with kind "argmax", "softmax", .*"uniform", got "best"$/,
+      /picker\.kind: expected a picker with kind "argmax", "softmax", .*"above", got "best"$/,
     ],
     [
       "a picker's misplaced setting",

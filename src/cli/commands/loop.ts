@@ -332,7 +332,7 @@ export const loopCommand: Command = {
           extra === undefined ? String(path) : `--${extra}`,
           "A resumed run keeps the settings in its manifest.json",
         );
-      config = (await storedRunIn(resume)).manifest.config;
+      config = parseExperimentConfig((await storedRunIn(resume)).manifest.config, resume);
       if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
       folder = resume;
     }

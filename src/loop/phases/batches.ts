@@ -5,20 +5,33 @@
  * first). Results keep the order of the input.
  */
 import { throwIfAborted } from "../../core/errors.ts";
+import type { Rng } from "../../core/rng.ts";
 import type { Generation, PromptCompletion, ScoreName, ScoreRow } from "../../student/types.ts";
 import type { RunState } from "../runState.ts";
 
-/** Greedy completions of the prompts; yields how many are done. */
+/** How completions are drawn; a temperature of 0 is greedy and draws nothing from `rng`. */
+export interface Sampling {
+  readonly temperature: number;
+  readonly topP: number;
+  readonly rng: Rng;
+}
+
+/** Completions of the prompts, greedy ones without `sampling`; yields how many are done. */
 export function generateInBatches(
   run: RunState,
   prompts: readonly string[],
+  sampling?: Sampling,
 ): AsyncGenerator<number, readonly Generation[], void> {
   const { maxNewTokens, batchSize } = run.config.generation;
+  const draw = (start: number) =>
+    sampling === undefined || sampling.temperature === 0
+      ? {}
+      : { temperature: sampling.temperature, topP: sampling.topP, rng: sampling.rng.fork(`batch ${start}`) };
   return inBatches(
     run,
     prompts,
     (prompt) => prompt.length,
-    (batch, signal) => run.student.generate(batch, { maxNewTokens, batchSize, ...signal }),
+    (batch, signal, start) => run.student.generate(batch, { maxNewTokens, batchSize, ...draw(start), ...signal }),
   );
 }
 
@@ -41,7 +54,7 @@ async function* inBatches<T, R>(
   run: RunState,
   items: readonly T[],
   lengthOf: (item: T) => number,
-  work: (batch: readonly T[], signal: { readonly signal?: AbortSignal }) => Promise<readonly R[]>,
+  work: (batch: readonly T[], signal: { readonly signal?: AbortSignal }, start: number) => Promise<readonly R[]>,
 ): AsyncGenerator<number, readonly R[], void> {
   const order = items
     .map((item, index) => ({ item, index, length: lengthOf(item) }))
@@ -54,6 +67,7 @@ async function* inBatches<T, R>(
     const values = await work(
       batch.map(({ item }) => item),
       signal,
+      start,
     );
     batch.forEach(({ index }, i) => results.set(index, values[i] as R));
     yield results.size;

@@ -1,9 +1,10 @@
 /**
- * @file Part of phase "score": the teacher judges the student's own answer to every seed
+ * @file Part of phase "score": the teacher judges the student's own answer to every candidate
  * beside the worked one. Each reply is stored before it is used and never asked for again.
  */
 import { hashString } from "../../core/rng.ts";
 import { throwIfAborted } from "../../core/errors.ts";
+import type { Question } from "../../tasks/types.ts";
 import type { TeacherUsage } from "../../teacher/types.ts";
 import { NO_USAGE, addUsage } from "../../teacher/usage.ts";
 import { inParallel } from "../inParallel.ts";
@@ -22,18 +23,19 @@ export interface Judgement {
 const UNJUDGED: Judgement = { own: 10, worked: 10 };
 
 /**
- * Judgements of the own answers, in the order of the seeds, with why some are missing; yields how many are done. Sets `run.judgeUsage`.
+ * Judgements of the own answers, in the order of the questions, with why some are missing; yields how many are done. Sets `run.judgeUsage`.
  * @throws what makes every further call fail too; a resumed run asks again.
  */
 export async function* judgeOwnAnswers(
   run: RunState,
   round: number,
+  questions: readonly Question[],
   answers: readonly string[],
 ): AsyncGenerator<number, readonly (Judgement & { readonly failure?: string })[], void> {
   const known = knownReplies(run, round);
   const leave = new AbortController();
   const signal = run.signal === undefined ? leave.signal : AbortSignal.any([run.signal, leave.signal]);
-  const items = run.splits.pool.map((seed, i) => ({ seed, own: answers[i] ?? "" }));
+  const items = questions.map((seed, i) => ({ seed, own: answers[i] ?? "" }));
   const work = inParallel(items, run.teacherConcurrency, async ({ seed, own }) => {
     // The judgement is of this very answer: in a replayed run another answer must not get it.
     const id = `r${round}-judge-${seed.id}-${hashString(own).toString(16)}`;

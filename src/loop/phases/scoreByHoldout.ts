@@ -1,32 +1,43 @@
 /**
- * @file Part of phase "score": the loss of every seed's worked answer under the holdout
- * student, which never changes: computed once a session, and its student released at once.
+ * @file Part of phase "score": the losses of worked answers under the holdout student,
+ * which never change: computed once a session, and the student released at once.
  */
 import { badInput, invariant } from "../../core/errors.ts";
-import type { ScoreRow } from "../../student/types.ts";
+import type { Candidate } from "../candidates.ts";
 import { rowOf } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { scoreInBatches } from "./batches.ts";
 
 /**
- * Losses of the worked answers, in the order of the seeds; yields how many are done.
- * @throws BadInputError when the holdout student reads a seed as other tokens than the student: losses per token would not compare.
+ * Adds to `run.holdoutLosses` the losses of those of the questions that have none yet; yields as it goes.
+ * @throws BadInputError when the holdout student reads a question as other tokens than the student: losses per token would not compare.
  */
-export async function* scoreByHoldout(run: RunState): AsyncGenerator<number, readonly ScoreRow[], void> {
+export async function* scoreByHoldout(
+  run: RunState,
+  questions: readonly Candidate[],
+): AsyncGenerator<number, void, void> {
+  const missing = questions.filter(({ id }) => !run.holdoutLosses.has(id));
+  if (missing.length === 0) return;
   invariant(run.openHoldout !== undefined, "a run whose strategy needs a holdout student can open it");
   const holdout = await run.openHoldout();
   try {
-    const rows = run.splits.pool.map((seed) => rowOf(run.task, seed));
-    for (const row of rows) {
+    for (const question of missing) {
+      const row = rowOf(run.task, question);
       if (holdout.encode(row).ids.join() !== run.student.encode(row).ids.join())
         badInput(
           "strategy.holdout",
           "a student with the same tokenizer as the student",
-          `one that reads question ${row.id} as other tokens`,
+          `one that reads question ${question.id} as other tokens`,
           "Make it from the same base: tutelage train --student DIR --out HOLDOUT",
         );
     }
-    return yield* scoreInBatches({ ...run, student: holdout }, rows, ["loss"]);
+    // Seeds and the pairs of each round are scored apart: a resumed run, which has them all to do, forms the same batches.
+    for (const round of new Set(missing.map((question) => question.round))) {
+      const group = missing.filter((question) => question.round === round);
+      const rows = group.map((question) => rowOf(run.task, question));
+      const losses = yield* scoreInBatches({ ...run, student: holdout }, rows, ["loss"]);
+      for (const row of losses) run.holdoutLosses.set(row.id, row);
+    }
   } finally {
     await holdout.dispose();
   }

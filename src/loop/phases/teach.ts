@@ -1,25 +1,22 @@
 /**
- * @file Phase "teach": for every picked seed, `perSeed` new questions and their
- * worked answers. Each call is stored the moment it comes back and never made
+ * @file Phase "teach": the planned pairs, new questions and their worked answers by the
+ * teacher or seeds' own pairs. Each call is stored the moment it comes back and never made
  * again; a call that fails costs its item, not the round.
  */
 import { invariant, throwIfAborted } from "../../core/errors.ts";
-import type { Rng } from "../../core/rng.ts";
-import type { Operation, TeacherUsage } from "../../teacher/types.ts";
+import type { TeacherUsage } from "../../teacher/types.ts";
+import { planPairs, type PlannedPair } from "../generationPlan.ts";
 import { inParallel } from "../inParallel.ts";
 import type { LoopRecord } from "../records.ts";
 import type { StoredReply, TeacherCallName } from "../runStore.ts";
-import { phaseRecord, phaseRng } from "../runState.ts";
+import { phaseRecord } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { NO_USAGE, addUsage } from "../../teacher/usage.ts";
 import { askOnce, knownReplies, type KnownReplies, type Work } from "./askOnce.ts";
 import type { PickedSeed } from "./select.ts";
 
-/** What the teacher made of one picked seed. */
-export interface TaughtItem {
-  readonly id: string;
-  readonly picked: PickedSeed;
-  readonly operation: Operation;
+/** What became of one planned pair. */
+export interface TaughtItem extends Pick<PlannedPair, "id" | "picked" | "operation"> {
   /** Empty where the call failed. */
   readonly question: string;
   readonly answer: string;
@@ -31,22 +28,13 @@ export interface TaughtItem {
   readonly budget: boolean;
 }
 
-interface Item {
-  readonly id: string;
-  readonly picked: PickedSeed;
-  readonly operation: Operation;
-  readonly rng: Rng;
-}
-
-/** One item per picked seed and repetition, in that order whatever the order of the replies. */
+/** One item per planned pair, in that order whatever the order of the replies. */
 export async function* teach(
   run: RunState,
   round: number,
   picks: readonly PickedSeed[],
 ): AsyncGenerator<LoopRecord, readonly TaughtItem[], void> {
-  const items = picks.flatMap((picked) =>
-    Array.from({ length: run.config.perSeed }, (_, k) => planItem(run, round, picked, k)),
-  );
+  const items = planPairs(run, round, picks);
   const known = knownReplies(run, round);
   let used = NO_USAGE;
   // Leaving the phase early aborts what is in flight instead of waiting for it.
@@ -87,23 +75,22 @@ export async function* teach(
   return taught;
 }
 
-function planItem(run: RunState, round: number, picked: PickedSeed, repetition: number): Item {
-  const id = `r${round}-${picked.seed.id}-${repetition}`;
-  const rng = phaseRng(run, round, "teach").fork(id);
-  return { id, picked, operation: rng.fork("operation").pick(run.config.teacher.operations), rng };
-}
-
-/** Both in one call, or propose and then answer; the second call only after a good first. */
+/** The seed's own pair, or the teacher's: both in one call, or propose and then answer; the second call only after a good first. */
 async function teachItem(
   run: RunState,
   round: number,
-  item: Item,
+  item: PlannedPair,
   known: KnownReplies,
   signal: AbortSignal,
 ): Promise<TaughtItem> {
   const { seed } = item.picked;
+  const { operation } = item;
   const { teacher } = run;
-  const same = { id: item.id, picked: item.picked, operation: item.operation };
+  const same = { id: item.id, picked: item.picked, operation };
+  if (operation === "copy") {
+    const { question, answer, level } = seed;
+    return { ...same, question, answer, level, usage: NO_USAGE, failure: undefined, budget: false };
+  }
   const ask = (call: TeacherCallName, work: Work) =>
     askOnce(run, round, { ...item, example: seed }, call, known, signal, work);
   const failed = ({ outcome }: StoredReply, question: string, usage: TeacherUsage): TaughtItem => ({
@@ -118,11 +105,11 @@ async function teachItem(
 
   const first = await (teacher.pair === undefined
     ? ask("propose", async (call) => {
-        const { value, usage } = await teacher.propose(seed, item.operation, call);
+        const { value, usage } = await teacher.propose(seed, operation, call);
         return { value: { text: value.question, ...levelOf(value) }, usage };
       })
     : ask("pair", async (call) => {
-        const pair = await teacher.pair?.(seed, item.operation, call);
+        const pair = await teacher.pair?.(seed, operation, call);
         invariant(pair !== undefined, "a teacher keeps its calls");
         const { value, usage } = pair;
         return { value: { text: value.question, answer: value.answer, ...levelOf(value) }, usage };

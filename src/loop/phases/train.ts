@@ -1,14 +1,14 @@
 /**
- * @file Phase "train": finetunes the student on the synthetic pairs so far (or this
- * round's), with replayed seed pairs mixed in, from the base weights or from where
- * it stands. Ends with a checkpoint; a round whose checkpoint is stored is not
+ * @file Phase "train": finetunes the student on the round's training set, from the base
+ * weights or from where it stands. Ends with a checkpoint; a round whose checkpoint is stored is not
  * trained again.
  */
-import type { PromptCompletion, StepRecord, TrainOptions } from "../../student/types.ts";
+import type { StepRecord, TrainOptions } from "../../student/types.ts";
 import type { LoopRecord } from "../records.ts";
 import { RUN_SCHEMA_VERSION } from "../runStore.ts";
-import { phaseRecord, phaseRng, rowOf } from "../runState.ts";
+import { phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
+import { trainingRows } from "../trainingSet.ts";
 
 /** The round's optimizer steps. */
 export async function* train(run: RunState, round: number): AsyncGenerator<LoopRecord, readonly StepRecord[], void> {
@@ -53,25 +53,6 @@ export async function* train(run: RunState, round: number): AsyncGenerator<LoopR
 export function meanLossOf(steps: readonly StepRecord[]): number | null {
   const tokens = steps.reduce((sum, step) => sum + step.tokens, 0);
   return tokens === 0 ? null : steps.reduce((sum, step) => sum + step.loss * step.tokens, 0) / tokens;
-}
-
-/** Accepted pairs in order of arrival, then the replayed seeds; the trainer shuffles. */
-function trainingRows(run: RunState, round: number): PromptCompletion[] {
-  const { config, task } = run;
-  const pairs = run.examples.filter((example) => example.accepted && (config.accumulate || example.round === round));
-  const replayed = replaySeeds(run, round, Math.round(config.replay * pairs.length));
-  return [...pairs.map((pair) => rowOf(task, pair)), ...replayed];
-}
-
-/** `count` seeds in random order; every seed once before any is used again. */
-function replaySeeds(run: RunState, round: number, count: number): PromptCompletion[] {
-  const seeds = run.splits.pool;
-  const rng = phaseRng(run, round, "replay");
-  const rows: PromptCompletion[] = [];
-  while (rows.length < count && seeds.length > 0) {
-    for (const seed of rng.shuffle(seeds).slice(0, count - rows.length)) rows.push(rowOf(run.task, seed));
-  }
-  return rows;
 }
 
 function trainOptions(run: RunState, round: number): TrainOptions {

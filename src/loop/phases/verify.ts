@@ -4,10 +4,16 @@
  * form) is rejected whatever the settings: test questions never enter training.
  */
 import { BadInputError } from "../../core/errors.ts";
+import { RougeIndex } from "../../core/rougeL.ts";
+import type { Task, Verdict } from "../../tasks/types.ts";
+import type { ExperimentConfig } from "../config.ts";
 import type { LoopRecord, SyntheticExample } from "../records.ts";
-import { phaseRecord, rowOf } from "../runState.ts";
+import { phaseRecord, phaseRng, rowOf } from "../runState.ts";
 import type { RunState } from "../runState.ts";
+import { measure } from "./measure.ts";
 import type { TaughtItem } from "./teach.ts";
+
+type Judged = Pick<SyntheticExample, "accepted" | "verification" | "reason">;
 
 /** Judges the round's items in order and adds them to `run.examples`; each is stored before it is yielded. */
 export async function* verify(
@@ -15,22 +21,29 @@ export async function* verify(
   round: number,
   taught: readonly TaughtItem[],
 ): AsyncGenerator<LoopRecord, readonly SyntheticExample[], void> {
-  yield phaseRecord(round, "verify", "start", 0, taught.length);
   const stored = new Map(
     (run.stored?.examples ?? []).filter((example) => example.round === round).map((example) => [example.id, example]),
   );
-  const seen = new Set(
-    run.examples.filter((example) => example.accepted).map((example) => run.task.canonical(example.question)),
-  );
-  const examples: SyntheticExample[] = [];
+  yield phaseRecord(round, "verify", "start", 0, taught.length);
+  const known = acceptedBefore(run);
+  const found: SyntheticExample[] = [];
   for (const item of taught) {
-    const known = stored.get(item.id);
-    const example = known ?? { ...describe(round, item), ...judge(run, item, seen) };
-    if (known === undefined) await run.store.append({ type: "example", example });
-    if (example.accepted) seen.add(run.task.canonical(example.question));
+    const example = stored.get(item.id) ?? { ...describe(run, round, item), ...judge(run, item, known) };
+    if (example.accepted) accept(run, known, example.question);
+    found.push(example);
+    yield phaseRecord(round, "verify", "progress", found.length, taught.length);
+  }
+  // A student that has trained ahead can no longer score; by then every example is stored.
+  const scores = found.every(({ id }) => stored.has(id))
+    ? new Map<string, number>()
+    : yield* scoreAccepted(run, round, found);
+  const examples: SyntheticExample[] = [];
+  for (const one of found) {
+    const score = scores.get(one.id);
+    const example = stored.get(one.id) ?? { ...one, ...(score === undefined ? {} : { score }) };
+    if (!stored.has(one.id)) await run.store.append({ type: "example", example });
     examples.push(example);
     yield { type: "example", example };
-    yield phaseRecord(round, "verify", "progress", examples.length, taught.length);
   }
   run.examples.push(...examples);
   if (taught.length > 0 && !examples.some((example) => example.accepted)) {
@@ -44,7 +57,50 @@ export async function* verify(
   return examples;
 }
 
-function describe(round: number, item: TaughtItem): Omit<SyntheticExample, "accepted" | "verification" | "reason"> {
+/** What new questions are held against. */
+interface Accepted {
+  /** Canonical forms of accepted pairs. */
+  readonly forms: Set<string>;
+  /** Texts of seeds and accepted pairs; undefined where near-duplicates are kept. */
+  readonly texts: RougeIndex | undefined;
+}
+
+function acceptedBefore(run: RunState): Accepted {
+  const known: Accepted = { forms: new Set(), texts: run.config.maxRougeL < 1 ? new RougeIndex() : undefined };
+  for (const { question } of run.splits.pool) known.texts?.add(question);
+  for (const example of run.examples) if (example.accepted) accept(run, known, example.question);
+  return known;
+}
+
+function accept(run: RunState, known: Accepted, question: string): void {
+  known.forms.add(run.task.canonical(question));
+  known.texts?.add(question);
+}
+
+/** The strategy's score of the accepted questions, by id; none unless asked for, or where it takes a teacher's call or is none of single questions. */
+async function* scoreAccepted(
+  run: RunState,
+  round: number,
+  examples: readonly SyntheticExample[],
+): AsyncGenerator<LoopRecord, ReadonlyMap<string, number>, void> {
+  const { measures } = run.strategy;
+  const accepted = examples.filter((example) => example.accepted);
+  const askable = measures.length > 0 && measures.every(({ kind }) => kind !== "judge");
+  if (!run.config.scoreSynthetic || !askable || accepted.length === 0) return new Map();
+  const questions = accepted.map(({ id, question, answer, level = "" }) => ({ id, question, answer, level, round }));
+  const look = { measures, show: false, answers: false };
+  const work = measure(run, round, questions, look, phaseRng(run, round, "verify"));
+  for (;;) {
+    const next = await work.next();
+    if (next.done === true)
+      return new Map(
+        next.value.flatMap(({ score }, i) => (score === undefined ? [] : [[questions[i]?.id ?? "", score]])),
+      );
+    yield phaseRecord(round, "verify", "progress", examples.length, examples.length);
+  }
+}
+
+function describe(run: RunState, round: number, item: TaughtItem): Omit<SyntheticExample, keyof Judged> {
   const { seed, score, rank } = item.picked;
   return {
     id: item.id,
@@ -56,30 +112,62 @@ function describe(round: number, item: TaughtItem): Omit<SyntheticExample, "acce
     ...(item.level === undefined ? {} : { level: item.level }),
     ...(score === null ? {} : { seedScore: score }),
     ...(rank === null ? {} : { seedRank: rank }),
+    ...(item.failure === undefined ? { sound: run.task.verify(item).correct } : {}),
     usage: item.usage,
   };
 }
 
-function judge(
-  run: RunState,
-  item: TaughtItem,
-  seen: ReadonlySet<string>,
-): Pick<SyntheticExample, "accepted" | "verification" | "reason"> {
+function judge(run: RunState, item: TaughtItem, known: Accepted): Judged {
   if (item.failure !== undefined) return { accepted: false, verification: "failed", reason: item.failure };
   const canonical = run.task.canonical(item.question);
-  if (run.reserved.has(canonical))
+  const own = item.operation === "copy";
+  if (run.reserved.has(canonical) && !own)
     return {
       accepted: false,
       verification: "duplicate",
       reason: "the question is one of the pool, validation or test questions",
     };
-  if (seen.has(canonical))
+  if (known.forms.has(canonical))
     return { accepted: false, verification: "duplicate", reason: "the question is one of an earlier accepted pair" };
+  if (own) return { accepted: true, verification: "off", reason: "the seed's own pair" };
+  const like = known.texts?.nearest(item.question, run.config.maxRougeL);
+  if (like !== undefined)
+    return {
+      accepted: false,
+      verification: "near-duplicate",
+      reason: `ROUGE-L ${like.rougeL.toFixed(3)}, over ${run.config.maxRougeL}, with: ${like.text}`,
+    };
   const tooLong = encodingProblem(run, item);
   if (tooLong !== undefined) return { accepted: false, verification: "failed", reason: tooLong };
-  if (run.config.verification === "off") return { accepted: true, verification: "off", reason: "not checked" };
-  const verdict = run.task.verify(item);
+  const verdict = verdictOn(run.task, run.config.verification, item);
+  if (verdict === undefined) return { accepted: true, verification: "off", reason: "not checked" };
   return { accepted: verdict.correct, verification: verdict.correct ? "passed" : "failed", reason: verdict.reason };
+}
+
+/**
+ * What the check says of a pair, undefined where nothing is checked. `answer`: the final answer against the task's own solver,
+ * whatever the steps; a task without a solver can only check the whole pair.
+ */
+function verdictOn(
+  task: Task,
+  verification: ExperimentConfig["verification"],
+  pair: Pick<TaughtItem, "question" | "answer">,
+): Verdict | undefined {
+  switch (verification) {
+    case "off":
+      return undefined;
+    case "steps":
+      return task.verify(pair);
+    case "answer": {
+      if (task.author === undefined) return task.verify(pair);
+      const answer = task.author.solve(pair.question);
+      return answer === undefined
+        ? { correct: false, expected: "", got: undefined, reason: "the task's solver cannot answer the question" }
+        : task.check({ question: pair.question, answer }, pair.answer);
+    }
+    default:
+      return verification satisfies never;
+  }
 }
 
 /** Why the student cannot be trained on the pair (longer than its context), undefined when it can. */

@@ -1,8 +1,9 @@
 /**
- * @file A run kept in a folder: `manifest.json`, `rounds.jsonl`, `examples.jsonl`,
- * `journal.jsonl` (pools, picks, teacher replies) and `checkpoints/`. Node only.
+ * @file A run kept in a folder: `manifest.json`, `rounds.jsonl`, `timings.jsonl` (the
+ * durations of rounds), `examples.jsonl`, `journal.jsonl` (pools, picks, teacher replies)
+ * and `checkpoints/`. Node only.
  *
- * Laws: a line that was awaited is on the disk; a checkpoint is written beside the
+ * Laws: `rounds.jsonl` depends on no clock, so that equal runs have equal files; a line that was awaited is on the disk; a checkpoint is written beside the
  * old one and `checkpoints/latest.json` flipped last; a torn last line is dropped
  * when the run is loaded; one process holds a folder at a time.
  */
@@ -10,9 +11,11 @@ import { createHash } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../../core/errors.ts";
+import type { RoundSummary } from "../../loop/records.ts";
 import type { Checkpoint, RunEntry, RunManifest, RunStore, StoredRun } from "../../loop/runStore.ts";
-import { parseCheckpointHeader, parseEntry, parseManifest } from "../parseStored.ts";
-import type { CheckpointHeader } from "../parseStored.ts";
+import type { TeacherUsage } from "../../teacher/types.ts";
+import { parseCheckpointHeader, parseEntry, parseManifest, parseTiming } from "../parseStored.ts";
+import type { CheckpointHeader, Timing } from "../parseStored.ts";
 import { storedRunOf } from "../storedRun.ts";
 import {
   LineFile,
@@ -29,7 +32,9 @@ import { LOCK_FILE, lockFolder } from "./lockFolder.ts";
 const MANIFEST = "manifest.json";
 const CHECKPOINTS = "checkpoints";
 const LATEST = "latest.json";
-const LINE_FILES = ["rounds.jsonl", "examples.jsonl", "journal.jsonl"] as const;
+const ENTRY_FILES = ["rounds.jsonl", "examples.jsonl", "journal.jsonl"] as const;
+const TIMINGS = "timings.jsonl";
+const LINE_FILES = [...ENTRY_FILES, TIMINGS] as const;
 type LineFileName = (typeof LINE_FILES)[number];
 
 /**
@@ -72,9 +77,10 @@ export async function readRunFolder(directory: string): Promise<StoredRun | unde
   const manifest = await readManifest(directory);
   if (manifest === undefined) return undefined;
   const entries: RunEntry[] = [];
-  for (const name of LINE_FILES) {
+  const timings = await readTimings(directory);
+  for (const name of ENTRY_FILES) {
     const { values } = await readJsonLines(join(directory, name));
-    values.forEach((value, i) => entries.push(parseLine(directory, name, i, value)));
+    values.forEach((value, i) => entries.push(parseLine(directory, name, i, value, timings)));
   }
   return storedRunOf(manifest, entries, await readCheckpoint(directory));
 }
@@ -92,6 +98,7 @@ class FolderStore implements RunStore {
     const file = (name: LineFileName): LineFile => new LineFile(join(directory, name));
     this.#files = {
       "rounds.jsonl": file("rounds.jsonl"),
+      "timings.jsonl": file("timings.jsonl"),
       "examples.jsonl": file("examples.jsonl"),
       "journal.jsonl": file("journal.jsonl"),
     };
@@ -109,10 +116,14 @@ class FolderStore implements RunStore {
     return readRunFolder(this.#directory);
   }
 
-  append(entry: RunEntry): Promise<void> {
+  async append(entry: RunEntry): Promise<void> {
     switch (entry.type) {
-      case "round":
-        return this.#files["rounds.jsonl"].append(entry.summary);
+      case "round": {
+        const { timing, rest } = splitTiming(entry.summary);
+        // First, so that a round that is there has its timing; one that a crash left alone is replaced by the next.
+        await this.#files["timings.jsonl"].append(timing);
+        return this.#files["rounds.jsonl"].append(rest);
+      }
       case "example":
         return this.#files["examples.jsonl"].append(entry.example);
       default:
@@ -169,11 +180,45 @@ class FolderStore implements RunStore {
   }
 }
 
-function parseLine(directory: string, name: LineFileName, index: number, value: unknown): RunEntry {
+function splitTiming({ durationMs, ...summary }: RoundSummary): {
+  readonly timing: Timing;
+  readonly rest: Omit<RoundSummary, "durationMs" | "teacher"> & { readonly teacher: Omit<TeacherUsage, "durationMs"> };
+} {
+  const { durationMs: teacherMs, ...teacher } = summary.teacher;
+  return { timing: { round: summary.round, durationMs, teacherMs }, rest: { ...summary, teacher } };
+}
+
+/** The last timing of each round. */
+async function readTimings(directory: string): Promise<ReadonlyMap<number, Timing>> {
+  const path = join(directory, TIMINGS);
+  const { values } = await readJsonLines(path);
+  const timings = values.map((value, i) => parseTiming(`${path}, line ${i + 1}`, value));
+  return new Map(timings.map((timing) => [timing.round, timing]));
+}
+
+/** A line of `rounds.jsonl` with its durations; one that has its own keeps them. */
+function withTiming(value: unknown, timings: ReadonlyMap<number, Timing>): unknown {
+  if (!isJsonObject(value)) return value;
+  const { durationMs, teacherMs } = timings.get(Number(value["round"])) ?? { durationMs: 0, teacherMs: 0 };
+  const { teacher } = value;
+  return { durationMs, ...value, teacher: isJsonObject(teacher) ? { durationMs: teacherMs, ...teacher } : teacher };
+}
+
+function parseLine(
+  directory: string,
+  name: (typeof ENTRY_FILES)[number],
+  index: number,
+  value: unknown,
+  timings: ReadonlyMap<number, Timing>,
+): RunEntry {
   const where = `${join(directory, name)}, line ${index + 1}`;
-  if (name === "rounds.jsonl") return parseEntry(where, { type: "round", summary: value });
+  if (name === "rounds.jsonl") return parseEntry(where, { type: "round", summary: withTiming(value, timings) });
   if (name === "examples.jsonl") return parseEntry(where, { type: "example", example: value });
   return parseEntry(where, value);
+}
+
+function isJsonObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 async function readManifest(directory: string): Promise<RunManifest | undefined> {

@@ -7,12 +7,14 @@ const OPERATION_TEXT: Readonly<Record<SyntheticExample["operation"], string>> = 
   simplify: "simplified",
   complicate: "complicated",
   vary: "varied",
+  copy: "taken as it is",
 };
 const VERIFICATION_TEXT: Readonly<Record<SyntheticExample["verification"], string>> = {
   off: "not checked",
   passed: "accepted",
   failed: "rejected",
   duplicate: "duplicate",
+  "near-duplicate": "near-duplicate",
 };
 
 /** Pairs, newest first. `onSeed` points out a pair's seed in the pool. */
