@@ -10,6 +10,9 @@ export function round(index: number, correct: number): RoundSummary {
     examples: 10 * index,
     accepted: trained ? 10 : 0,
     rejected: 0,
+    outcomes: trained ? { passed: 10 } : {},
+    taught: trained ? 10 : 0,
+    unsound: 0,
     teacher: {
       requests: trained ? 10 : 0,
       promptTokens: trained ? 300 : 0,
@@ -17,10 +20,11 @@ export function round(index: number, correct: number): RoundSummary {
       costUsd: trained ? 0.125 : 0,
       durationMs: 0,
     },
-    evaluation: { split: "test", n: 100, correct, accuracy: correct / 100, low: 0, high: 1, byLevel: {} },
+    evaluation: { split: "test", n: 100, correct, accuracy: correct / 100, low: 0, high: 1, byLevel: {}, byTag: {} },
     meanLoss: trained ? 1 : null,
     steps: trained ? 5 : 0,
     poolAccuracy: null,
+    stop: null,
     durationMs: 2000,
   };
 }

@@ -158,7 +158,13 @@ test("yield and teacher errors count what was asked, written and wrong", () => {
         example(1, "five", { accepted: false, verification: "failed" }),
         example(1, "six", { accepted: false, verification: "duplicate" }),
       ],
-      picks: [{ type: "picks", round: 1, picks: ["a", "b"].map((seedId) => ({ seedId, score: null, rank: null })) }],
+      picks: [
+        {
+          type: "picks",
+          round: 1,
+          picks: ["a", "b"].map((seedId) => ({ seedId, level: "a", score: null, rank: null })),
+        },
+      ],
       measures: {
         schemaVersion: 1,
         rounds: 1,
