@@ -23,7 +23,7 @@ import { createTask } from "../src/tasks/registry.ts";
 import { createTeacher } from "../src/teacher/registry.ts";
 
 // One folder above the worker's own, when served from sources (/workers) and when built (/assets).
-const root = new URL("..", globalThis.location.href);
+const root = new URL(/* @vite-ignore */ "..", import.meta.url);
 
 /** A built-in student (see `builtinStudentFolder`), an absolute address, or a path below the page's. */
 function pageSource(name: string, task: string): FileSource {

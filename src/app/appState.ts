@@ -15,6 +15,8 @@ import type { Sliced } from "./slice.ts";
 export interface StoredRace {
   readonly raceId: string;
   readonly runIds: readonly string[];
+  /** That it connects to. */
+  readonly origins: readonly string[];
   readonly createdAt: string;
   readonly lastRound: number;
   readonly rounds: number;

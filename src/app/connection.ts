@@ -7,5 +7,8 @@ export interface Connection {
   close(): void;
 }
 
-/** Starts a worker. `onCrash` is called at most once, when it crashed or stopped answering; never after `close`. */
-export type Connect = (onCrash: (error: Error) => void) => Connection;
+/**
+ * Starts a worker that may connect to this page's origin and to `origins`, and to nothing
+ * else. `onCrash` is called at most once, when it crashed or stopped answering; never after `close`.
+ */
+export type Connect = (onCrash: (error: Error) => void, origins: readonly string[]) => Connection | Promise<Connection>;

@@ -4,8 +4,10 @@
  */
 import type { AppState } from "./appState.ts";
 import type { Connect } from "./connection.ts";
+import { originsOf } from "./origins.ts";
 import type { Memory, RaceActions, SaveFile } from "./raceActions.ts";
 import { RaceController } from "./raceActions.ts";
+import { checkSettings } from "./settings.ts";
 import type { Store } from "./store.ts";
 import type { SetUpActions } from "./views/setUp/setUpActions.ts";
 import { SetUpController } from "./views/setUp/setUpActions.ts";
@@ -45,7 +47,9 @@ export class Controller implements Page {
   /** Starts the worker and shows the newest unfinished run, if there is one. Resolves when that is done or has failed. */
   async open(): Promise<void> {
     await this.link.guard("worker", async () => {
-      const service = await this.link.open();
+      // Most often the settings of the address are those that will be run.
+      const checked = checkSettings(this.store.state.draft);
+      const service = await this.link.open(checked.ok ? originsOf([checked.settings]) : []);
       await this.race.showUnfinished(service);
       if (this.store.state.draft.student === "hub") await this.setUp.loadModels(service);
     });

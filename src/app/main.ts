@@ -1,13 +1,20 @@
-/** @file The page's entry: the loop worker behind `protocol/client.ts`, drawn into `#app`. The engine runs in that worker and is never imported here. */
+/** @file The page's entry: the loop worker behind `protocol/client.ts`, in a frame that limits what it may connect to, drawn into `#app`. The engine runs in that worker and is never imported here. */
+import loopWorkerUrl from "../../workers/loop.worker.ts?worker&url";
 import { connectLoopWorker } from "../protocol/client.ts";
 import { mountPage } from "./mountPage.tsx";
+import { openFramedWorker } from "./workerFrame.ts";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error('page: expected an element with id "app" in index.html, got none');
 
-mountPage(root, (onCrash) =>
-  connectLoopWorker(
-    new Worker(new URL("../../workers/loop.worker.ts", import.meta.url), { type: "module", name: "loop" }),
-    onCrash,
-  ),
-);
+mountPage(root, async (onCrash, origins) => {
+  const framed = await openFramedWorker(loopWorkerUrl, origins);
+  const { service, close } = connectLoopWorker(framed.worker, onCrash);
+  return {
+    service,
+    close() {
+      close();
+      framed.close();
+    },
+  };
+});

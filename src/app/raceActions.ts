@@ -9,6 +9,7 @@ import type { RunHeader } from "../loop/runStore.ts";
 import type { AppState, StoredRace } from "./appState.ts";
 import { LANES, withoutRun } from "./appState.ts";
 import { reduceRecords } from "./laneState.ts";
+import { originsOf } from "./origins.ts";
 import type { LossKind } from "./plots/poolLayout.ts";
 import { problemOfCode } from "./problem.ts";
 import type { ProviderChoice } from "./settings.ts";
@@ -72,15 +73,15 @@ export class RaceController implements RaceActions {
   }
 
   start(): void {
-    void this.#link.attempt("engine", async (service) => {
-      if (await this.#createRace(service)) await service.start();
+    void this.#link.attempt("engine", async () => {
+      const service = await this.#createRace();
+      await service?.start();
     });
   }
 
   resume(): void {
     void this.#link.attempt("engine", async (service) => {
-      await this.#openStored(service);
-      await service.start();
+      await (await this.#openStored(service)).start();
     });
   }
 
@@ -91,10 +92,11 @@ export class RaceController implements RaceActions {
   step(): void {
     const { race, stored } = this.#store.state;
     void this.#link.attempt(race === null ? "engine" : null, async (service) => {
-      if (stored !== null) await this.#openStored(service);
-      else if (race === null && !(await this.#createRace(service))) return;
+      let opened: LoopService | undefined = service;
+      if (stored !== null) opened = await this.#openStored(service);
+      else if (race === null) opened = await this.#createRace();
       this.#link.set({ pending: null });
-      await service.step("phase");
+      await opened?.step("phase");
     });
   }
 
@@ -132,8 +134,7 @@ export class RaceController implements RaceActions {
       );
       if (this.#store.state.stored === null) return;
       this.#link.set({ pending: "engine" });
-      await this.#openStored(service);
-      await service.start();
+      await (await this.#openStored(service)).start();
     });
   }
 
@@ -156,24 +157,27 @@ export class RaceController implements RaceActions {
     this.#link.set({ lossKind });
   }
 
-  /** False, with the fields marked, when the settings cannot be run. */
-  async #createRace(service: LoopService): Promise<boolean> {
+  /** The service with the new race; undefined, with the fields marked, when the settings cannot be run. */
+  async #createRace(): Promise<LoopService | undefined> {
     const checked = checkSettings(this.#store.state.draft);
-    if (!checked.ok) return false;
+    if (!checked.ok) return undefined;
     this.#store.update(withoutRun);
     const { settings } = checked;
+    const service = await this.#link.reach(originsOf([settings]));
     const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
     this.#link.set({ race, download: null });
     if (settings.student.startsWith("hub:")) await this.#loadModels(service);
-    return true;
+    return service;
   }
 
-  /** Opens the stored race in the worker, if the page shows one. */
-  async #openStored(service: LoopService): Promise<void> {
+  /** Opens the stored race, if the page shows one; returns the service that has it. */
+  async #openStored(present: LoopService): Promise<LoopService> {
     const { stored, draft } = this.#store.state;
-    if (stored === null) return;
+    if (stored === null) return present;
+    const service = await this.#link.reach(stored.origins);
     const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
     this.#link.set({ race, stored: null, download: null });
+    return service;
   }
 
   #options(ep: ProviderChoice): RaceOptions {
@@ -253,6 +257,7 @@ function storedRaceOf(runs: readonly RunHeader[]): StoredRace | undefined {
   return {
     raceId: first.race.id,
     runIds: lanes.map(({ manifest }) => manifest.runId),
+    origins: originsOf(lanes.map(({ manifest }) => manifest.config)),
     createdAt: first.createdAt,
     lastRound: Math.min(...lanes.map(({ lastRound }) => lastRound)),
     rounds: first.config.rounds,

@@ -19,6 +19,8 @@ export class WorkerLink {
   readonly #connect: Connect;
   readonly #listeners = new Set<BatchListener>();
   #connection: Connection | undefined;
+  /** Besides the page's own, where the worker may connect to. */
+  #origins: readonly string[] = [];
   /** Number of the latest piece of work: an older one that ends late changes nothing. */
   #attempts = 0;
   /** The user ended what is under way: its failure is no problem. */
@@ -40,19 +42,40 @@ export class WorkerLink {
     return () => this.#listeners.delete(listener);
   }
 
-  /** Starts a worker and subscribes to its events; ends the one before. */
-  async open(): Promise<LoopService> {
+  /** Starts a worker that may connect to `origins` (those of the one before by default) and subscribes to its events; ends the one before. */
+  async open(origins: readonly string[] = this.#origins): Promise<LoopService> {
     this.close();
-    const connection = this.#connect((error) => {
-      if (this.#connection !== connection) return;
+    let opened: Connection | undefined;
+    const connection = await this.#connect((error) => {
+      if (opened === undefined || this.#connection !== opened) return;
       this.set({ crash: problemOf(error), pending: null, raceState: "idle" });
-    });
+    }, origins);
+    opened = connection;
     this.#connection = connection;
+    this.#origins = origins;
     await connection.service.subscribe((batch) => {
       if (this.#connection !== connection) return;
       for (const listener of this.#listeners) listener(batch);
     });
     return connection.service;
+  }
+
+  /** The service of a worker that may connect to `origins` and nothing else: the present one, or a new one in its place. */
+  async reach(origins: readonly string[]): Promise<LoopService> {
+    const { service } = this;
+    return service !== undefined && sameOrigins(origins, this.#origins) ? service : this.open(origins);
+  }
+
+  /** Does `work` in a worker that may connect to `origins`: the present one, or one beside it that is ended afterwards. */
+  async aside<R>(origins: readonly string[], work: (service: LoopService) => Promise<R>): Promise<R> {
+    const { service } = this;
+    if (service !== undefined && sameOrigins(origins, this.#origins)) return work(service);
+    const connection = await this.#connect(() => undefined, origins);
+    try {
+      return await work(connection.service);
+    } finally {
+      connection.close();
+    }
   }
 
   /** Ends the worker. */
@@ -102,4 +125,8 @@ export class WorkerLink {
   set(change: Partial<AppState>): void {
     this.#store.update((state) => ({ ...state, ...change }));
   }
+}
+
+function sameOrigins(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((origin, i) => origin === b[i]);
 }

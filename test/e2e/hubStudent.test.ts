@@ -135,7 +135,7 @@ test(
       for (const [name, bytes] of files) writeFileSync(join(folder, name), bytes);
       await openDrawer(page, "setup");
       await page.getByLabel("Student", { exact: true }).selectOption("folder");
-      expect(await page.locator(".status").innerText()).toContain("Correct the marked settings");
+      await page.locator(".status", { hasText: "Correct the marked settings" }).waitFor({ timeout: MINUTE_MS });
       await page.locator("#setting-folder").setInputFiles(folder);
       await page.waitForFunction(() => document.querySelector("#about-folder")?.textContent?.includes("my-model"));
       await closeDrawer(page);

@@ -168,7 +168,7 @@ test(
     const { page } = view;
     await press(page, "Start");
     await inTraining(page);
-    const worker = page.workers().find((candidate) => candidate.url().includes("loop.worker"));
+    const worker = page.workers().find((candidate) => candidate.url().startsWith("blob:"));
     await worker!.evaluate(() =>
       setTimeout(() => {
         throw new Error("struck by lightning");

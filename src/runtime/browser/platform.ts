@@ -18,9 +18,9 @@ interface FactoryOptions {
   readonly locateFile: () => string;
 }
 
-/** An asset's address as an absolute URL; the build may give one relative to the page's base. */
+/** An asset's address as an absolute URL. Not relative to `location`: a worker's may be that of a blob. */
 function absolute(url: string): string {
-  return new URL(url, globalThis.location.href).href;
+  return new URL(url, import.meta.url).href;
 }
 
 function wasmThreads(): Platform["wasmThreads"] {

@@ -2,6 +2,7 @@
 import type { PickedFolder } from "../../../hub/types.ts";
 import type { LoopService } from "../../../protocol/loopService.ts";
 import type { AppState } from "../../appState.ts";
+import { originsOf } from "../../origins.ts";
 import type { SettingName } from "../../settings.ts";
 import { checkSettings, experimentsOf } from "../../settings.ts";
 import type { Store } from "../../store.ts";
@@ -55,15 +56,16 @@ export class SetUpController implements SetUpActions {
   }
 
   testTeacher(): void {
-    void this.#link.attempt("teacher", async (service) => {
+    void this.#link.attempt("teacher", async () => {
       const { draft, teacherKey } = this.#store.state;
       const checked = checkSettings(draft);
       if (!checked.ok) return;
       this.#link.set({ teacherChecks: null });
-      const teacherChecks = await service.testTeacher({
-        experiment: experimentsOf(checked.settings)[0],
-        ...(teacherKey === "" ? {} : { teacherKey }),
-      });
+      const [experiment] = experimentsOf(checked.settings);
+      // A race in the worker stays as it is.
+      const teacherChecks = await this.#link.aside(originsOf([checked.settings]), (service) =>
+        service.testTeacher({ experiment, ...(teacherKey === "" ? {} : { teacherKey }) }),
+      );
       // Settings that were changed meanwhile are not what was tested.
       if (this.#store.state.draft === draft) this.#link.set({ teacherChecks });
     });

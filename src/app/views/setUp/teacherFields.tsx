@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import type { TeacherCheck } from "../../../teacher/types.ts";
 import type { AppState } from "../../appState.ts";
 import { formatCount, formatInteger, formatUsd } from "../../format.ts";
+import { OWN_ADDRESS } from "../../origins.ts";
 import type { CheckedSettings, SettingName } from "../../settings.ts";
 import { estimateTeacher } from "../../settings.ts";
 import type { SetUpActions } from "./setUpActions.ts";
@@ -12,13 +13,6 @@ export interface TeacherFieldsProps {
   readonly checked: CheckedSettings;
   readonly actions: SetUpActions;
 }
-
-/** Where each provider is asked when no address is given, for people. */
-const OWN_ADDRESS: Readonly<Record<string, string>> = {
-  openai: "https://api.openai.com/v1",
-  anthropic: "https://api.anthropic.com/v1",
-  google: "https://generativelanguage.googleapis.com/v1beta",
-};
 
 /** The fields that a chat teacher needs; none for the built-in one. */
 export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode | null {
