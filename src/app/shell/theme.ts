@@ -1,9 +1,9 @@
-/** @file Light, dark or the system's choice, kept in this browser. `index.html` applies it before the first paint. */
+/** @file Light, dark or the system's choice, kept in this browser. `public/theme.js` applies it before the first paint. */
 
 export const THEMES = ["auto", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
-/** Of `localStorage`; `index.html` reads it too. */
+/** Of `localStorage`; `public/theme.js` reads it too. */
 const KEY = "tutelage-theme";
 
 /** The theme in force. */
