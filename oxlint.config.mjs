@@ -96,6 +96,8 @@ export default {
         ],
       },
     },
+    // The default export of `?worker&url` is the bundler's.
+    { files: ["src/app/main.ts"], rules: { "import/default": "off" } },
     // `any` is what the platform declares there.
     { files: ["src/core/host.d.ts"], rules: { "typescript/no-explicit-any": "off" } },
     {

@@ -9,11 +9,11 @@ if (root === null) throw new Error('page: expected an element with id "app" in i
 
 mountPage(root, async (onCrash, origins) => {
   const framed = await openFramedWorker(loopWorkerUrl, origins);
-  const { service, close } = connectLoopWorker(framed.worker, onCrash);
+  const connection = connectLoopWorker(framed.worker, onCrash);
   return {
-    service,
+    service: connection.service,
     close() {
-      close();
+      connection.close();
       framed.close();
     },
   };

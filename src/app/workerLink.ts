@@ -45,12 +45,12 @@ export class WorkerLink {
   /** Starts a worker that may connect to `origins` (those of the one before by default) and subscribes to its events; ends the one before. */
   async open(origins: readonly string[] = this.#origins): Promise<LoopService> {
     this.close();
-    let opened: Connection | undefined;
+    const own: { connection?: Connection } = {};
     const connection = await this.#connect((error) => {
-      if (opened === undefined || this.#connection !== opened) return;
+      if (own.connection === undefined || this.#connection !== own.connection) return;
       this.set({ crash: problemOf(error), pending: null, raceState: "idle" });
     }, origins);
-    opened = connection;
+    own.connection = connection;
     this.#connection = connection;
     this.#origins = origins;
     await connection.service.subscribe((batch) => {

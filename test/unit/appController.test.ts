@@ -381,6 +381,8 @@ function bound(service: LoopService): LoopService {
     testTeacher: (request) => service.testTeacher(request),
     models: () => service.models(),
     deleteModel: (id, commit) => service.deleteModel(id, commit),
+    addData: (files) => service.addData(files),
+    inspectData: (digest, settings) => service.inspectData(digest, settings),
   };
 }
 
