@@ -8,7 +8,9 @@ import { addGradients } from "../autograd/gradient.ts";
 import type { Recompute } from "../autograd/recompute.ts";
 import { invariant } from "../core/errors.ts";
 import { GraphBuilder } from "../onnx/builder.ts";
+import { float32ToFloat16 } from "../formats/float16.ts";
 import { hoistUnpacking } from "../onnx/hoist.ts";
+import { toMixedPrecision } from "../onnx/mixedPrecision.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
 import type { Decoder } from "../nn/family.ts";
@@ -16,6 +18,7 @@ import type { Lora } from "../nn/lora.ts";
 import { tokenScores, weightedLoss, type TokenScore } from "../nn/losses.ts";
 import { MASKED, type Sequence } from "../nn/modules.ts";
 import { BoundParameters, type ParameterLayout } from "./parameterLayout.ts";
+import type { Precision } from "./types.ts";
 
 /** Everything a graph of this student depends on besides its batch shape. */
 export interface StudentBlueprint {
@@ -144,6 +147,8 @@ export interface TrainGraphOptions {
   readonly lossPositions?: number | undefined;
   /** Activations of all layers but the last are computed again in the backward pass instead of being kept. */
   readonly recompute?: boolean;
+  /** What products compute in; parameters, loss and gradients are float32 all the same. Default float32. */
+  readonly precision?: Precision;
 }
 
 /** Suffix of an input that is fed the same tensor as the input before it. */
@@ -153,7 +158,8 @@ export const AGAIN = ".again";
  * Forward + backward of one micro-batch. Inputs: parameters (some a second time under a
  * name that ends in `.again`), otherwise as the score graph. With `lossPositions` L,
  * `targets` int32 [L, 1] and `weights` float32 [L, 1] are of the L positions `lossRows`
- * int32 [L] in [B·T]; with `accumulate` there is the gradient so far, `grad.<group>` [P].
+ * int32 [L] in [B·T]; with `accumulate` there is the gradient so far, `grad.<group>` [P];
+ * in float16 `lossScale` [1], which all gradients are multiplied by.
  * Outputs: `lossSum` [1], the summed negative log-likelihood of the counted targets,
  * and `grad.<group>.out` [P], the (accumulated) gradient of that *sum*: the divisor
  * belongs to the optimizer, which knows the token count of the whole batch.
@@ -177,7 +183,9 @@ export function buildTrainGraph(
   const groups = blueprint.layout.groups;
   const parameters = groups.flatMap((group) => group.entries.map((entry) => bound.get(entry.spec.name)));
   const recompute = options.recompute ? { recompute: recomputeLayers(g, blueprint.decoder) } : {};
-  const gradients = g.scope("backward", () => addGradients(g, lossSum, parameters, { constants: fixed, ...recompute }));
+  const half = options.precision === "float16";
+  const scaled = half ? g.mul(lossSum, g.reshape(g.input("lossScale", "float32", [1]), lossSum.shape)) : lossSum;
+  const gradients = g.scope("backward", () => addGradients(g, scaled, parameters, { constants: fixed, ...recompute }));
   g.output(g.reshape(lossSum, [1]), "lossSum");
   let next = 0;
   for (const group of groups) {
@@ -191,7 +199,7 @@ export function buildTrainGraph(
     const total = options.accumulate ? g.add(g.input(`grad.${group.name}`, "float32", [group.size]), joined) : joined;
     g.output(total, `grad.${group.name}.out`);
   }
-  return hoistUnpacking(g.build());
+  return hoistUnpacking(half ? toMixedPrecision(g.build(), float32ToFloat16) : g.build());
 }
 
 /** Layers by the scope that families build them in; the last one's activations are needed at once, so they are kept. */

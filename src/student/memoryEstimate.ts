@@ -9,6 +9,7 @@ import type { Graph } from "../onnx/types.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+import { PRECISIONS, type TrainOptions } from "./types.ts";
 
 /** The shape of a micro-batch, as graphs are built for it. */
 export interface TrainShape {
@@ -25,6 +26,7 @@ export interface TrainingPlan {
   readonly gradientCheckpointing: boolean;
   readonly weightDecay: number;
   readonly maxGradNorm: number;
+  readonly precision?: TrainOptions["precision"];
 }
 
 /** Bytes by cause. */
@@ -74,13 +76,18 @@ export function estimateTraining(
   );
   const size = 4 * layout.groups.reduce((sum, group) => sum + group.size, 0);
   const [trainable, moments, gradients] = [2 * size, 4 * size, (plan.gradAccum > 1 ? 2 : 1) * size];
+  // A training in float16 is compared with float32 first.
+  const precisions = (plan.precision ?? "float32") === "float32" ? (["float32"] as const) : PRECISIONS;
   const train = plan.shapes.flatMap(({ batch, length, lossPositions }) =>
-    (plan.gradAccum > 1 ? [false, true] : [false]).map((accumulate) =>
-      buildTrainGraph(blueprint, batch, length, {
-        accumulate,
-        lossPositions,
-        recompute: plan.gradientCheckpointing,
-      }),
+    (plan.gradAccum > 1 ? [false, true] : [false]).flatMap((accumulate) =>
+      precisions.map((precision) =>
+        buildTrainGraph(blueprint, batch, length, {
+          accumulate,
+          lossPositions,
+          recompute: plan.gradientCheckpointing,
+          precision,
+        }),
+      ),
     ),
   );
   const graphs = [...train, buildAdamW(layout.groups, plan)];

@@ -74,8 +74,8 @@ export class SessionCache {
   }
 
   train(batch: number, length: number, options: TrainGraphOptions): Promise<Session> {
-    const { accumulate, lossPositions, recompute = false } = options;
-    const name = `train ${batch}x${length}${lossPositions === undefined ? "" : ` loss ${lossPositions}`}${accumulate ? " accumulate" : ""}${recompute ? " recompute" : ""}`;
+    const { accumulate, lossPositions, recompute = false, precision = "float32" } = options;
+    const name = `train ${batch}x${length}${lossPositions === undefined ? "" : ` loss ${lossPositions}`}${accumulate ? " accumulate" : ""}${recompute ? " recompute" : ""}${precision === "float32" ? "" : ` ${precision}`}`;
     return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));
   }
 

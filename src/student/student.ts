@@ -178,6 +178,12 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   return new LanguageModel(engine, model, store, values, warn);
 }
 
+/** Why float16 would not be faster there, or not even run; undefined where it may. */
+function noFloat16({ ep, info }: Engine): string | undefined {
+  if (ep !== "webgpu") return `the provider ${ep}, which computes in float32`;
+  return info.features?.includes("shader-f16") ? undefined : (info.adapter ?? "a GPU without it");
+}
+
 function loraOf(decoder: Decoder, config: LoraConfig, where?: string, hint?: string): Lora {
   return resolveLora(
     decoder,
@@ -384,7 +390,12 @@ export class LanguageModel implements Student {
   trainer(rows: readonly EncodedRow[], options: TrainOptions, resume?: TrainerState): Trainer {
     const parts = this.#parts();
     const gradientCheckpointing = options.gradientCheckpointing ?? this.#mustRecompute(rows, options);
-    return new Trainer(parts, rows, { ...options, gradientCheckpointing }, resume);
+    return new Trainer(
+      { ...parts, noFloat16: noFloat16(this.#engine) },
+      rows,
+      { ...options, gradientCheckpointing },
+      resume,
+    );
   }
 
   async *train(rows: readonly ExampleRow[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {

@@ -8,12 +8,14 @@ import { badInput, invariant, throwIfAborted, TutelageError } from "../core/erro
 import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
-import type { DeviceTensor, Engine } from "../runtime/types.ts";
+import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
 import { bucketLossPositions, lossFeeds, makeMicroBatch, type MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
+import { LossScale, type LossScaleState } from "./lossScale.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
+import { comparePrecisions } from "./precisionGate.ts";
 import type { SessionCache } from "./sessionCache.ts";
-import type { EncodedRow, StepRecord, TrainOptions } from "./types.ts";
+import type { EncodedRow, Precision, StepRecord, TrainOptions } from "./types.ts";
 
 /** Everything that training needs to continue, besides the rows and options it started with. */
 export interface TrainerState {
@@ -23,6 +25,15 @@ export interface TrainerState {
   /** First and second moments, flat, by group name. */
   readonly expAvg: HostParameters;
   readonly expAvgSq: HostParameters;
+  /** Of a training in float16. */
+  readonly lossScale?: LossScaleState;
+}
+
+/** What a training computes in, and why. */
+export interface PrecisionChoice {
+  readonly precision: Precision;
+  /** What the comparison on the device gave, or why there was none; absent where float32 was asked for. */
+  readonly reason?: string;
 }
 
 interface GroupBuffers {
@@ -79,6 +90,8 @@ export class Trainer {
   readonly #order: DataOrder;
   readonly #maxPositions: number;
   readonly #groups: GroupBuffers[];
+  #choice: PrecisionChoice | undefined;
+  #lossScale: LossScale | undefined;
   #step: number;
   #disposed = false;
 
@@ -88,6 +101,8 @@ export class Trainer {
       readonly store: ParameterStore;
       readonly sessions: SessionCache;
       readonly maxPositions: number;
+      /** Why the engine cannot compute in float16, where it cannot. */
+      readonly noFloat16?: string | undefined;
     },
     rows: readonly EncodedRow[],
     options: TrainOptions,
@@ -102,6 +117,12 @@ export class Trainer {
     this.#rows = rows;
     this.#options = options;
     this.#step = resume?.step ?? 0;
+    const { precision = "float32" } = options;
+    if (precision === "float32") this.#choice = { precision };
+    else if (parts.noFloat16 === undefined) this.#lossScale = new LossScale(resume?.lossScale);
+    else if (precision === "float16")
+      badInput("training in float16", "a GPU with the feature shader-f16", parts.noFloat16, "Train in float32");
+    else this.#choice = { precision: "float32", reason: `float16 needs a GPU with the feature shader-f16, this is ${parts.noFloat16}` };
     if (resume) {
       checkState(resume, this.#store.layout.groups, this.totalSteps);
       this.#store.write(resume.parameters);
@@ -149,35 +170,101 @@ export class Trainer {
         this.#maxPositions,
       ),
     );
+    const { precision } = await this.#choosePrecision(micro);
     const tokens = micro.reduce((sum, batch) => sum + batch.lossTokens, 0);
-    const lossSum = await this.#accumulate(micro);
     const lr =
       this.#options.learningRate *
       learningRateFactor(this.#options.scheduler, this.#step, this.totalSteps, this.#options.warmupSteps);
-    const loss = lossSum / tokens;
-    const gradNorm = await this.#update(tokens, lr, loss);
+    const { loss, gradNorm } = await this.#compute(micro, tokens, lr, precision);
+    this.#apply();
+    if (precision === "float16") this.#lossScale?.grow();
     this.#step++;
     const seconds = (performance.now() - startedMs) / 1000;
     const inputTokens = micro.reduce((sum, batch) => sum + batch.inputTokens, 0);
     return { step: this.#step, loss, gradNorm, lr, tokens, tokensPerSecond: inputTokens / seconds };
   }
 
-  /** Gradients of the summed loss over all micro-batches into `grad`; returns that sum. */
-  async #accumulate(micro: readonly MicroBatch[]): Promise<number> {
+  /** What this training computes in; known once a step was done or `float32` was asked for. */
+  get precision(): PrecisionChoice | undefined {
+    return this.#choice;
+  }
+
+  /** On the first step: the device shows that float16 agrees with float32, or the training is in float32 and says why. */
+  async #choosePrecision(micro: readonly MicroBatch[]): Promise<PrecisionChoice> {
+    if (this.#choice !== undefined) return this.#choice;
+    const [batch] = micro;
+    invariant(batch !== undefined, "a step has a micro-batch");
+    const { passed, report } = await comparePrecisions(
+      {
+        float32: await this.#session(batch, false, "float32"),
+        float16: await this.#session(batch, false, "float16"),
+      },
+      (session, lossScale) =>
+        session.run(
+          this.#feeds(session, batch, lossScale),
+          Object.fromEntries(session.outputNames.map((name) => [name, "host"])),
+        ),
+    );
+    if (!passed && this.#options.precision === "float16")
+      throw new TutelageError("device-refused", `training in float16: ${report}. Train in float32`);
+    this.#choice = { precision: passed ? "float16" : "float32", reason: report };
+    return this.#choice;
+  }
+
+  #session(batch: MicroBatch, accumulate: boolean, precision: Precision): Promise<Session> {
+    return this.#sessions.train(batch.batch, batch.length, {
+      accumulate,
+      lossPositions: this.#lossPositions(batch),
+      recompute: this.#options.gradientCheckpointing ?? false,
+      precision,
+    });
+  }
+
+  #lossPositions(batch: MicroBatch): number | undefined {
+    return bucketLossPositions(batch, batch.lossTokens, this.#sessions.blueprint.decoder.vocabSize);
+  }
+
+  #feeds(session: Session, batch: MicroBatch, lossScale: number): Record<string, Tensor | DeviceTensor> {
+    return {
+      ...this.#store.feeds(session),
+      ...lossFeeds(batch, this.#lossPositions(batch)),
+      ...(session.inputNames.includes("lossScale") ? { lossScale: scalar(lossScale) } : {}),
+    };
+  }
+
+  /**
+   * Loss, gradients and the optimizer's results, beside the parameters; `#apply` makes them those of the student.
+   * @throws TutelageError non-finite, where a smaller loss scale does not help.
+   */
+  async #compute(
+    micro: readonly MicroBatch[],
+    tokens: number,
+    lr: number,
+    precision: Precision,
+  ): Promise<{ readonly loss: number; readonly gradNorm: number }> {
+    for (;;) {
+      const lossScale = precision === "float16" ? (this.#lossScale?.scale ?? 1) : 1;
+      const loss = (await this.#accumulate(micro, precision, lossScale)) / tokens;
+      const gradNorm = await this.#optimize(tokens * lossScale, lr);
+      if (Number.isFinite(loss) && Number.isFinite(gradNorm)) return { loss, gradNorm };
+      if (Number.isFinite(loss) && precision === "float16" && this.#lossScale?.shrink()) continue;
+      const t = this.#step + 1;
+      throw new TutelageError(
+        "non-finite",
+        `training step ${t}: expected a finite loss and gradient norm, got loss ${loss} and norm ${gradNorm}. The step was not applied; try a lower learning rate, or check the data and weights for extreme values`,
+        { details: { step: t, loss, gradNorm } },
+      );
+    }
+  }
+
+  /** Gradients of `lossScale` times the summed loss over all micro-batches into `grad`; returns that sum, unscaled. */
+  async #accumulate(micro: readonly MicroBatch[], precision: Precision, lossScale: number): Promise<number> {
     let lossSum = 0;
     for (const [i, batch] of micro.entries()) {
       throwIfAborted(this.#options.signal, "training");
       const accumulate = i > 0;
-      const lossPositions = bucketLossPositions(batch, batch.lossTokens, this.#sessions.blueprint.decoder.vocabSize);
-      const session = await this.#sessions.train(batch.batch, batch.length, {
-        accumulate,
-        lossPositions,
-        recompute: this.#options.gradientCheckpointing ?? false,
-      });
-      const feeds: Record<string, Tensor | DeviceTensor> = {
-        ...this.#store.feeds(session),
-        ...lossFeeds(batch, lossPositions),
-      };
+      const session = await this.#session(batch, accumulate, precision);
+      const feeds = this.#feeds(session, batch, lossScale);
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {
@@ -193,14 +280,15 @@ export class Trainer {
     return lossSum;
   }
 
-  async #update(tokens: number, lr: number, loss: number): Promise<number> {
+  /** The optimizer's step on gradients that are `divisor` times those of the mean loss, into the spare buffers; returns their norm. */
+  async #optimize(divisor: number, lr: number): Promise<number> {
     const session = await this.#sessions.adamw({
       weightDecay: this.#options.weightDecay,
       maxGradNorm: this.#options.maxGradNorm,
     });
     const t = this.#step + 1;
     const feeds: Record<string, Tensor | DeviceTensor> = {
-      inverseTokens: scalar(1 / tokens),
+      inverseTokens: scalar(1 / divisor),
       lr: scalar(lr),
       biasCorrection1: scalar(1 - ADAM_BETA1 ** t),
       biasCorrection2: scalar(1 - ADAM_BETA2 ** t),
@@ -216,20 +304,15 @@ export class Trainer {
       targets[`expAvgSq.${group.name}.out`] = group.expAvgSqSpare;
     }
     const result = await session.run(feeds, targets); // GPU→CPU sync: the norm
-    const gradNorm = only(result.host("gradNorm"));
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      throw new TutelageError(
-        "non-finite",
-        `training step ${t}: expected a finite loss and gradient norm, got loss ${loss} and norm ${gradNorm}. The step was not applied; try a lower learning rate, or check the data and weights for extreme values`,
-        { details: { step: t, loss, gradNorm } },
-      );
-    }
+    return only(result.host("gradNorm"));
+  }
+
+  #apply(): void {
     for (const group of this.#groups) {
       group.paramSpare = this.#store.swap(group.name, group.paramSpare);
       [group.expAvg, group.expAvgSpare] = [group.expAvgSpare, group.expAvg];
       [group.expAvgSq, group.expAvgSqSpare] = [group.expAvgSqSpare, group.expAvgSq];
     }
-    return gradNorm;
   }
 
   /** Host copy of the whole state (GPU→CPU sync). */
@@ -246,7 +329,14 @@ export class Trainer {
         into.set(group.name, data);
       }
     }
-    return { step: this.#step, parameters: await this.#store.read(), expAvg, expAvgSq };
+    const scale = this.#choice?.precision === "float16" ? this.#lossScale?.state : undefined;
+    return {
+      step: this.#step,
+      parameters: await this.#store.read(),
+      expAvg,
+      expAvgSq,
+      ...(scale === undefined ? {} : { lossScale: scale }),
+    };
   }
 
   /** Releases gradients and moments; the student keeps its parameters. Idempotent. */

@@ -9,6 +9,7 @@ import type { FileSink, FileSource } from "../formats/fileSource.ts";
 import { describeValue, isJsonObject, parseJsonObject, type JsonObject } from "../formats/json.ts";
 import { parseSafetensors, writeSafetensors } from "../formats/safetensors.ts";
 import type { Tensor } from "../onnx/types.ts";
+import type { LossScaleState } from "./lossScale.ts";
 import type { LanguageModel } from "./student.ts";
 import type { TrainerState } from "./trainer.ts";
 import type { EncodedRow, TrainOptions } from "./types.ts";
@@ -33,6 +34,7 @@ const COMPARED_OPTIONS = [
   "shuffle",
   "groupByLength",
   "seed",
+  "precision",
 ] as const;
 type ComparedOptions = Pick<TrainOptions, (typeof COMPARED_OPTIONS)[number]>;
 
@@ -86,6 +88,7 @@ function comparedOptions({
   shuffle,
   groupByLength = false,
   seed,
+  precision = "float32",
 }: TrainOptions): ComparedOptions {
   return {
     batchSize,
@@ -98,6 +101,7 @@ function comparedOptions({
     shuffle,
     groupByLength,
     seed,
+    precision,
   };
 }
 
@@ -119,7 +123,7 @@ export async function saveTrainingState(
   }
   await sink.write(
     STATE_FILE,
-    `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, step: state.step, ...identity }, null, 2)}\n`,
+    `${JSON.stringify({ schemaVersion: SCHEMA_VERSION, step: state.step, lossScale: state.lossScale, ...identity }, null, 2)}\n`,
   );
   await sink.write(TENSORS_FILE, writeSafetensors(tensors));
 }
@@ -152,7 +156,16 @@ export async function loadTrainingState(source: FileSource, identity: TrainingId
   if (!Number.isSafeInteger(step) || (step as number) < 0)
     badInput(`${where}: step`, "the number of steps done", describeValue(step));
   compare(json, identity, where);
-  return { step: step as number, ...(await readTensors(source)) };
+  const lossScale = lossScaleOf(json["lossScale"], where);
+  return { step: step as number, ...(await readTensors(source)), ...(lossScale === undefined ? {} : { lossScale }) };
+}
+
+function lossScaleOf(json: unknown, where: string): LossScaleState | undefined {
+  if (json === undefined) return undefined;
+  const [scale, goodSteps] = isJsonObject(json) ? [json["scale"], json["goodSteps"]] : [];
+  if (typeof scale !== "number" || !(scale >= 1 && scale <= 2 ** 120) || !Number.isSafeInteger(goodSteps))
+    badInput(`${where}: lossScale`, "a scale of at least 1 and the steps since it changed", describeValue(json));
+  return { scale, goodSteps: goodSteps as number };
 }
 
 function compare(json: JsonObject, identity: TrainingIdentity, where: string): void {
@@ -188,7 +201,7 @@ function compare(json: JsonObject, identity: TrainingIdentity, where: string): v
     );
 }
 
-async function readTensors(source: FileSource): Promise<Omit<TrainerState, "step">> {
+async function readTensors(source: FileSource): Promise<Pick<TrainerState, (typeof SECTIONS)[number]>> {
   const where = `${source.name}/${TENSORS_FILE}`;
   const file = parseSafetensors(await source.read(TENSORS_FILE), where);
   const out = {

@@ -84,6 +84,10 @@ export interface Generation {
 
 export type SchedulerName = "constant" | "constant_with_warmup" | "linear" | "cosine";
 
+/** What matrix products of training compute in. */
+export const PRECISIONS = ["float32", "float16"] as const;
+export type Precision = (typeof PRECISIONS)[number];
+
 export interface TrainOptions {
   /** One of epochs and steps; steps wins. */
   readonly epochs?: number;
@@ -105,6 +109,8 @@ export interface TrainOptions {
   readonly truncate?: boolean;
   /** Computes activations of the layers a second time instead of keeping them: a third more work, far less memory. Default: where a large student's memory asks for it. */
   readonly gradientCheckpointing?: boolean;
+  /** `float16` where the device's products agree with float32 on the first batch, or an error; `auto` goes on in float32 and says why. Default float32. */
+  readonly precision?: Precision | "auto";
   readonly signal?: AbortSignal;
 }
 

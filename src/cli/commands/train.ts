@@ -15,6 +15,7 @@ import {
   saveTrainingState,
   TRAINING_STATE_FILES,
 } from "../../student/trainingState.ts";
+import { PRECISIONS } from "../../student/types.ts";
 import type { EncodedRow, ExampleRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
@@ -79,6 +80,12 @@ const OPTIONS: OptionSpecs = {
     description: "compute activations twice instead of keeping them: slower, far less memory; auto: where needed",
     default: "auto",
   },
+  precision: {
+    value: "float32|float16|auto",
+    description:
+      "what matrix products compute in; float16 needs --ep webgpu with shader-f16, and that the device agrees with float32 on the first batch (auto: float32 where not, saying why)",
+    default: "float32",
+  },
   "memory-limit": {
     value: "SIZE",
     description: "refuse a training that would need more (500MB, 2GiB; default: 4GiB on wasm, else none)",
@@ -135,6 +142,7 @@ function parseTrainOptions(options: Options): TrainOptions {
     groupByLength: options.flag("group-by-length"),
     seed: options.integer("seed"),
     truncate: options.flag("truncate"),
+    precision: options.choice("precision", [...PRECISIONS, "auto"]),
   };
 }
 
@@ -208,6 +216,8 @@ async function trainSteps(
   try {
     while (trainer.step < Math.min(totalSteps, plan.stopAfter)) {
       const record = await trainer.next();
+      if (record.step === (resume?.step ?? 0) + 1 && trainer.precision?.reason !== undefined)
+        output.note(`precision: ${trainer.precision.precision}; ${trainer.precision.reason}`);
       output.record(
         record,
         `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`,
