@@ -18,10 +18,11 @@ export type Halve = (values: Float32Array) => Uint16Array;
 const PRODUCTS: ReadonlySet<string> = new Set(["Gemm", "MatMul"]);
 
 /** Computed in float16 when every tensor operand was: they read and write, and round no worse than the product before them. */
-const FOLLOWING: ReadonlySet<string> = new Set([
-  ...["Add", "Sub", "Mul", "Neg", "Sigmoid", "Tanh", "Relu", "Where"],
-  ...["Identity", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Expand", "Slice", "Split", "Concat"],
-]);
+const FOLLOWING: ReadonlySet<string> = new Set(
+  "Add Sub Mul Neg Sigmoid Tanh Relu Where Identity Reshape Transpose Squeeze Unsqueeze Expand Slice Split Concat".split(
+    " ",
+  ),
+);
 
 /** Binary16 of this and of larger magnitudes is infinite. */
 const INFINITE = 65520;

@@ -122,7 +122,11 @@ export class Trainer {
     else if (parts.noFloat16 === undefined) this.#lossScale = new LossScale(resume?.lossScale);
     else if (precision === "float16")
       badInput("training in float16", "a GPU with the feature shader-f16", parts.noFloat16, "Train in float32");
-    else this.#choice = { precision: "float32", reason: `float16 needs a GPU with the feature shader-f16, this is ${parts.noFloat16}` };
+    else
+      this.#choice = {
+        precision: "float32",
+        reason: `float16 needs a GPU with the feature shader-f16, this is ${parts.noFloat16}`,
+      };
     if (resume) {
       checkState(resume, this.#store.layout.groups, this.totalSteps);
       this.#store.write(resume.parameters);
