@@ -14,6 +14,7 @@ import { availableProviders, createEngine } from "../src/runtime/createEngine.ts
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
 import { indexedDbDataFiles } from "../src/storage/dataFilesDb.ts";
 import { indexedDbReplyCache } from "../src/storage/replyCacheDb.ts";
+import { packRuns, unpackRuns, zipFiles } from "../src/storage/runArchive.ts";
 import { BUILTIN_STUDENT_FILES, builtinStudentFolder, isBuiltinStudent } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { packStudent } from "../src/student/packStudent.ts";
@@ -39,6 +40,7 @@ const students = new TabStudents(new ModelCache(opfsFiles("models")));
 exposeLoopService(
   new LoopServiceImpl({
     library: new IndexedDbLibrary(),
+    archiver: { pack: packRuns, unpack: unpackRuns, zip: zipFiles },
     providers: async () =>
       (await availableProviders()).map((provider) => {
         const reason = provider.available ? provider.note : provider.reason;

@@ -83,6 +83,8 @@ export interface LaneState {
   /** Newest first. */
   readonly examples: readonly SyntheticExample[];
   readonly tally: RoundTally;
+  /** Decisions of people about pairs, as often as they were told. */
+  readonly interventions: number;
   readonly losses: readonly RoundLosses[];
   /** Training tokens per second, a moving average over the last few steps; null before the first. */
   readonly tokensPerSecond: number | null;
@@ -106,6 +108,7 @@ export const EMPTY_LANE: LaneState = {
   picksRound: -1,
   examples: [],
   tally: EMPTY_TALLY,
+  interventions: 0,
   losses: [],
   tokensPerSecond: null,
   warnings: [],
@@ -148,6 +151,8 @@ function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
       return { ...state, usage: { round: record.round, usage: record.usage } };
     case "example":
       return addExample(state, record.example);
+    case "intervention":
+      return { ...state, interventions: state.interventions + 1 };
     case "step":
       return addStep(state, record);
     case "round": {

@@ -207,7 +207,7 @@ export class RaceController implements RaceActions {
       if (event.type === "record") records.set(event.lane, [...(records.get(event.lane) ?? []), event.record]);
       else if (event.type === "state") this.#link.set({ raceState: event.state });
       else if (event.type === "download") this.#link.set({ download: event.progress });
-      else this.#setLaneProblem(event);
+      else if (event.type === "lane-failed") this.#setLaneProblem(event);
     }
     if (records.size === 0) return;
     this.#store.update((state) => ({

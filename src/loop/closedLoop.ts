@@ -16,8 +16,9 @@ import { invariant, throwIfAborted } from "../core/errors.ts";
 import type { StepRecord, Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
-import { acceptedPairs, candidatesOf } from "./candidates.ts";
+import { candidatesOf } from "./candidates.ts";
 import type { ExperimentConfig } from "./config.ts";
+import type { Interventions } from "./interventions.ts";
 import { openRun } from "./openRun.ts";
 import { evaluate, type Evaluated } from "./phases/evaluate.ts";
 import { scorePool } from "./phases/scorePool.ts";
@@ -54,6 +55,8 @@ export interface ClosedLoopDeps {
   readonly openHoldout?: (() => Promise<Student>) | undefined;
   /** Replies of another run: a call that is among them is not made. */
   readonly recorded?: readonly StoredReply[] | undefined;
+  /** Where people's decisions about pairs come in while the loop runs. */
+  readonly interventions?: Interventions | undefined;
   /** Written into the manifest of a new run. */
   readonly race?: { readonly id: string; readonly lane: number } | undefined;
 }
@@ -149,7 +152,7 @@ async function* finishRound(
   const pairs = examples.filter(({ operation, sound }) => operation !== "copy" && sound !== undefined);
   const summary: RoundSummary = {
     round,
-    examples: acceptedPairs(run),
+    examples: run.interventions.applyTo(run.examples, round).filter((example) => example.accepted).length,
     accepted,
     rejected: examples.length - accepted,
     outcomes: Object.fromEntries(

@@ -12,7 +12,9 @@ import type { Teacher } from "../teacher/types.ts";
 import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { DataShelf } from "./dataShelf.ts";
+import { Interventions } from "./interventions.ts";
 import type { Lane, PackStudent } from "./race.ts";
+import type { RunArchiver } from "./runShelf.ts";
 import type { LoopRecord } from "./records.ts";
 import { finishedRecords } from "./runRecords.ts";
 import type { RunLibrary, StoredRun } from "./runStore.ts";
@@ -32,6 +34,7 @@ export interface StudentShelf {
 /** What the service runs on. */
 export interface LoopServiceDeps<E extends RaceEngine> {
   readonly library: RunLibrary;
+  readonly archiver?: RunArchiver;
   readonly providers: () => Promise<readonly ProviderStatus[]>;
   /** The service owns the engine it gets, and disposes it after its students. */
   readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
@@ -95,7 +98,9 @@ export async function openLane<E extends RaceEngine>(
   owned.push(() => student.dispose());
   const store = await deps.library.open(runId);
   owned.push(() => store.close());
+  const interventions = new Interventions();
   const records = closedLoop(config, {
+    interventions,
     student: setting.untouched.join(student, JSON.stringify([name, config.training.method, config.seed])),
     studentName: name,
     task,
@@ -113,7 +118,7 @@ export async function openLane<E extends RaceEngine>(
   const { student: described, resumedAtRound } = first.value;
   tell = setting.tell;
   return {
-    lane: { config, student, task, store, records, ...(pack === undefined ? {} : { pack }) },
+    lane: { config, student, task, store, interventions, records, ...(pack === undefined ? {} : { pack }) },
     info: { lane: setting.lane, runId, config, student: described, resumedAtRound },
     told: [first.value, ...early, ...(stored === undefined ? [] : finishedRecords(stored))],
   };

@@ -12,7 +12,9 @@ import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
+import { Interventions } from "./interventions.ts";
 import { rowOf } from "./runState.ts";
+import { splitsOf } from "./splitsOf.ts";
 import type { RunState } from "./runState.ts";
 import { RUN_SCHEMA_VERSION } from "./runStore.ts";
 import type { Checkpoint, RunManifest, StoredRun } from "./runStore.ts";
@@ -26,10 +28,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
   const { student, task, store } = deps;
   const now = deps.now ?? Date.now;
   const rng = new Rng(config.seed);
-  const splits = task.splits(
-    { pool: config.task.pool, validation: config.task.validation, test: config.task.test },
-    rng.fork("splits"),
-  );
+  const splits = splitsOf(task, config);
   const { name, picker, ...options } = config.strategy;
   const strategy = createStrategy(name, picker, options);
   const showPool = deps.showPool ?? false;
@@ -84,6 +83,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     stored,
     trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
     examples: stored === undefined ? [] : stored.examples.filter((example) => example.round < stored.rounds.length),
+    interventions: deps.interventions ?? new Interventions(),
     summaries: stored === undefined ? [] : [...stored.rounds],
     picks: stored === undefined ? [] : stored.picks.filter(({ round }) => round < stored.rounds.length),
     firstPool: stored?.pools.find(({ round }) => round === 1)?.items,
@@ -92,6 +92,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     openHoldout: deps.openHoldout,
     budgetRound,
   };
+  state.interventions.load(stored);
   checkRowsFit(state);
   if (strategy.measures.some(({ kind }) => kind === "holdoutLoss") && deps.openHoldout === undefined)
     badInput(`strategy "${name}"`, "a holdout student", "none here", "Run it from the terminal");

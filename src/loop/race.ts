@@ -10,6 +10,7 @@ import type { Student, StudentFormat } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import { breather } from "./breathe.ts";
 import type { ExperimentConfig } from "./config.ts";
+import type { Interventions } from "./interventions.ts";
 import { PHASES } from "./records.ts";
 import type { LoopRecord } from "./records.ts";
 import type { RunStore } from "./runStore.ts";
@@ -23,6 +24,8 @@ export interface Lane {
   readonly student: Student;
   readonly task: Task;
   readonly store: RunStore;
+  /** Decisions of people about its pairs. */
+  readonly interventions: Interventions;
   readonly records: AsyncGenerator<LoopRecord, void, void>;
   /** Absent for students that are not made of files. */
   readonly pack?: PackStudent;

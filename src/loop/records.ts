@@ -63,6 +63,23 @@ export interface PickRecord {
   readonly rank: number | null;
 }
 
+/** What a person decided about a pair, by hand. Of several about one pair the last one counts. */
+export interface Intervention {
+  readonly id: string;
+  readonly exampleId: string;
+  /** First round whose training it holds for. */
+  readonly round: number;
+  /** ISO 8601; depends on the clock. */
+  readonly at: string;
+  /** restore: the pair is again what verification made of it. */
+  readonly action: "reject" | "edit" | "restore";
+  /** Of an edit: what is trained on instead. */
+  readonly question?: string;
+  readonly answer?: string;
+  /** The person's own words, or what the task's check said of an edit. */
+  readonly reason: string;
+}
+
 /** Accuracy on one split: exact final answers. `low`/`high`: 95 % Wilson interval. */
 export interface Evaluation {
   readonly split: "validation" | "test";
@@ -139,6 +156,7 @@ export type LoopRecord =
   /** What the round's calls to a chat teacher used so far. */
   | { readonly type: "usage"; readonly round: number; readonly usage: TeacherUsage }
   | { readonly type: "example"; readonly example: SyntheticExample }
+  | { readonly type: "intervention"; readonly intervention: Intervention }
   | ({ readonly type: "step"; readonly round: number; readonly totalSteps: number } & StepRecord)
   | { readonly type: "round"; readonly summary: RoundSummary }
   | { readonly type: "warning"; readonly code: string; readonly message: string }

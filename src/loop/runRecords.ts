@@ -2,9 +2,9 @@
 import type { LoopRecord } from "./records.ts";
 import type { StoredRun } from "./runStore.ts";
 
-/** Pools, picks, examples and summaries of the finished rounds, in order. What a resumed loop will yield itself is left out. */
+/** Pools, picks, examples and summaries of the finished rounds, in order, then the interventions. What a resumed loop will yield itself is left out. */
 export function finishedRecords(stored: StoredRun): LoopRecord[] {
-  return stored.rounds.flatMap((summary): LoopRecord[] => [
+  const rounds = stored.rounds.flatMap((summary): LoopRecord[] => [
     ...stored.pools.filter((pool) => pool.round === summary.round),
     ...stored.picks.filter((picks) => picks.round === summary.round),
     ...stored.examples
@@ -12,6 +12,10 @@ export function finishedRecords(stored: StoredRun): LoopRecord[] {
       .map((example): LoopRecord => ({ type: "example", example })),
     { type: "round", summary },
   ]);
+  return [
+    ...rounds,
+    ...stored.interventions.map((intervention): LoopRecord => ({ type: "intervention", intervention })),
+  ];
 }
 
 /** The run as far as it is stored, from its run line on; a finished run ends with "done". */

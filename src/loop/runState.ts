@@ -3,12 +3,14 @@
  * derived from the seed, what has happened so far. Phases read it; only
  * `closedLoop` and the phase that owns a field change it.
  */
+import { BadInputError } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import type { QueryStrategy } from "../selection/types.ts";
 import type { PromptCompletion, ScoreRow, Student } from "../student/types.ts";
 import type { Question, Splits, Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
+import type { Interventions } from "./interventions.ts";
 import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 import type { Checkpoint, RunStore, StoredPicks, StoredReply, StoredRun } from "./runStore.ts";
 
@@ -36,6 +38,8 @@ export interface RunState {
   readonly trainedAhead: Checkpoint | undefined;
   /** Verified examples of finished verify phases, accepted or not, in order. */
   readonly examples: SyntheticExample[];
+  /** What people decided about them. */
+  readonly interventions: Interventions;
   readonly summaries: RoundSummary[];
   /** Of finished rounds, and of this one once it has selected. */
   readonly picks: StoredPicks[];
@@ -69,4 +73,18 @@ export function phaseRecord(
 /** The row a question and an answer text make for the student. */
 export function rowOf(task: Task, question: Pick<Question, "id" | "question" | "answer">): PromptCompletion {
   return { id: question.id, prompt: task.prompt(question.question), completion: task.completion(question) };
+}
+
+/** Why the student cannot be trained on the pair (longer than its context), undefined when it can. */
+export function encodingProblem(
+  { student, task }: { readonly student: Pick<Student, "encode">; readonly task: Task },
+  pair: Pick<Question, "id" | "question" | "answer">,
+): string | undefined {
+  try {
+    student.encode(rowOf(task, pair));
+    return undefined;
+  } catch (error) {
+    if (error instanceof BadInputError) return error.message;
+    throw error;
+  }
 }

@@ -8,7 +8,7 @@ import type { EngineInfo } from "../runtime/types.ts";
 import type { StepRecord } from "../student/types.ts";
 import type { TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
-import type { LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
+import type { Intervention, LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 
 /** Version of everything a run stores; a store refuses to load a newer one. */
 export const RUN_SCHEMA_VERSION = 1;
@@ -56,6 +56,7 @@ export type RunEntry =
   | StoredPicks
   | { readonly type: "reply"; readonly reply: StoredReply }
   | { readonly type: "example"; readonly example: SyntheticExample }
+  | { readonly type: "intervention"; readonly intervention: Intervention }
   | { readonly type: "round"; readonly summary: RoundSummary };
 
 /** The student at the end of a round's training, before its evaluation. */
@@ -77,6 +78,7 @@ export interface StoredRun {
   readonly picks: readonly StoredPicks[];
   readonly replies: readonly StoredReply[];
   readonly examples: readonly SyntheticExample[];
+  readonly interventions: readonly Intervention[];
   readonly rounds: readonly RoundSummary[];
   readonly checkpoint: Checkpoint | undefined;
 }
@@ -123,14 +125,30 @@ export interface RunHeader {
   /** Test accuracy of the last finished round. */
   readonly accuracy: number | null;
   readonly finished: boolean;
+  /** What its user calls it. */
+  readonly label?: string;
+  /** Bytes of its checkpoint; 0 before the first. */
+  readonly checkpointBytes: number;
+  /** Another tab or worker holds it. */
+  readonly elsewhere: boolean;
+}
+
+/** A stored run and what its user calls it: what an archive holds. */
+export interface LabelledRun {
+  readonly run: StoredRun;
+  readonly label?: string;
 }
 
 /** All runs of one place. */
 export interface RunLibrary {
   /** Newest first. */
   list(): Promise<RunHeader[]>;
-  /** The run as it is now, whoever holds it; undefined when there is none. */
-  read(runId: string): Promise<StoredRun | undefined>;
+  /** The run as it is now, whoever holds it; undefined when there is none. Without its checkpoint where `checkpoint` is false. */
+  read(runId: string, options?: { readonly checkpoint?: boolean }): Promise<StoredRun | undefined>;
+  /** Keeps a whole run that came from elsewhere, or nothing. @throws bad-input when there is one of its id. */
+  add(run: LabelledRun): Promise<void>;
+  /** Calls the run `label`, whoever holds it; "" takes its label away. @throws bad-input when there is none. */
+  label(runId: string, label: string): Promise<void>;
   /** The place of run `runId`, which may be new. Exclusive: a second holder is refused. @throws bad-input when it is held elsewhere. */
   open(runId: string): Promise<RunStore>;
   /** Removes every trace; nothing happens when there is none. @throws bad-input when the run is held. */

@@ -4,7 +4,7 @@
  * platform: engine, students, tasks, teachers and library come in as functions, so
  * that the same code runs in a worker, in Node and in tests.
  */
-import { badInput, invariant } from "../core/errors.ts";
+import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
 import { Rng } from "../core/rng.ts";
 import type { CachedModel } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
@@ -14,6 +14,14 @@ import { toWireError } from "../protocol/errors.ts";
 import type {
   AskReply,
   AskRequest,
+  PackRunRequest,
+  PairChange,
+  PairRow,
+  SampleQuestion,
+  TalkAnswer,
+  TalkEvent,
+  TalkPartners,
+  TalkRequest,
   LoopService,
   ProviderStatus,
   RaceInfo,
@@ -33,18 +41,28 @@ import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLa
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { Race } from "./race.ts";
 import type { Lane } from "./race.ts";
-import type { LoopRecord } from "./records.ts";
-import { storedRecords } from "./runRecords.ts";
-import type { DataFiles, RunHeader, StoredRun } from "./runStore.ts";
+import type { Intervention, LoopRecord, RoundSummary } from "./records.ts";
+import type { DataFiles, RunHeader } from "./runStore.ts";
+import { RunShelf } from "./runShelf.ts";
+import { splitsOf } from "./splitsOf.ts";
+import { talk } from "./talk.ts";
 import { UntouchedAnswers } from "./untouchedAnswers.ts";
+import { openBench, placeAfter, raceVoices, UNTAUGHT } from "./voices.ts";
+import type { Bench, RaceToAsk } from "./voices.ts";
 
-interface OpenRace {
+interface OpenRace extends RaceToAsk {
   readonly race: Race;
   readonly lanes: readonly Lane[];
   readonly abort: AbortController;
   /** Releases lanes and engine. */
   readonly release: () => Promise<void>;
 }
+
+/** What students are opened for asking. */
+type BenchRequest = Pick<TalkRequest, "partners" | "ep" | "hubToken" | "folder">;
+
+/** Of work that nobody stops. */
+const NEVER = new AbortController().signal;
 
 /** See `LoopService`. Calls that open or end a race wait for each other. */
 export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
@@ -56,9 +74,17 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   #state: RaceState = "idle";
   /** Tail of opening, ending and stepping. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
+  readonly #runs: RunShelf;
+  /** Students opened for a talk without a race. */
+  #bench: Bench | undefined;
+  /** Aborts the talk under way. */
+  #talking: AbortController | undefined;
+  /** End of the last talk's answers. Never rejects. */
+  #said: Promise<void> = Promise.resolve();
 
   constructor(deps: LoopServiceDeps<E>) {
     this.#deps = deps;
+    this.#runs = new RunShelf(deps);
   }
 
   async ping(): Promise<void> {}
@@ -86,7 +112,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
         badInput("resume", "one or more different runs", `[${runIds.join(", ")}]`);
       const plans: LanePlan[] = [];
       for (const runId of runIds) {
-        const stored = await this.#read(runId);
+        const stored = await this.#runs.read(runId, true);
         plans.push({ runId, config: parseExperimentConfig(stored.manifest.config, `run ${runId}`), stored });
       }
       return this.#open(plans[0]?.stored?.manifest.race?.id ?? newId(), plans, options);
@@ -124,7 +150,11 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     // A step under way holds the turn: end it first.
     this.#current?.abort.abort();
     this.#opening?.abort();
-    return this.#inTurn(() => this.#end());
+    this.#talking?.abort();
+    return this.#inTurn(async () => {
+      await this.#closeBench();
+      await this.#end();
+    });
   }
 
   async subscribe(listener: EventListener): Promise<void> {
@@ -170,12 +200,106 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return race.between(() => pack(format));
   }
 
-  runs(): Promise<readonly RunHeader[]> {
-    return this.#deps.library.list();
+  async talk(request: TalkRequest): Promise<readonly TalkAnswer[]> {
+    this.#talking?.abort();
+    const talking = new AbortController();
+    this.#talking = talking;
+    const tell = (event: TalkEvent): void => this.#events.push({ type: "talk", id: request.id, event });
+    const { voices, signal } = await this.#inTurn(async () => {
+      throwIfAborted(talking.signal, "talk");
+      if (request.partners.of === "race") {
+        const open = this.#opened();
+        await this.#closeBench();
+        return { voices: raceVoices(open), signal: AbortSignal.any([talking.signal, open.abort.signal]) };
+      }
+      return { voices: (await this.#openBench(request, talking.signal)).voices, signal: talking.signal };
+    });
+    tell({ kind: "speakers", speakers: voices.map(({ speaker }) => speaker) });
+    const said = talk(voices, request, tell, signal);
+    // A failure is the caller's; who waits for the end of the talk only wants its end.
+    this.#said = said.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await said;
+    } finally {
+      await this.#events.flush();
+    }
   }
 
-  async runRecords(runId: string): Promise<readonly LoopRecord[]> {
-    return storedRecords(await this.#read(runId));
+  async stopTalk(): Promise<void> {
+    this.#talking?.abort();
+    await this.#said;
+  }
+
+  async sampleQuestions(experiment: unknown, count: number): Promise<readonly SampleQuestion[]> {
+    const config = parseExperimentConfig(experiment);
+    const { validation } = splitsOf(await this.#deps.createTask(config), config);
+    return validation.slice(0, count).map(({ question, answer, level }) => ({ question, answer, level }));
+  }
+
+  async packRun(request: PackRunRequest): Promise<Uint8Array> {
+    const { runId, format } = request;
+    const lane = this.#current?.lanes.findIndex(({ store }) => store.runId === runId) ?? -1;
+    if (lane >= 0) return this.packStudent(lane, format);
+    this.#talking?.abort();
+    return this.#inTurn(async () => {
+      const partners = { of: "runs", runIds: [runId] } as const;
+      const { packs } = await this.#openBench({ ...request, partners }, NEVER);
+      const pack = packs.get(runId);
+      if (pack === undefined) badInput("packRun", "a student made of files", "another one");
+      await this.#said;
+      return pack(format);
+    });
+  }
+
+  runs(): Promise<readonly RunHeader[]> {
+    return this.#runs.list();
+  }
+
+  runRecords(runId: string): Promise<readonly LoopRecord[]> {
+    return this.#runs.records(runId);
+  }
+
+  runRounds(runId: string): Promise<readonly RoundSummary[]> {
+    return this.#runs.rounds(runId);
+  }
+
+  runPairs(runId: string): Promise<readonly PairRow[]> {
+    return this.#runs.pairs(runId);
+  }
+
+  labelRuns(runIds: readonly string[], label: string): Promise<void> {
+    return this.#runs.label(runIds, label);
+  }
+
+  exportRuns(runIds: readonly string[]): Promise<Uint8Array> {
+    return this.#runs.export(runIds);
+  }
+
+  importRuns(archive: Uint8Array): Promise<readonly string[]> {
+    return this.#runs.import(archive);
+  }
+
+  packDataset(runId: string): Promise<Uint8Array> {
+    return this.#runs.dataset(runId);
+  }
+
+  runManifest(runId: string): Promise<string> {
+    return this.#runs.manifest(runId);
+  }
+
+  async changePair(runId: string, exampleId: string, change: PairChange): Promise<Intervention> {
+    const open = this.#current;
+    const index = open?.lanes.findIndex(({ store }) => store.runId === runId) ?? -1;
+    const lane = open?.lanes[index];
+    if (open === undefined || lane === undefined) return this.#runs.intervene(runId, exampleId, change);
+    // Between two pulls, so that a training under way has its rows already and the next one sees the decision.
+    const intervention = await open.race.between(() => this.#runs.intervene(runId, exampleId, change, lane));
+    this.#events.push({ type: "record", lane: index, record: { type: "intervention", intervention } });
+    await this.#events.flush();
+    return intervention;
   }
 
   async deleteRun(runId: string): Promise<void> {
@@ -211,6 +335,8 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
 
   /** Ends the race before, then opens everything, or nothing. */
   async #open(raceId: string, plans: readonly LanePlan[], options: RaceOptions): Promise<RaceInfo> {
+    this.#talking?.abort();
+    await this.#closeBench();
     await this.#end();
     const abort = new AbortController();
     this.#opening = abort;
@@ -229,7 +355,9 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
         opened.push(await openLane(this.#deps, engine, plan, setting, owned));
       }
       const lanes = opened.map(({ lane }) => lane);
+      const places = opened.map(({ told }) => told.reduce(placeAfter, UNTAUGHT));
       const race = new Race(lanes, (event) => {
+        if (event.type === "record") places[event.lane] = placeAfter(places[event.lane] ?? UNTAUGHT, event.record);
         this.#events.push(
           event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) },
         );
@@ -237,7 +365,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       for (const [lane, { told }] of opened.entries()) {
         for (const record of told) this.#events.push({ type: "record", lane, record });
       }
-      this.#current = { race, lanes, abort, release };
+      this.#current = { race, lanes, places, abort, release };
       this.#setState("ready");
       await this.#events.flush();
       return { raceId, engine: engine.info, lanes: opened.map(({ info }) => info) };
@@ -254,7 +382,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   /** The plans with their students fetched and named for ever. What is worth a warning becomes one of the first lane. */
   async #prepareStudents(
     plans: readonly LanePlan[],
-    { hubToken, folder }: RaceOptions,
+    { hubToken, folder }: Pick<RaceOptions, "hubToken" | "folder">,
     signal: AbortSignal,
   ): Promise<readonly LanePlan[]> {
     const { students } = this.#deps;
@@ -297,10 +425,46 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     await this.#events.flush();
   }
 
-  async #read(runId: string): Promise<StoredRun> {
-    return (
-      (await this.#deps.library.read(runId)) ?? badInput("run", "a stored run", runId, "It was deleted, or never began")
-    );
+  /** Students to be asked without a race: those that are open already, if they are the same. In turn. */
+  async #openBench(request: BenchRequest, signal: AbortSignal): Promise<Bench> {
+    if (this.#current !== undefined)
+      badInput("students", "those of the open race", "others", "End the race first: its engine is in use");
+    const key = JSON.stringify([request.partners, request.ep, request.folder?.name]);
+    if (this.#bench?.key === key) return this.#bench;
+    await this.#closeBench();
+    const plans = await this.#benchPlans(request.partners);
+    this.#opening = new AbortController();
+    try {
+      const opening = AbortSignal.any([signal, this.#opening.signal]);
+      const prepared = await this.#prepareStudents(plans, request, opening);
+      this.#bench = await openBench(this.#deps, key, prepared, request.ep, (message) =>
+        this.#events.push({ type: "record", lane: 0, record: { type: "warning", code: "student", message } }),
+      );
+    } finally {
+      this.#opening = undefined;
+    }
+    return this.#bench;
+  }
+
+  async #benchPlans(partners: TalkPartners): Promise<readonly LanePlan[]> {
+    if (partners.of === "experiment")
+      return [{ runId: "", config: parseExperimentConfig(partners.experiment), stored: undefined }];
+    const plans: LanePlan[] = [];
+    for (const runId of partners.of === "runs" ? partners.runIds : []) {
+      const stored = await this.#runs.read(runId, true);
+      plans.push({ runId, config: parseExperimentConfig(stored.manifest.config, `run ${runId}`), stored });
+    }
+    if (plans.length === 0) badInput("talk", "one or more runs", "none");
+    return plans;
+  }
+
+  /** Waits for the talk with it, which the caller has ended. */
+  async #closeBench(): Promise<void> {
+    const bench = this.#bench;
+    this.#bench = undefined;
+    if (bench === undefined) return;
+    await this.#said;
+    await releaseAll(bench.owned.splice(0).reverse());
   }
 
   #opened(): OpenRace {

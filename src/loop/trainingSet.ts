@@ -5,7 +5,7 @@
  */
 import type { PromptCompletion } from "../student/types.ts";
 import type { ExperimentConfig } from "./config.ts";
-import { phaseRng, rowOf } from "./runState.ts";
+import { encodingProblem, phaseRng, rowOf } from "./runState.ts";
 import type { RunState } from "./runState.ts";
 
 /** Whether `round` asks nothing and trains on the seeds alone. */
@@ -18,10 +18,20 @@ export function trainingRows(run: RunState, round: number): readonly PromptCompl
   const { config, task, splits } = run;
   const seeds = splits.pool.map((seed) => rowOf(task, seed));
   if (isWarmUp(config, round)) return seeds;
-  const pairs = run.examples.filter((example) => example.accepted && (config.accumulate || example.round === round));
+  const left = new Set(tooLongEdits(run, round));
+  const pairs = run.interventions
+    .applyTo(run.examples, round)
+    .filter(({ id, accepted, round: made }) => accepted && (config.accumulate || made === round) && !left.has(id));
   const rows = pairs.map((pair) => rowOf(task, pair));
   if (config.replay === "all") return [...rows, ...seeds];
   return [...rows, ...replayed(run, round, seeds, Math.round(config.replay * rows.length))];
+}
+
+/** Ids of pairs that a person made longer than the student's context, while no student was at hand to say so. */
+export function tooLongEdits(run: RunState, round: number): readonly string[] {
+  const after = run.interventions.applyTo(run.examples, round);
+  const edited = after.filter((pair, i) => pair.accepted && pair !== run.examples[i]);
+  return edited.filter((pair) => encodingProblem(run, pair) !== undefined).map(({ id }) => id);
 }
 
 /** `count` seeds in random order; every seed once before any is used again. */

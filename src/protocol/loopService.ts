@@ -5,10 +5,10 @@
  */
 import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
-import type { LoopRecord } from "../loop/records.ts";
+import type { Intervention, LoopRecord, Phase, RoundSummary, SyntheticExample } from "../loop/records.ts";
 import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
-import type { StudentFormat } from "../student/types.ts";
+import type { ChosenToken, StudentFormat } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
@@ -61,6 +61,8 @@ export type RaceState = "idle" | "ready" | "running" | "stepping" | "paused" | "
 export type LoopEvent =
   | { readonly type: "record"; readonly lane: number; readonly record: LoopRecord }
   | { readonly type: "state"; readonly state: RaceState }
+  /** What students say, while `talk` is under way. */
+  | { readonly type: "talk"; readonly id: number; readonly event: TalkEvent }
   /** A student is being fetched, while a race is opened. */
   | { readonly type: "download"; readonly progress: DownloadProgress }
   /** A lane that ended with an error; the others go on. */
@@ -85,6 +87,105 @@ export interface AskReply {
   readonly completion: string;
   readonly tokens: number;
   readonly finishReason: "stop" | "length";
+}
+
+/** Whose students are asked: those of the open race, of stored runs, or an experiment's, which nobody has taught. */
+export type TalkPartners =
+  | { readonly of: "race" }
+  | { readonly of: "runs"; readonly runIds: readonly string[] }
+  | { readonly of: "experiment"; readonly experiment: unknown };
+
+export interface TalkRequest extends Pick<RaceOptions, "ep" | "hubToken" | "folder"> {
+  /** Named by every event of this talk. */
+  readonly id: number;
+  readonly partners: TalkPartners;
+  /** A question of the task; the task's prompt is put around it. */
+  readonly question: string;
+  /** The experiment's by default. */
+  readonly maxNewTokens?: number;
+  /** 0, the default, is greedy. */
+  readonly temperature?: number;
+  readonly topP?: number;
+  /** For temperature > 0; 0 by default. */
+  readonly seed?: number;
+}
+
+/** One that answers: untouched weights, or those of a lane. */
+export interface TalkSpeaker {
+  /** Undefined: the untouched student. */
+  readonly lane?: number;
+  readonly runId?: string;
+  readonly strategy?: string;
+  /** Rounds it was trained for; where `phase` is "train" it is in the middle of the next. */
+  readonly rounds: number;
+  readonly phase?: Phase;
+}
+
+/** What the task's checker says of an answer, by its own solution or by the data's. */
+export interface TalkVerdict {
+  readonly correct: boolean;
+  readonly expected: string;
+  readonly got: string | null;
+  readonly reason: string;
+  readonly source: "solver" | "data";
+}
+
+export interface TalkAnswer {
+  readonly completion: string;
+  readonly tokens: number;
+  readonly finishReason: "stop" | "length" | "stopped";
+  /** Null where the right answer cannot be known, and for an answer that was stopped. */
+  readonly verdict: TalkVerdict | null;
+}
+
+/** In the order in which things happen; `speaker` counts the speakers. */
+export type TalkEvent =
+  | { readonly kind: "speakers"; readonly speakers: readonly TalkSpeaker[] }
+  /** Queued: the race takes its step first. */
+  | { readonly kind: "waiting"; readonly speaker: number }
+  | { readonly kind: "begins"; readonly speaker: number; readonly prompt: string }
+  | { readonly kind: "token"; readonly speaker: number; readonly token: ChosenToken }
+  | { readonly kind: "answer"; readonly speaker: number; readonly answer: TalkAnswer };
+
+/** A question that was never trained on, to ask a student. */
+export interface SampleQuestion {
+  readonly question: string;
+  readonly answer: string;
+  readonly level: string;
+}
+
+/** What the student made of a seed in one round; absent where it was not looked at. */
+export interface SeedState {
+  readonly ownLoss?: number;
+  readonly trueLoss?: number;
+  readonly correct?: boolean;
+}
+
+/** A synthetic pair as a row of a table. */
+export interface PairRow {
+  /** As teacher and verification made it. */
+  readonly made: SyntheticExample;
+  /** As people left it. */
+  readonly now: SyntheticExample;
+  /** Null where no pool was kept. */
+  readonly seed: { readonly question: string; readonly answer: string; readonly level: string } | null;
+  /** The seed when it was picked. */
+  readonly before: SeedState | null;
+  /** The seed a round later, after training on the pair. */
+  readonly after: SeedState | null;
+  /** The last decision by hand. */
+  readonly intervention?: Intervention;
+}
+
+/** What a person wants done with a pair. */
+export type PairChange =
+  | { readonly action: "reject"; readonly reason?: string }
+  | { readonly action: "edit"; readonly question: string; readonly answer: string }
+  | { readonly action: "restore" };
+
+export interface PackRunRequest extends Pick<RaceOptions, "ep" | "hubToken" | "folder"> {
+  readonly runId: string;
+  readonly format: StudentFormat;
 }
 
 export interface TestTeacherRequest {
@@ -114,6 +215,15 @@ export interface LoopService {
   subscribe(listener: (batch: readonly LoopEvent[]) => void | Promise<void>): Promise<void>;
   /** Generates with a lane's student as it is now; between two pulls of the loop, so also while running. */
   ask(request: AskRequest): Promise<AskReply>;
+  /**
+   * Puts a question to the untouched student and to every taught one, one after another; what they say comes as events
+   * as they say it. While a race runs its steps take turns with the answers. A second talk ends the first.
+   */
+  talk(request: TalkRequest): Promise<readonly TalkAnswer[]>;
+  /** Ends the talk under way; what was said stays. */
+  stopTalk(): Promise<void>;
+  /** Questions of the experiment's validation split. */
+  sampleQuestions(experiment: unknown, count: number): Promise<readonly SampleQuestion[]>;
   /** One call of each kind to the teacher of `request.experiment`. What the teacher does wrong is in the result. */
   testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
   /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
@@ -122,11 +232,29 @@ export interface LoopService {
   addData(files: DataFiles): Promise<string>;
   /** Looks over kept data files: columns, wrong rows, how some gold answers are read. */
   inspectData(digest: string, settings: CustomSettings): Promise<DataInspection>;
+  /** The same of a stored run, opened for it where it is in no open race. */
+  packRun(request: PackRunRequest): Promise<Uint8Array>;
   runs(): Promise<readonly RunHeader[]>;
   /** A stored run as records, without opening an engine. */
   runRecords(runId: string): Promise<readonly LoopRecord[]>;
   /** Removes a run, and data files that no other run needs. */
   deleteRun(runId: string): Promise<void>;
+  /** Names runs; "" takes the name away. */
+  labelRuns(runIds: readonly string[], label: string): Promise<void>;
+  /** Finished rounds of a stored run. */
+  runRounds(runId: string): Promise<readonly RoundSummary[]>;
+  /** Every synthetic pair of a stored run. */
+  runPairs(runId: string): Promise<readonly PairRow[]>;
+  /** Records a decision about a pair; it holds from the run's next training on. */
+  changePair(runId: string, exampleId: string, change: PairChange): Promise<Intervention>;
+  /** One file with the runs as they are now. */
+  exportRuns(runIds: readonly string[]): Promise<Uint8Array>;
+  /** Keeps the runs of an exported file, all or none; returns their ids. */
+  importRuns(archive: Uint8Array): Promise<readonly string[]>;
+  /** Zip archive of a run's accepted pairs as a data set with its card. */
+  packDataset(runId: string): Promise<Uint8Array>;
+  /** Settings, versions and decisions by hand, as JSON. */
+  runManifest(runId: string): Promise<string>;
   /** Students that were fetched from the hub. */
   models(): Promise<readonly CachedModel[]>;
   deleteModel(id: string, commit: string): Promise<void>;
@@ -144,13 +272,25 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   stop: true,
   subscribe: true,
   ask: true,
+  talk: true,
+  stopTalk: true,
+  sampleQuestions: true,
   testTeacher: true,
   packStudent: true,
+  packRun: true,
   addData: true,
   inspectData: true,
   runs: true,
   runRecords: true,
   deleteRun: true,
+  labelRuns: true,
+  runRounds: true,
+  runPairs: true,
+  changePair: true,
+  exportRuns: true,
+  importRuns: true,
+  packDataset: true,
+  runManifest: true,
   models: true,
   deleteModel: true,
 } satisfies Record<keyof LoopService, true>) as readonly (keyof LoopService)[];

@@ -16,8 +16,7 @@ export async function holdExclusively(name: string): Promise<() => void> {
   held.add(name);
   let releaseLock = (): void => undefined;
   try {
-    // `navigator` is missing in Node 20, `locks` outside secure contexts.
-    const locks = (globalThis as { readonly navigator?: { readonly locks?: LockManager } }).navigator?.locks;
+    const locks = lockManager();
     if (locks !== undefined) releaseLock = await takeLock(locks, name);
   } catch (error) {
     held.delete(name);
@@ -30,6 +29,17 @@ export async function holdExclusively(name: string): Promise<() => void> {
     held.delete(name);
     releaseLock();
   };
+}
+
+/** Names that other tabs or workers of this origin hold now; none where Web Locks are missing. */
+export async function heldElsewhere(): Promise<ReadonlySet<string>> {
+  const query = await lockManager()?.query();
+  return new Set((query?.held ?? []).flatMap(({ name }) => (name === undefined || held.has(name) ? [] : [name])));
+}
+
+/** `navigator` is missing in Node 20, `locks` outside secure contexts. */
+function lockManager(): LockManager | undefined {
+  return (globalThis as { readonly navigator?: { readonly locks?: LockManager } }).navigator?.locks;
 }
 
 async function takeLock(locks: LockManager, name: string): Promise<() => void> {

@@ -8,6 +8,7 @@ import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from "idb";
 import { TutelageError, badInput, messageOf } from "../core/errors.ts";
 import type {
   Checkpoint,
+  LabelledRun,
   RunEntry,
   RunHeader,
   RunLibrary,
@@ -15,8 +16,8 @@ import type {
   RunStore,
   StoredRun,
 } from "../loop/runStore.ts";
-import { holdExclusively } from "./exclusive.ts";
-import { byAge, headerOf, lastRoundOf, NO_ROUND, storedRunOf } from "./storedRun.ts";
+import { heldElsewhere, holdExclusively } from "./exclusive.ts";
+import { byAge, bytesOf, entriesOf, headerOf, lastRoundOf, NO_ROUND, progressOf, storedRunOf } from "./storedRun.ts";
 
 /** What a run's row says besides its manifest is derived from the entries and written with them. */
 interface RunRow {
@@ -28,6 +29,9 @@ interface RunRow {
   readonly endedEarly?: boolean;
   /** Round of the checkpoint to resume from; the pointer that is flipped last. */
   readonly checkpointRound: number | null;
+  /** Absent in rows of before it was counted. */
+  readonly checkpointBytes?: number;
+  readonly label?: string;
 }
 
 /** Version 1 of the database. */
@@ -53,17 +57,27 @@ export class IndexedDbLibrary implements RunLibrary {
   }
 
   list(): Promise<RunHeader[]> {
-    return this.run("list runs", async (db) =>
-      (await db.getAll("runs")).map((row) => headerOf(row.manifest, { endedEarly: false, ...row })).sort(byAge),
-    );
+    return this.run("list runs", async (db) => {
+      const rows = await db.getAll("runs");
+      const elsewhere = await heldElsewhere();
+      return rows
+        .map((row) =>
+          headerOf(
+            row.manifest,
+            { endedEarly: false, checkpointBytes: 0, ...row },
+            { label: row.label, elsewhere: elsewhere.has(this.#lockOf(row.runId)) },
+          ),
+        )
+        .sort(byAge);
+    });
   }
 
   async open(runId: string): Promise<RunStore> {
-    const release = await holdExclusively(`${this.#name} run ${runId}`);
+    const release = await holdExclusively(this.#lockOf(runId));
     return new IndexedDbStore(this, runId, release);
   }
 
-  read(runId: string): Promise<StoredRun | undefined> {
+  read(runId: string, { checkpoint: whole = true } = {}): Promise<StoredRun | undefined> {
     return this.run("load a run", async (db) => {
       const tx = db.transaction(["runs", "entries", "checkpoints"], "readonly");
       const row = await tx.objectStore("runs").get(runId);
@@ -72,8 +86,10 @@ export class IndexedDbLibrary implements RunLibrary {
       if (manifest.schemaVersion !== RUN_SCHEMA_VERSION) unsupportedRun(runId, manifest.schemaVersion);
       const entries = await tx.objectStore("entries").index("byRun").getAll(runId);
       const checkpoint =
-        checkpointRound === null ? undefined : await tx.objectStore("checkpoints").get([runId, checkpointRound]);
-      if (checkpointRound !== null && checkpoint === undefined)
+        checkpointRound === null || !whole
+          ? undefined
+          : await tx.objectStore("checkpoints").get([runId, checkpointRound]);
+      if (checkpointRound !== null && whole && checkpoint === undefined)
         badInput(
           `run ${runId}`,
           `the checkpoint of round ${checkpointRound}`,
@@ -88,8 +104,38 @@ export class IndexedDbLibrary implements RunLibrary {
     });
   }
 
+  async add({ run, label }: LabelledRun): Promise<void> {
+    const { manifest, checkpoint } = run;
+    const { runId } = manifest;
+    await this.write("import a run", ["runs", "entries", "checkpoints"], async (tx) => {
+      const runs = tx.objectStore("runs");
+      if ((await runs.get(runId)) !== undefined) badInput(`run ${runId}`, "a new run", "one that exists");
+      const checkpointRound = checkpoint?.round ?? null;
+      await runs.add({
+        runId,
+        manifest,
+        checkpointRound,
+        ...progressOf(run),
+        ...(label === undefined ? {} : { label }),
+      });
+      if (checkpoint !== undefined)
+        await tx.objectStore("checkpoints").add({ runId, round: checkpoint.round, checkpoint });
+      const entries = tx.objectStore("entries");
+      await Promise.all(entriesOf(run).map((entry) => entries.add({ runId, entry })));
+    });
+  }
+
+  async label(runId: string, label: string): Promise<void> {
+    await this.write("name a run", ["runs"], async (tx) => {
+      const row = await tx.objectStore("runs").get(runId);
+      if (row === undefined) badInput(`run ${runId}`, "a stored run", "none", "It was deleted");
+      const { label: _, ...rest } = row;
+      await tx.objectStore("runs").put(label === "" ? rest : { ...rest, label });
+    });
+  }
+
   async delete(runId: string): Promise<void> {
-    const release = await holdExclusively(`${this.#name} run ${runId}`);
+    const release = await holdExclusively(this.#lockOf(runId));
     try {
       await this.write("delete a run", ["runs", "entries", "checkpoints"], async (tx) => {
         await tx.objectStore("runs").delete(runId);
@@ -144,6 +190,10 @@ export class IndexedDbLibrary implements RunLibrary {
       await tx.done;
       return result;
     });
+  }
+
+  #lockOf(runId: string): string {
+    return `${this.#name} run ${runId}`;
   }
 
   async #open(): Promise<IDBPDatabase<Database>> {
@@ -212,7 +262,7 @@ class IndexedDbStore implements RunStore {
       const checkpoints = tx.objectStore("checkpoints");
       await checkpoints.delete(IDBKeyRange.bound([runId, -Infinity], [runId, Infinity]));
       await checkpoints.put({ runId, round, checkpoint });
-      await this.#update(tx, { checkpointRound: round });
+      await this.#update(tx, { checkpointRound: round, checkpointBytes: bytesOf(checkpoint) });
     });
   }
 

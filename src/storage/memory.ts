@@ -2,6 +2,7 @@
 import { badInput } from "../core/errors.ts";
 import type {
   Checkpoint,
+  LabelledRun,
   RunEntry,
   RunHeader,
   RunLibrary,
@@ -9,12 +10,13 @@ import type {
   RunStore,
   StoredRun,
 } from "../loop/runStore.ts";
-import { byAge, headerOf, lastRoundOf, NO_ROUND, storedRunOf } from "./storedRun.ts";
+import { byAge, entriesOf, headerOf, progressOf, storedRunOf } from "./storedRun.ts";
 
 interface MemoryRun {
   manifest: RunManifest | undefined;
   readonly entries: RunEntry[];
   checkpoint: Checkpoint | undefined;
+  label: string | undefined;
 }
 
 /** A library in memory. */
@@ -24,10 +26,9 @@ export class MemoryLibrary implements RunLibrary {
 
   list(): Promise<RunHeader[]> {
     const headers: RunHeader[] = [];
-    for (const { manifest, entries } of this.#runs.values()) {
+    for (const { manifest, entries, checkpoint, label } of this.#runs.values()) {
       if (manifest === undefined) continue;
-      const last = entries.findLast((entry) => entry.type === "round");
-      headers.push(headerOf(manifest, last === undefined ? NO_ROUND : lastRoundOf(last.summary)));
+      headers.push(headerOf(manifest, progressOf(storedRunOf(manifest, entries, checkpoint)), { label }));
     }
     return Promise.resolve(structuredClone(headers.sort(byAge)));
   }
@@ -35,13 +36,27 @@ export class MemoryLibrary implements RunLibrary {
   async open(runId: string): Promise<RunStore> {
     if (this.#held.has(runId)) badInput(`run ${runId}`, "a run nobody holds", "one that is open", "Close it first");
     this.#held.add(runId);
-    const run = this.#runs.get(runId) ?? { manifest: undefined, entries: [], checkpoint: undefined };
+    const run = this.#runs.get(runId) ?? { manifest: undefined, entries: [], checkpoint: undefined, label: undefined };
     this.#runs.set(runId, run);
     return new MemoryStore(runId, run, () => this.#held.delete(runId));
   }
 
-  async read(runId: string): Promise<StoredRun | undefined> {
-    return loadRun(this.#runs.get(runId));
+  async read(runId: string, { checkpoint = true } = {}): Promise<StoredRun | undefined> {
+    const run = this.#runs.get(runId);
+    return loadRun(run === undefined || checkpoint ? run : { ...run, checkpoint: undefined });
+  }
+
+  async add({ run, label }: LabelledRun): Promise<void> {
+    const { manifest, checkpoint } = structuredClone(run);
+    if (this.#runs.get(manifest.runId)?.manifest !== undefined)
+      badInput(`run ${manifest.runId}`, "a new run", "one that exists");
+    this.#runs.set(manifest.runId, { manifest, entries: structuredClone(entriesOf(run)), checkpoint, label });
+  }
+
+  async label(runId: string, label: string): Promise<void> {
+    const run = this.#runs.get(runId);
+    if (run?.manifest === undefined) badInput(`run ${runId}`, "a stored run", "none", "It was deleted");
+    run.label = label === "" ? undefined : label;
   }
 
   async delete(runId: string): Promise<void> {

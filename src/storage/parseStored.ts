@@ -1,15 +1,31 @@
 /**
- * @file What was read from a run folder is unknown until it is checked here: shapes
- * and types of every field the loop relies on. Unknown extra fields are kept, so
- * that a newer minor version's files still read.
+ * @file What was read from a run folder or an archive is unknown until it is checked here:
+ * shapes and types of every field that the loop relies on or the page shows. Unknown
+ * extra fields are kept, so that a newer minor version's files still read.
  */
 import * as v from "valibot";
 import { TutelageError, badInput } from "../core/errors.ts";
 import type { Checkpoint, RunEntry, RunManifest } from "../loop/runStore.ts";
+import type { StopReason } from "../loop/records.ts";
+import type { Operation } from "../teacher/types.ts";
 
 const RUN_SCHEMA_VERSION = 1 satisfies RunManifest["schemaVersion"];
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const STOP_REASONS = ["rounds", "budget", "target", "plateau", "used-up"] as const satisfies readonly StopReason[];
+const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+const OPERATIONS = ["simplify", "complicate", "vary", "copy"] as const satisfies readonly (Operation | "copy")[];
+const tally = v.looseObject({ n: count, correct: count });
+const evaluation = v.looseObject({
+  split: v.picklist(["validation", "test"]),
+  n: count,
+  correct: count,
+  accuracy: share,
+  low: share,
+  high: share,
+  byLevel: v.record(v.string(), tally),
+  byTag: v.optional(v.record(v.string(), v.record(v.string(), tally)), {}),
+});
 const usage = v.looseObject({
   requests: count,
   promptTokens: v.number(),
@@ -28,7 +44,24 @@ const manifest = v.looseObject({
 });
 
 const entry = v.variant("type", [
-  v.looseObject({ type: v.literal("pool"), round: count, items: v.array(v.looseObject({ id: v.string() })) }),
+  v.looseObject({
+    type: v.literal("pool"),
+    round: count,
+    items: v.array(
+      v.looseObject({
+        id: v.string(),
+        question: v.string(),
+        answer: v.string(),
+        level: v.string(),
+        ownAnswer: v.optional(v.string()),
+        correct: v.optional(v.boolean()),
+        // JSON has no NaN: a score that was none is null.
+        ownLoss: v.nullish(v.number()),
+        trueLoss: v.nullish(v.number()),
+        score: v.nullish(v.number()),
+      }),
+    ),
+  }),
   v.looseObject({
     type: v.literal("picks"),
     round: count,
@@ -58,12 +91,29 @@ const entry = v.variant("type", [
       id: v.string(),
       round: count,
       seedId: v.string(),
+      operation: v.picklist(OPERATIONS),
       question: v.string(),
       answer: v.string(),
+      level: v.optional(v.string()),
+      seedScore: v.nullish(v.number()),
+      seedRank: v.nullish(v.number()),
       accepted: v.boolean(),
       verification: v.picklist(["off", "passed", "failed", "duplicate", "near-duplicate"]),
       reason: v.string(),
       usage,
+    }),
+  }),
+  v.looseObject({
+    type: v.literal("intervention"),
+    intervention: v.looseObject({
+      id: v.string(),
+      exampleId: v.string(),
+      round: count,
+      at: v.string(),
+      action: v.picklist(["reject", "edit", "restore"]),
+      question: v.optional(v.string()),
+      answer: v.optional(v.string()),
+      reason: v.string(),
     }),
   }),
   v.looseObject({
@@ -73,7 +123,17 @@ const entry = v.variant("type", [
       examples: count,
       accepted: count,
       rejected: count,
-      evaluation: v.looseObject({ n: count, correct: count, accuracy: v.number() }),
+      teacher: usage,
+      evaluation,
+      validation: v.optional(evaluation),
+      outcomes: v.optional(v.record(v.string(), count), {}),
+      taught: v.optional(count, 0),
+      unsound: v.optional(count, 0),
+      stop: v.optional(v.nullable(v.picklist(STOP_REASONS)), null),
+      meanLoss: v.nullable(v.number()),
+      steps: count,
+      poolAccuracy: v.nullable(share),
+      durationMs: v.number(),
     }),
   }),
 ]);

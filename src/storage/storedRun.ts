@@ -14,9 +14,22 @@ export function storedRunOf(
     picks: entries.filter((entry) => entry.type === "picks"),
     replies: entries.filter((entry) => entry.type === "reply").map((entry) => entry.reply),
     examples: entries.filter((entry) => entry.type === "example").map((entry) => entry.example),
+    interventions: entries.filter((entry) => entry.type === "intervention").map((entry) => entry.intervention),
     rounds: entries.filter((entry) => entry.type === "round").map((entry) => entry.summary),
     checkpoint,
   };
+}
+
+/** The entries that make the run, in an order that `storedRunOf` reads back as the same. */
+export function entriesOf(run: StoredRun): RunEntry[] {
+  return [
+    ...run.pools,
+    ...run.picks,
+    ...run.replies.map((reply) => ({ type: "reply" as const, reply })),
+    ...run.examples.map((example) => ({ type: "example" as const, example })),
+    ...run.interventions.map((intervention) => ({ type: "intervention" as const, intervention })),
+    ...run.rounds.map((summary) => ({ type: "round" as const, summary })),
+  ];
 }
 
 /** What a list says of a run's last finished round. */
@@ -35,9 +48,41 @@ export function lastRoundOf({ round, evaluation, stop }: RoundSummary): LastRoun
   return { lastRound: round, accuracy: evaluation.accuracy, endedEarly: stop !== null && stop !== "rounds" };
 }
 
+/** What a list says of a run besides its manifest and label. */
+export interface RunProgress extends LastRound {
+  readonly checkpointBytes: number;
+}
+
+/** Progress of a whole run. */
+export function progressOf({ rounds, checkpoint }: StoredRun): RunProgress {
+  const last = rounds.at(-1);
+  return {
+    ...(last === undefined ? NO_ROUND : lastRoundOf(last)),
+    checkpointBytes: checkpoint === undefined ? 0 : bytesOf(checkpoint),
+  };
+}
+
+/** Bytes of a checkpoint's parameters. */
+export function bytesOf({ parameters }: Checkpoint): number {
+  return [...parameters.values()].reduce((sum, values) => sum + values.byteLength, 0);
+}
+
 /** The list line of a run. */
-export function headerOf(manifest: RunManifest, { lastRound, accuracy, endedEarly }: LastRound): RunHeader {
-  return { manifest, lastRound, accuracy, finished: endedEarly || lastRound >= manifest.config.rounds };
+export function headerOf(
+  manifest: RunManifest,
+  { lastRound, accuracy, endedEarly, checkpointBytes }: RunProgress,
+  { label, elsewhere = false }: { readonly label?: string | undefined; readonly elsewhere?: boolean } = {},
+): RunHeader {
+  const finished = endedEarly || lastRound >= manifest.config.rounds;
+  return {
+    manifest,
+    lastRound,
+    accuracy,
+    finished,
+    checkpointBytes,
+    elsewhere,
+    ...(label === undefined ? {} : { label }),
+  };
 }
 
 /** Newest first; ids break ties. */

@@ -15,7 +15,7 @@ import type { DeviceTensor, RunResult, Session } from "../runtime/types.ts";
 import { batchesByLength, bucketLength, bucketRows, powerOfTwo } from "./batches.ts";
 import { keyMaskInputs, type StepChoice } from "./generationGraphs.ts";
 import type { ParameterStore } from "./parameterStore.ts";
-import { checkSampling, sampleToken } from "./sampling.ts";
+import { checkSampling, probabilitiesOf, sampleToken, type LikelyToken } from "./sampling.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { GenerateOptions } from "./types.ts";
 
@@ -27,6 +27,13 @@ export interface GeneratedTokens {
   readonly finishReason: "stop" | "length";
 }
 
+/** A row's token as it was chosen. `ids` are those of the row so far, this one included. */
+export interface TracedToken extends LikelyToken {
+  readonly row: number;
+  readonly ids: readonly number[];
+  readonly likeliest: readonly LikelyToken[];
+}
+
 interface Parts {
   readonly store: ParameterStore;
   readonly sessions: SessionCache;
@@ -35,6 +42,8 @@ interface Parts {
   readonly maxPositions: number;
   readonly eosTokenIds: readonly number[];
   readonly mode: "steps" | "whole" | "recompute";
+  /** Told every token and awaited; not in mode `whole`, which knows them at its end. */
+  readonly trace?: ((token: TracedToken) => void | Promise<void>) | undefined;
 }
 
 interface Sampling {
@@ -52,6 +61,8 @@ interface Row {
 }
 
 const DEFAULT_BATCH_SIZE = 32;
+/** Likeliest tokens that a trace is told. */
+const LIKELIEST = 5;
 /** The largest float32 below 1: nearer draws would round to 1, which no cumulative weight exceeds. */
 const LARGEST_UNIFORM = 1 - 2 ** -24;
 /** Finite in float32: infinity times the distance 0 of the best token would be NaN. */
@@ -253,7 +264,12 @@ async function generateStepwise(
 ): Promise<void> {
   const { batch, length, positionLimit, keyMask } = prompt;
   const cacheNames = Array.from({ length: parts.numHiddenLayers }, (_, i) => [`k.${i}`, `v.${i}`]).flat();
-  const choice: StepChoice = sampling.temperature === 0 ? "greedy" : sampling.topP < 1 ? "logits" : "sample";
+  const choice: StepChoice =
+    parts.trace !== undefined || (sampling.temperature > 0 && sampling.topP < 1)
+      ? "logits"
+      : sampling.temperature === 0
+        ? "greedy"
+        : "sample";
   const outputs: Record<string, "host" | "device"> = { [choice === "logits" ? "logits" : "token"]: "host" };
   for (const name of cacheNames) outputs[name] = "device";
 
@@ -273,7 +289,7 @@ async function generateStepwise(
   try {
     for (let past = length; ; past++) {
       if (choice === "logits") {
-        takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
+        await takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
       } else {
         const { data } = result.host("token"); // GPU→CPU sync: one number a row
         rows.forEach((row, b) => append(row, Number(data[b]), parts.eosTokenIds));
@@ -338,7 +354,7 @@ async function generateByRecomputing(
       },
       { logits: "host" },
     );
-    takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
+    await takeTokens(parts, rows, result.host("logits"), sampling); // GPU→CPU sync: logits
   }
 }
 
@@ -358,14 +374,16 @@ function drawFeeds(rows: readonly Row[], batch: number, { temperature }: Samplin
   };
 }
 
-/** Appends the next token of every unfinished row. */
-function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling: Sampling): void {
+/** Appends the next token of every unfinished row, and tells it where that is wanted. */
+async function takeTokens(parts: Parts, rows: readonly Row[], logits: Tensor, sampling: Sampling): Promise<void> {
   const { data } = logits;
   invariant(data instanceof Float32Array, "logits are float32");
-  rows.forEach((row, b) => {
-    if (row.finished !== undefined) return;
+  for (const [b, row] of rows.entries()) {
+    if (row.finished !== undefined) continue;
     const own = data.subarray(b * parts.vocabSize, (b + 1) * parts.vocabSize);
     const token = sampleToken(own, sampling, row.rng);
     append(row, Number.isFinite(own[token]) ? token : -1, parts.eosTokenIds);
-  });
+    if (parts.trace === undefined) continue;
+    await parts.trace({ row: row.index, id: token, ids: row.generated, ...probabilitiesOf(own, token, LIKELIEST) });
+  }
 }

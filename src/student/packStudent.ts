@@ -4,9 +4,10 @@
  * weights do not compress.
  */
 import { zipSync } from "fflate";
+import { badInput } from "../core/errors.ts";
 import { memorySink } from "../formats/fileSource.ts";
 import { exportOnnx } from "./exportOnnx.ts";
-import { saveStudent } from "./save.ts";
+import { saveLora, saveStudent } from "./save.ts";
 import type { LanguageModel } from "./student.ts";
 import type { StudentFormat } from "./types.ts";
 
@@ -14,8 +15,21 @@ import type { StudentFormat } from "./types.ts";
 export async function packStudent(student: LanguageModel, format: StudentFormat): Promise<Uint8Array> {
   let files: ReadonlyMap<string, Uint8Array> = new Map();
   const sink = memorySink((written) => (files = written), format);
-  if (format === "onnx") await exportOnnx(student, sink);
-  else await saveStudent(student, sink);
+  switch (format) {
+    case "onnx":
+      await exportOnnx(student, sink);
+      break;
+    case "safetensors":
+      await saveStudent(student, sink);
+      break;
+    case "adapter":
+      if (student.model.loraConfig === undefined)
+        badInput("adapter", "a student that trains an adapter (LoRA)", "one that trains all its weights");
+      await saveLora(student, sink);
+      break;
+    default:
+      badInput("format of a student", "safetensors, onnx or adapter", String(format satisfies never));
+  }
   await sink.commit();
   return zipSync(Object.fromEntries(files), { level: 0 });
 }

@@ -22,6 +22,31 @@ export function argmax(logits: Float32Array): number {
   return best;
 }
 
+/** A token with its probability. */
+export interface LikelyToken {
+  readonly id: number;
+  readonly probability: number;
+}
+
+/** `softmax(logits)[id]` of the token `id`, and the `count` most probable tokens, most probable first; the first of equal ones comes first. */
+export function probabilitiesOf(
+  logits: Float32Array,
+  id: number,
+  count: number,
+): { readonly probability: number; readonly likeliest: readonly LikelyToken[] } {
+  const max = logits[argmax(logits)] ?? 0;
+  const total = logits.reduce((sum, logit) => sum + Math.exp(logit - max), 0);
+  const of = (token: number): number => Math.exp((logits[token] ?? -Infinity) - max) / total;
+  const best: number[] = [];
+  for (let token = 0; token < logits.length; token++) {
+    const at = best.findIndex((other) => (logits[token] ?? -Infinity) > (logits[other] ?? -Infinity));
+    if (at >= 0) best.splice(at, 0, token);
+    else if (best.length < count) best.push(token);
+    if (best.length > count) best.pop();
+  }
+  return { probability: of(id), likeliest: best.map((token) => ({ id: token, probability: of(token) })) };
+}
+
 /**
  * A token drawn from softmax(logits / temperature), restricted to the smallest set of
  * most probable tokens whose mass reaches `topP` (Holtzman et al. 2020, arXiv 1904.09751).

@@ -19,6 +19,7 @@ import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { mergedWeights, openBaseWeights, weightsInMemory, type BaseWeights } from "./baseWeights.ts";
 import { generateTokens } from "./generate.ts";
+import { spellTokens } from "./spellTokens.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import type { StudentBlueprint } from "./graphs.ts";
 import { chooseMemory } from "./memoryPlan.ts";
@@ -355,7 +356,8 @@ export class LanguageModel implements Student {
     const tokens = await generateTokens(
       {
         ...this.#parts(),
-        mode: this.#generationMode(),
+        mode: this.#generationMode(options.onToken !== undefined),
+        trace: options.onToken === undefined ? undefined : spellTokens(tokenizer, ids, options.onToken),
         numHiddenLayers: decoder.numHiddenLayers,
         vocabSize: decoder.vocabSize,
         eosTokenIds: tokenizer.eosTokenIds,
@@ -369,11 +371,11 @@ export class LanguageModel implements Student {
     }));
   }
 
-  /** Inside one run nothing can be stopped: only students whose batch takes seconds generate in whole. */
-  #generationMode(): "steps" | "whole" | "recompute" {
+  /** Inside one run nothing can be stopped or told: only students whose batch takes seconds generate in whole. */
+  #generationMode(traced: boolean): "steps" | "whole" | "recompute" {
     const { imported } = this.model.decoder;
     if (imported !== undefined) return imported.cached ? "steps" : "recompute";
-    return this.#engine.ep === "webgpu" || this.parameters.total > SMALL_PARAMETERS ? "steps" : "whole";
+    return traced || this.#engine.ep === "webgpu" || this.parameters.total > SMALL_PARAMETERS ? "steps" : "whole";
   }
 
   /** Whether activations would take too much memory to be kept: a question only for large students. @throws TutelageError out-of-memory with advice. */

@@ -72,6 +72,25 @@ export interface GenerateOptions {
   readonly batchSize?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
+  /** Told every token as it is chosen, and awaited: generation then goes token by token, with the logits read back. Changes no token. */
+  readonly onToken?: (token: ChosenToken) => void | Promise<void>;
+}
+
+/** What a token says as text, and how probable it was: softmax of the student's logits, whatever the temperature. */
+export interface TokenProbability {
+  /** Empty inside a character of several tokens, whose last one has it. */
+  readonly text: string;
+  readonly probability: number;
+  /** It ends the text. */
+  readonly end: boolean;
+}
+
+/** One token of a generation. */
+export interface ChosenToken extends TokenProbability {
+  /** Index of its prompt. */
+  readonly prompt: number;
+  /** The most probable tokens in that place, most probable first; the chosen one among them where it is. */
+  readonly alternatives: readonly TokenProbability[];
 }
 
 export interface Generation {
@@ -124,8 +143,8 @@ export interface StepRecord {
   readonly tokensPerSecond: number;
 }
 
-/** Whole students as other programs load them: safetensors for transformers, ONNX for transformers.js. */
-export type StudentFormat = "safetensors" | "onnx";
+/** Students as other programs load them: whole in safetensors for transformers or in ONNX for transformers.js, or the adapter alone for PEFT. */
+export type StudentFormat = "safetensors" | "onnx" | "adapter";
 
 /** Which parameters train. */
 export type TrainMethod =

@@ -101,7 +101,7 @@ export class LinearStudent implements Student {
 
   async generate(prompts: readonly string[], options: GenerateOptions): Promise<Generation[]> {
     await this.#work("generate", options.signal);
-    return prompts.map((prompt) => {
+    const generations = prompts.map((prompt) => {
       const terms = termsOf(PROMPT.exec(prompt)?.[1] ?? "");
       const completion =
         terms === undefined
@@ -114,6 +114,16 @@ export class LinearStudent implements Student {
         finishReason: "stop" as const,
       };
     });
+    for (const [prompt, { completion }] of generations.entries()) {
+      // Every character is a token; how sure it is of one means nothing here.
+      for (const text of [...Array.from(completion), ""]) {
+        throwIfAborted(options.signal, "generate");
+        const token = { text: text || "<end>", probability: text === "" ? 1 : 0.75, end: text === "" };
+        const other = { text: "?", probability: 1 - token.probability, end: false };
+        await options.onToken?.({ prompt, ...token, alternatives: [token, other] });
+      }
+    }
+    return generations;
   }
 
   async *train(rows: readonly PromptCompletion[], options: TrainOptions): AsyncGenerator<StepRecord, void, void> {

@@ -1,7 +1,7 @@
 /** @file What every store of runs must do, run against each of them: memory, IndexedDB, folders. Runs in Node and in a browser. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Checkpoint, RunEntry, RunLibrary, RunManifest, RunStore } from "../../src/loop/runStore.ts";
+import type { Checkpoint, RunEntry, RunLibrary, RunManifest, RunStore, StoredRun } from "../../src/loop/runStore.ts";
 import { closedLoop } from "../../src/loop/closedLoop.ts";
 import { comparable, collect, ofType, sumsConfig, sumsDeps } from "./loopRuns.ts";
 
@@ -45,6 +45,15 @@ export function exampleEntry(
       reason: "checked",
       usage: USAGE,
     },
+  };
+}
+
+/** A decision that rejects a pair. */
+export function interventionEntry(exampleId: string): Extract<RunEntry, { type: "intervention" }> {
+  const at = "2026-01-01T00:00:00.000Z";
+  return {
+    type: "intervention",
+    intervention: { id: `i-${exampleId}`, exampleId, round: 2, at, action: "reject", reason: "rejected by hand" },
   };
 }
 
@@ -143,6 +152,7 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
         },
         exampleEntry("x"),
         exampleEntry("y"),
+        interventionEntry("x"),
         roundEntry(0),
         roundEntry(1),
       ];
@@ -163,6 +173,7 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
         picks: entries.filter(({ type }) => type === "picks"),
         replies: entries.flatMap((entry) => (entry.type === "reply" ? [entry.reply] : [])),
         examples: entries.flatMap((entry) => (entry.type === "example" ? [entry.example] : [])),
+        interventions: entries.flatMap((entry) => (entry.type === "intervention" ? [entry.intervention] : [])),
         rounds: entries.flatMap((entry) => (entry.type === "round" ? [entry.summary] : [])),
         checkpoint,
       });
@@ -262,16 +273,52 @@ export function librarySuite(name: string, makeLibrary: () => Promise<RunLibrary
       await store.close();
     }
 
+    it("keeps a whole run from elsewhere once, with its label", async () => {
+      const library = await makeLibrary();
+      const run: StoredRun = {
+        manifest: manifestOf("a"),
+        pools: [],
+        picks: [],
+        replies: [],
+        examples: [exampleEntry("x").example],
+        interventions: [interventionEntry("x").intervention],
+        rounds: [roundEntry(0).summary, roundEntry(1, 0.25).summary],
+        checkpoint: checkpointOf(1, new Map([["w", Float32Array.of(1, 2, 3)]])),
+      };
+      await library.add({ run, label: "from a friend" });
+      expect(await library.read("a")).toEqual(run);
+      expect(await library.read("a", { checkpoint: false })).toEqual({ ...run, checkpoint: undefined });
+      expect(await library.list()).toMatchObject([
+        { label: "from a friend", lastRound: 1, accuracy: 0.25, checkpointBytes: 12 },
+      ]);
+      await expect(library.add({ run })).rejects.toMatchObject({ code: "bad-input" });
+    });
+
+    it("gives runs names, also ones that are held, and takes them away", async () => {
+      const library = await makeLibrary();
+      await stored(library, "a", "2026-01-01T00:00:00.000Z", 1);
+      const held = await library.open("a");
+      await library.label("a", "first try");
+      expect((await library.list())[0]?.label).toBe("first try");
+      await held.append(roundEntry(1));
+      expect((await library.list())[0]).toMatchObject({ label: "first try", lastRound: 1 });
+      await library.label("a", "");
+      expect((await library.list())[0]).not.toHaveProperty("label");
+      await expect(library.label("b", "x")).rejects.toMatchObject({ code: "bad-input" });
+      await held.close();
+    });
+
     it("lists runs newest first with how far they are", async () => {
       const library = await makeLibrary();
       await (await library.open("never created")).close();
       await stored(library, "old", "2026-01-01T00:00:00.000Z", 3);
       await stored(library, "new", "2026-02-01T00:00:00.000Z", 0);
       await stored(library, "middle", "2026-01-15T00:00:00.000Z", 1);
+      const own = { checkpointBytes: 0, elsewhere: false };
       expect((await library.list()).map(({ manifest, ...rest }) => ({ runId: manifest.runId, ...rest }))).toEqual([
-        { runId: "new", lastRound: -1, accuracy: null, finished: false },
-        { runId: "middle", lastRound: 0, accuracy: 0, finished: false },
-        { runId: "old", lastRound: 2, accuracy: 0.2, finished: true },
+        { ...own, runId: "new", lastRound: -1, accuracy: null, finished: false },
+        { ...own, runId: "middle", lastRound: 0, accuracy: 0, finished: false },
+        { ...own, runId: "old", lastRound: 2, accuracy: 0.2, finished: true },
       ]);
     });
 

@@ -13,6 +13,7 @@ import type { SettingsDraft } from "../../src/app/settings.ts";
 import { Store } from "../../src/app/store.ts";
 import { TutelageError } from "../../src/core/errors.ts";
 import type { RunLibrary } from "../../src/loop/runStore.ts";
+import { LOOP_SERVICE_METHODS } from "../../src/protocol/loopService.ts";
 import type { LoopService } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { eventually } from "../support/eventually.ts";
@@ -363,27 +364,8 @@ test("a worker that cannot start leaves a page that says so", async () => {
 
 /** The service's methods as own properties, so that some can be replaced. */
 function bound(service: LoopService): LoopService {
-  return {
-    ping: () => service.ping(),
-    providers: () => service.providers(),
-    createRace: (request) => service.createRace(request),
-    resumeRace: (runIds, options) => service.resumeRace(runIds, options),
-    start: () => service.start(),
-    pause: () => service.pause(),
-    step: (unit) => service.step(unit),
-    stop: () => service.stop(),
-    subscribe: (listener) => service.subscribe(listener),
-    ask: (request) => service.ask(request),
-    packStudent: (lane, format) => service.packStudent(lane, format),
-    runs: () => service.runs(),
-    runRecords: (runId) => service.runRecords(runId),
-    deleteRun: (runId) => service.deleteRun(runId),
-    testTeacher: (request) => service.testTeacher(request),
-    models: () => service.models(),
-    deleteModel: (id, commit) => service.deleteModel(id, commit),
-    addData: (files) => service.addData(files),
-    inspectData: (digest, settings) => service.inspectData(digest, settings),
-  };
+  const method = (name: keyof LoopService): unknown => (service[name] as (...args: unknown[]) => unknown).bind(service);
+  return Object.fromEntries(LOOP_SERVICE_METHODS.map((name) => [name, method(name)])) as unknown as LoopService;
 }
 
 test("the teacher's key goes to the worker with test, start and resume, is nowhere else, and is dropped with the address", async () => {

@@ -8,11 +8,19 @@ import type { LoopRecord } from "../records.ts";
 import { RUN_SCHEMA_VERSION } from "../runStore.ts";
 import { phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
-import { trainingRows } from "../trainingSet.ts";
+import { tooLongEdits, trainingRows } from "../trainingSet.ts";
 
 /** The round's optimizer steps. */
 export async function* train(run: RunState, round: number): AsyncGenerator<LoopRecord, readonly StepRecord[], void> {
   const { config, student } = run;
+  const tooLong = tooLongEdits(run, round);
+  if (tooLong.length > 0)
+    yield {
+      type: "warning",
+      code: "edit-too-long",
+      message: `round ${round}: ${tooLong.length} pairs edited by hand are longer than the student's context and are left out; the first: ${tooLong[0] ?? ""}`,
+    };
+  run.interventions.begin(round);
   const rows = trainingRows(run, round);
   const { training } = config;
   // As transformers' Trainer counts: the last micro-batches of an epoch make a step of their own.

@@ -3,12 +3,11 @@
  * pool, a held-out split or an earlier accepted pair has already (by canonical
  * form) is rejected whatever the settings: test questions never enter training.
  */
-import { BadInputError } from "../../core/errors.ts";
 import { RougeIndex } from "../../core/rougeL.ts";
 import type { Task, Verdict } from "../../tasks/types.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { LoopRecord, SyntheticExample } from "../records.ts";
-import { phaseRecord, phaseRng, rowOf } from "../runState.ts";
+import { encodingProblem, phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { measure } from "./measure.ts";
 import type { TaughtItem } from "./teach.ts";
@@ -148,10 +147,10 @@ function judge(run: RunState, item: TaughtItem, known: Accepted): Judged {
  * What the check says of a pair, undefined where nothing is checked. `answer`: the final answer against the task's own solver,
  * whatever the steps; a task without a solver can only check the whole pair.
  */
-function verdictOn(
+export function verdictOn(
   task: Task,
   verification: ExperimentConfig["verification"],
-  pair: Pick<TaughtItem, "question" | "answer">,
+  pair: { readonly question: string; readonly answer: string },
 ): Verdict | undefined {
   switch (verification) {
     case "off":
@@ -167,16 +166,5 @@ function verdictOn(
     }
     default:
       return verification satisfies never;
-  }
-}
-
-/** Why the student cannot be trained on the pair (longer than its context), undefined when it can. */
-function encodingProblem(run: RunState, item: TaughtItem): string | undefined {
-  try {
-    run.student.encode(rowOf(run.task, item));
-    return undefined;
-  } catch (error) {
-    if (error instanceof BadInputError) return error.message;
-    throw error;
   }
 }

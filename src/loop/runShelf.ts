@@ -1,0 +1,175 @@
+/**
+ * @file What a person does with stored runs: look at them, name, compare, hand out, take in,
+ * delete, decide about pairs. Opens no engine. Not here: races (`service.ts`), how runs are
+ * kept or archived (`storage/`).
+ */
+import { badInput } from "../core/errors.ts";
+import type { PairChange, PairRow } from "../protocol/loopService.ts";
+import type { Task } from "../tasks/types.ts";
+import type { ExperimentConfig } from "./config.ts";
+import { datasetFiles } from "./dataset.ts";
+import { decide } from "./intervene.ts";
+import { Interventions } from "./interventions.ts";
+import { newId } from "./newId.ts";
+import { pairRows } from "./pairRows.ts";
+import { parseExperimentConfig } from "./parseConfig.ts";
+import type { Lane } from "./race.ts";
+import type { Intervention, LoopRecord, RoundSummary } from "./records.ts";
+import { storedRecords } from "./runRecords.ts";
+import type { LabelledRun, RunHeader, RunLibrary, RunManifest, StoredRun } from "./runStore.ts";
+
+/** Runs and other files as one, and back. */
+export interface RunArchiver {
+  pack(runs: readonly LabelledRun[]): Uint8Array;
+  /** @throws BadInputError for anything that is no archive of runs. */
+  unpack(archive: Uint8Array): readonly LabelledRun[];
+  zip(files: ReadonlyMap<string, string>): Uint8Array;
+}
+
+export interface RunShelfDeps {
+  readonly library: RunLibrary;
+  /** Without it nothing is handed out or taken in. */
+  readonly archiver?: RunArchiver;
+  readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
+  readonly now?: () => number;
+}
+
+const MAX_LABEL_CHARACTERS = 200;
+
+export class RunShelf {
+  readonly #deps: RunShelfDeps;
+
+  constructor(deps: RunShelfDeps) {
+    this.#deps = deps;
+  }
+
+  list(): Promise<readonly RunHeader[]> {
+    return this.#deps.library.list();
+  }
+
+  /** The run, its checkpoint too where `checkpoint` is true. @throws BadInputError when there is none. */
+  async read(runId: string, checkpoint = false): Promise<StoredRun> {
+    return (
+      (await this.#deps.library.read(runId, { checkpoint })) ??
+      badInput("run", "a stored run", runId, "It was deleted, or never began")
+    );
+  }
+
+  async records(runId: string): Promise<readonly LoopRecord[]> {
+    return storedRecords(await this.read(runId));
+  }
+
+  async rounds(runId: string): Promise<readonly RoundSummary[]> {
+    return (await this.read(runId)).rounds;
+  }
+
+  async pairs(runId: string): Promise<readonly PairRow[]> {
+    return pairRows(await this.read(runId));
+  }
+
+  async label(runIds: readonly string[], label: string): Promise<void> {
+    const text = label.trim();
+    if (text.length > MAX_LABEL_CHARACTERS)
+      badInput("name of a run", `at most ${MAX_LABEL_CHARACTERS} characters`, String(text.length));
+    for (const runId of runIds) await this.#deps.library.label(runId, text);
+  }
+
+  /** One file with the runs as they are now. */
+  async export(runIds: readonly string[]): Promise<Uint8Array> {
+    const headers = await this.list();
+    const runs: LabelledRun[] = [];
+    for (const runId of runIds) {
+      const label = headers.find(({ manifest }) => manifest.runId === runId)?.label;
+      runs.push({ run: await this.read(runId, true), ...(label === undefined ? {} : { label }) });
+    }
+    return this.#archiver().pack(runs);
+  }
+
+  /**
+   * Keeps the runs of an exported file; returns their ids. A run that is here already is kept a
+   * second time, under an id of its own. @throws BadInputError before anything is kept.
+   */
+  async import(archive: Uint8Array): Promise<readonly string[]> {
+    const runs = this.#archiver().unpack(archive);
+    const checked = runs.map(({ run, ...rest }) => {
+      const { manifest } = run;
+      const config = parseExperimentConfig(manifest.config, `run ${manifest.runId}`);
+      return { ...rest, run: { ...run, manifest: { ...manifest, config } } };
+    });
+    const known = new Set((await this.list()).map(({ manifest }) => manifest.runId));
+    // Lanes of one race stay together, also as a copy.
+    const copy = checked.some(({ run }) => known.has(run.manifest.runId));
+    const races = new Map<string, string>();
+    const named = copy ? checked.map((one) => copyOf(one, races)) : checked;
+    const kept: string[] = [];
+    try {
+      for (const one of named) {
+        await this.#deps.library.add(one);
+        kept.push(one.run.manifest.runId);
+      }
+    } catch (error) {
+      // All of the file, or nothing: what failed says more than a failure to clean up.
+      for (const runId of kept) await this.#deps.library.delete(runId).catch(() => undefined);
+      throw error;
+    }
+    return kept;
+  }
+
+  /** Zip archive of the accepted pairs with their data set card. */
+  async dataset(runId: string): Promise<Uint8Array> {
+    const run = await this.read(runId);
+    const config = parseExperimentConfig(run.manifest.config, `run ${runId}`);
+    return this.#archiver().zip(datasetFiles(run, await this.#deps.createTask(config)));
+  }
+
+  /** Every setting and version of the run, and what people changed by hand, as JSON. */
+  async manifest(runId: string): Promise<string> {
+    const { manifest, interventions } = await this.read(runId);
+    return `${JSON.stringify({ ...manifest, interventions }, null, 2)}\n`;
+  }
+
+  /** Records a decision about a pair. `lane`: the run as it is open here; without it the run must not be open anywhere. */
+  async intervene(runId: string, exampleId: string, change: PairChange, lane?: Lane): Promise<Intervention> {
+    const { now = Date.now } = this.#deps;
+    if (lane !== undefined) {
+      const { config, task, student, store } = lane;
+      const stored = await this.read(runId);
+      const { nextRound } = lane.interventions;
+      const intervention = decide(exampleId, change, { config, task, student, stored, nextRound, now });
+      await store.append({ type: "intervention", intervention });
+      lane.interventions.add(intervention);
+      return intervention;
+    }
+    const store = await this.#deps.library.open(runId);
+    try {
+      const stored = (await store.load()) ?? (await this.read(runId));
+      const config = parseExperimentConfig(stored.manifest.config, `run ${runId}`);
+      const interventions = new Interventions();
+      interventions.load(stored);
+      const { nextRound } = interventions;
+      const task = await this.#deps.createTask(config);
+      const intervention = decide(exampleId, change, { config, task, stored, nextRound, now });
+      await store.append({ type: "intervention", intervention });
+      return intervention;
+    } finally {
+      await store.close();
+    }
+  }
+
+  #archiver(): RunArchiver {
+    return this.#deps.archiver ?? badInput("run file", "a place that can pack runs", "one that cannot");
+  }
+}
+
+/** The run under another id, and its race too. */
+function copyOf({ run, label }: LabelledRun, races: Map<string, string>): LabelledRun {
+  const { race } = run.manifest;
+  const raceId = race === undefined ? undefined : (races.get(race.id) ?? newId());
+  if (race !== undefined && raceId !== undefined) races.set(race.id, raceId);
+  const manifest: RunManifest = {
+    ...run.manifest,
+    runId: newId(),
+    ...(race === undefined || raceId === undefined ? {} : { race: { ...race, id: raceId } }),
+  };
+  return { run: { ...run, manifest }, label: `${label ?? "Imported run"} (copy)`.slice(-MAX_LABEL_CHARACTERS) };
+}
