@@ -2,7 +2,7 @@
  * @file The experiment: every setting of a run, plain JSON, stored in the manifest.
  * Unknown choices of the paper are named options here, with our defaults.
  */
-import type { SchedulerName, TrainMethod } from "../student/types.ts";
+import type { SchedulerName, Precision, TrainMethod } from "../student/types.ts";
 import type { CustomSettings } from "../tasks/custom/settings.ts";
 import type { StrategySettings } from "../selection/types.ts";
 import type { ChatPrice, ChatProvider, ChatSettings } from "../teacher/config.ts";
@@ -117,6 +117,8 @@ export interface ExperimentConfig {
     readonly learningRate: number;
     readonly scheduler: SchedulerName;
     readonly groupByLength: boolean;
+    /** What matrix products compute in; what it came to stands in the first step of each round. */
+    readonly precision: Precision | "auto";
     readonly warmupSteps: number;
     readonly weightDecay: number;
     readonly maxGradNorm: number;

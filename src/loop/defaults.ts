@@ -33,6 +33,7 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
     learningRate: 3e-4,
     scheduler: "linear",
     groupByLength: true,
+    precision: "float32",
     warmupSteps: 5,
     weightDecay: 0,
     maxGradNorm: 1,

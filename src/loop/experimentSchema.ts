@@ -147,6 +147,7 @@ export const experimentSchema = group({
       learningRate: v.optional(real(0, 10, { above: true }), D.training.learningRate),
       scheduler: v.optional(choice(["constant", "constant_with_warmup", "linear", "cosine"]), D.training.scheduler),
       groupByLength: v.optional(v.boolean(), D.training.groupByLength),
+      precision: v.optional(choice(["float32", "float16", "auto"]), D.training.precision),
       warmupSteps: v.optional(whole(0, 1_000_000), D.training.warmupSteps),
       weightDecay: v.optional(real(0, 100), D.training.weightDecay),
       maxGradNorm: v.optional(real(0, 1e6), D.training.maxGradNorm),

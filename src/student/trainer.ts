@@ -15,7 +15,7 @@ import { LossScale, type LossScaleState } from "./lossScale.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import { comparePrecisions } from "./precisionGate.ts";
 import type { SessionCache } from "./sessionCache.ts";
-import type { EncodedRow, Precision, StepRecord, TrainOptions } from "./types.ts";
+import type { EncodedRow, Precision, PrecisionChoice, StepRecord, TrainOptions } from "./types.ts";
 
 /** Everything that training needs to continue, besides the rows and options it started with. */
 export interface TrainerState {
@@ -27,13 +27,6 @@ export interface TrainerState {
   readonly expAvgSq: HostParameters;
   /** Of a training in float16. */
   readonly lossScale?: LossScaleState;
-}
-
-/** What a training computes in, and why. */
-export interface PrecisionChoice {
-  readonly precision: Precision;
-  /** What the comparison on the device gave, or why there was none; absent where float32 was asked for. */
-  readonly reason?: string;
 }
 
 interface GroupBuffers {
@@ -92,6 +85,7 @@ export class Trainer {
   readonly #groups: GroupBuffers[];
   #choice: PrecisionChoice | undefined;
   #lossScale: LossScale | undefined;
+  readonly #firstStep: number;
   #step: number;
   #disposed = false;
 
@@ -116,7 +110,8 @@ export class Trainer {
     this.#maxPositions = parts.maxPositions;
     this.#rows = rows;
     this.#options = options;
-    this.#step = resume?.step ?? 0;
+    this.#firstStep = (resume?.step ?? 0) + 1;
+    this.#step = this.#firstStep - 1;
     const { precision = "float32" } = options;
     if (precision === "float32") this.#choice = { precision };
     else if (parts.noFloat16 === undefined) this.#lossScale = new LossScale(resume?.lossScale);
@@ -185,12 +180,10 @@ export class Trainer {
     this.#step++;
     const seconds = (performance.now() - startedMs) / 1000;
     const inputTokens = micro.reduce((sum, batch) => sum + batch.inputTokens, 0);
-    return { step: this.#step, loss, gradNorm, lr, tokens, tokensPerSecond: inputTokens / seconds };
-  }
-
-  /** What this training computes in; known once a step was done or `float32` was asked for. */
-  get precision(): PrecisionChoice | undefined {
-    return this.#choice;
+    return {
+      ...{ step: this.#step, loss, gradNorm, lr, tokens, tokensPerSecond: inputTokens / seconds },
+      ...(this.#step === this.#firstStep && this.#choice?.reason !== undefined ? { precision: this.#choice } : {}),
+    };
   }
 
   /** On the first step: the device shows that float16 agrees with float32, or the training is in float32 and says why. */

@@ -141,6 +141,15 @@ export interface StepRecord {
   readonly lr: number;
   readonly tokens: number;
   readonly tokensPerSecond: number;
+  /** On the first step of a training that was not asked for in float32. */
+  readonly precision?: PrecisionChoice;
+}
+
+/** What a training computes in, and why. */
+export interface PrecisionChoice {
+  readonly precision: Precision;
+  /** What the comparison on the device gave, or why there was none; absent where float32 was asked for. */
+  readonly reason?: string;
 }
 
 /** Students as other programs load them: whole in safetensors for transformers or in ONNX for transformers.js, or the adapter alone for PEFT. */

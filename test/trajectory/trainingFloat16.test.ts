@@ -10,8 +10,8 @@ import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine, Session } from "../../src/runtime/types.ts";
 import { INITIAL_SCALE } from "../../src/student/lossScale.ts";
 import type { LanguageModel } from "../../src/student/student.ts";
-import type { PrecisionChoice, TrainerState } from "../../src/student/trainer.ts";
-import type { StepRecord, TrainOptions } from "../../src/student/types.ts";
+import type { TrainerState } from "../../src/student/trainer.ts";
+import type { PrecisionChoice, StepRecord, TrainOptions } from "../../src/student/types.ts";
 import {
   changeTensors,
   largestDifference,
@@ -66,14 +66,14 @@ async function train(
   try {
     const steps: StepRecord[] = [];
     while (trainer.step < until) steps.push(await trainer.next());
-    return { steps, state: await trainer.state(), choice: trainer.precision };
+    return { steps, state: await trainer.state(), choice: steps[0]?.precision };
   } finally {
     trainer.dispose();
   }
 }
 
 const numbers = ({ steps, state }: Run): unknown => [
-  steps.map(({ tokensPerSecond: _, ...step }) => step),
+  steps.map(({ tokensPerSecond: _, precision: __, ...step }) => step),
   [...state.parameters].map(([name, values]) => [name, [...values]]),
 ];
 

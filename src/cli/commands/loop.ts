@@ -90,6 +90,11 @@ const OPTIONS: OptionSpecs = {
   epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
   lr: { value: "X", description: "learning rate", default: String(D.training.learningRate) },
   "batch-size": { value: "N", description: "rows per optimizer step", default: String(D.training.batchSize) },
+  precision: {
+    value: "float32|float16|auto",
+    description: "what matrix products of training compute in; see tutelage train --help",
+    default: D.training.precision,
+  },
   "max-new-tokens": { value: "N", description: "longest answer of the student (default: what the task needs)" },
 };
 
@@ -176,6 +181,7 @@ function experimentOf(
             epochs: given("epochs", () => options.number("epochs")),
             learningRate: given("lr", () => options.number("lr")),
             batchSize: given("batch-size", () => options.integer("batch-size")),
+            precision: given("precision", () => options.requiredText("precision")),
           }),
           ...group("generation", { maxNewTokens: given("max-new-tokens", () => options.integer("max-new-tokens")) }),
         },
@@ -220,6 +226,8 @@ async function report(records: AsyncIterable<LoopRecord>, output: Output): Promi
     const progress = describe(record);
     if (progress !== undefined) output.progress(progress);
     if (record.type === "warning") output.note(`warning: ${record.message}`);
+    if (record.type === "step" && record.precision !== undefined)
+      output.note(`round ${record.round}: training in ${record.precision.precision}; ${record.precision.reason}`);
     if (record.type === "run") chat = chatProviderOf(record.config.teacher.name) !== undefined;
     if (record.type === "usage") output.progress(`round ${record.round}: teach${describeUse(record.usage)}`);
     if (record.type === "round") {

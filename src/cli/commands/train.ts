@@ -216,8 +216,8 @@ async function trainSteps(
   try {
     while (trainer.step < Math.min(totalSteps, plan.stopAfter)) {
       const record = await trainer.next();
-      if (record.step === (resume?.step ?? 0) + 1 && trainer.precision?.reason !== undefined)
-        output.note(`precision: ${trainer.precision.precision}; ${trainer.precision.reason}`);
+      if (record.precision !== undefined)
+        output.note(`precision: ${record.precision.precision}; ${record.precision.reason}`);
       output.record(
         record,
         `step ${record.step}  loss ${record.loss.toFixed(4)}  norm ${record.gradNorm.toFixed(3)}  lr ${record.lr.toExponential(2)}  ${Math.round(record.tokensPerSecond)} tokens/s`,
