@@ -181,7 +181,12 @@ export class Trainer {
     const seconds = (performance.now() - startedMs) / 1000;
     const inputTokens = micro.reduce((sum, batch) => sum + batch.inputTokens, 0);
     return {
-      ...{ step: this.#step, loss, gradNorm, lr, tokens, tokensPerSecond: inputTokens / seconds },
+      step: this.#step,
+      loss,
+      gradNorm,
+      lr,
+      tokens,
+      tokensPerSecond: inputTokens / seconds,
       ...(this.#step === this.#firstStep && this.#choice?.reason !== undefined ? { precision: this.#choice } : {}),
     };
   }

@@ -126,7 +126,7 @@ describe("on the command line", () => {
       const loop = async (out: string, ...args: readonly string[]): Promise<unknown> => {
         const { status, records } = await runCli(["loop", ...sizes, ...args, "--out", out, ...CPU, "--json"]);
         expect(status).toBe(0);
-        return (records[0]?.["evaluation"] as { readonly correct: number }).correct;
+        return (records[0]!["evaluation"] as { readonly correct: number }).correct;
       };
       const own = await loop(space.in("own"), "--task", "algebra");
       expect(own).toBe(await loop(space.in("named"), "--task", "algebra", "--student", "builtin:algebra"));

@@ -17,15 +17,15 @@ export function ViewOutlet({ entry, ...props }: ViewProps & { readonly entry: Vi
   useEffect(() => {
     if (Shown !== undefined || failed !== null || typeof load !== "object" || !("lazy" in load)) return undefined;
     let gone = false;
-    load.lazy().then(
-      (view) => {
-        fetched.set(id, view);
+    const { lazy } = load;
+    void (async () => {
+      try {
+        fetched.set(id, await lazy());
         if (!gone) redraw((count) => count + 1);
-      },
-      (error: unknown) => {
+      } catch (error) {
         if (!gone) setFailure({ id, message: messageOf(error) });
-      },
-    );
+      }
+    })();
     return () => {
       gone = true;
     };
