@@ -40,6 +40,8 @@ interface Entry {
   readonly index: number;
   /** Rounds + phases + share of the phase, on one axis. */
   position: number;
+  /** Phases it has ended in this session. */
+  phases: number;
   ended: boolean;
 }
 
@@ -52,10 +54,13 @@ export class Race {
   #turn: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
   #halt = false;
+  #pauseMs = 0;
+  /** Ends the wait between two phases. */
+  #wake: (() => void) | undefined;
   #stopped = false;
 
   constructor(lanes: readonly Lane[], emit: (event: RaceEvent) => void) {
-    this.#entries = lanes.map((lane, index) => ({ lane, index, position: 0, ended: false }));
+    this.#entries = lanes.map((lane, index) => ({ lane, index, position: 0, phases: 0, ended: false }));
     this.#emit = emit;
   }
 
@@ -79,17 +84,22 @@ export class Race {
     return this.#pump(
       (entry) => !arrived.has(entry),
       (entry, record) => {
-        // A round's summary belongs to its last phase, and the end of the run to its last round.
-        const phaseEnd = record.type === "phase" && record.state === "end" && record.phase !== "evaluate";
-        const roundEnd = record.type === "round" && record.summary.round < entry.lane.config.rounds;
-        if (roundEnd || (unit === "phase" && phaseEnd)) arrived.add(entry);
+        if (endsPhase(record, entry.lane.config.rounds) && (unit === "phase" || record.type === "round"))
+          arrived.add(entry);
       },
     );
+  }
+
+  /** Waits so long whenever all lanes have ended a phase; a wait under way ends. */
+  setPace(pauseMs: number): void {
+    this.#pauseMs = pauseMs;
+    this.#wake?.();
   }
 
   /** Resolves when nothing computes any more. A pull under way is finished: an optimizer step, a batch. */
   async pause(): Promise<void> {
     this.#halt = true;
+    this.#wake?.();
     await this.#running;
     await this.#turn;
   }
@@ -137,7 +147,24 @@ export class Race {
       const record = await this.between(() => this.#pull(entry));
       if (record !== undefined) seen?.(entry, record);
       await this.#breathe();
+      // A step ends where a pause would be.
+      if (seen === undefined && record !== undefined && endsPhase(record, entry.lane.config.rounds))
+        await this.#pauseAfterPhase(entry);
     }
+  }
+
+  async #pauseAfterPhase(entry: Entry): Promise<void> {
+    entry.phases++;
+    const others = this.#entries.filter((other) => other !== entry && !other.ended);
+    if (this.#pauseMs === 0 || this.#halt || others.some(({ phases }) => phases < entry.phases)) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#pauseMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
   }
 
   /** The lane's next record, undefined at its end. Never rejects: a lane that fails ends, the others go on. */
@@ -158,6 +185,12 @@ export class Race {
       return undefined;
     }
   }
+}
+
+/** Whether a phase is over with this record. A round's summary belongs to its last phase, and the end of the run to its last round. */
+function endsPhase(record: LoopRecord, rounds: number): boolean {
+  if (record.type === "round") return record.summary.round < rounds;
+  return record.type === "phase" && record.state === "end" && record.phase !== "evaluate";
 }
 
 /** Where a lane stands after a record; one unit per phase. */

@@ -5,10 +5,11 @@
  * that the same code runs in a worker, in Node and in tests.
  */
 import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
+import type { Plane } from "../core/principalComponents.ts";
 import { Rng } from "../core/rng.ts";
 import type { CachedModel } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
-import type { StudentFormat } from "../student/types.ts";
+import type { StudentFormat, TokenLoss } from "../student/types.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
 import { toWireError } from "../protocol/errors.ts";
 import type {
@@ -17,6 +18,8 @@ import type {
   PackRunRequest,
   PairChange,
   PairRow,
+  PoolMap,
+  PoolMapRequest,
   SampleQuestion,
   TalkAnswer,
   TalkEvent,
@@ -30,6 +33,7 @@ import type {
   RaceState,
   StepUnit,
   TestTeacherRequest,
+  TokenLossRequest,
 } from "../protocol/loopService.ts";
 import { checkTeacher } from "../teacher/checkTeacher.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
@@ -39,6 +43,7 @@ import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
+import { mapPool } from "./poolMap.ts";
 import { Race } from "./race.ts";
 import type { Lane } from "./race.ts";
 import type { Intervention, LoopRecord, RoundSummary } from "./records.ts";
@@ -50,12 +55,17 @@ import { UntouchedAnswers } from "./untouchedAnswers.ts";
 import { openBench, placeAfter, raceVoices, UNTAUGHT } from "./voices.ts";
 import type { Bench, RaceToAsk } from "./voices.ts";
 
+/** A longer pause would look like a fault. */
+const MAX_PAUSE_MS = 60_000;
+
 interface OpenRace extends RaceToAsk {
   readonly race: Race;
   readonly lanes: readonly Lane[];
   readonly abort: AbortController;
   /** Releases lanes and engine. */
   readonly release: () => Promise<void>;
+  /** Axes of `mapPool`, fixed by its first call. */
+  plane?: Plane;
 }
 
 /** What students are opened for asking. */
@@ -72,6 +82,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   /** Aborts the opening of a race. */
   #opening: AbortController | undefined;
   #state: RaceState = "idle";
+  #pauseMs = 0;
   /** Tail of opening, ending and stepping. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
   readonly #runs: RunShelf;
@@ -160,6 +171,31 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   async subscribe(listener: EventListener): Promise<void> {
     this.#events.subscribe(listener);
     this.#events.push({ type: "state", state: this.#state });
+  }
+
+  async setPace(pauseMs: number): Promise<void> {
+    if (!(pauseMs >= 0 && pauseMs <= MAX_PAUSE_MS))
+      badInput("setPace.pauseMs", `0 to ${MAX_PAUSE_MS}`, String(pauseMs));
+    this.#pauseMs = pauseMs;
+    this.#current?.race.setPace(pauseMs);
+  }
+
+  async tokenLosses({ lane, question, answer }: TokenLossRequest): Promise<readonly TokenLoss[]> {
+    const { race, lanes, abort } = this.#opened();
+    const { task, student } = laneOf(lanes, lane, "tokenLosses.lane");
+    const row = { prompt: task.prompt(question), completion: answer };
+    return race.between(() => student.tokenLosses(row, { signal: abort.signal }));
+  }
+
+  async mapPool(request: PoolMapRequest): Promise<PoolMap> {
+    const open = this.#opened();
+    const lane = laneOf(open.lanes, request.lane, "mapPool.lane");
+    if (request.rows.length < 3) badInput("mapPool.rows", "at least 3", String(request.rows.length));
+    return open.race.between(async () => {
+      const { map, plane } = await mapPool(lane, request, open.plane, open.abort.signal);
+      open.plane = plane;
+      return map;
+    });
   }
 
   async ask(request: AskRequest): Promise<AskReply> {
@@ -362,6 +398,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
           event.type === "record" ? event : { type: "lane-failed", lane: event.lane, error: toWireError(event.error) },
         );
       });
+      race.setPace(this.#pauseMs);
       for (const [lane, { told }] of opened.entries()) {
         for (const record of told) this.#events.push({ type: "record", lane, record });
       }

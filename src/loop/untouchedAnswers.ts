@@ -35,6 +35,8 @@ export class UntouchedAnswers {
         const { batchSize, truncate } = options;
         return shared({ rows, scores, batchSize, truncate }, () => student.score(rows, scores, options));
       },
+      tokenLosses: (row, options) => student.tokenLosses(row, options),
+      meanStates: (rows, options) => student.meanStates(rows, options),
       innerProducts: (rows, kind, options = {}) =>
         shared({ rows, innerProducts: kind }, () => student.innerProducts(rows, kind, options)),
       generate: (prompts, options) => {

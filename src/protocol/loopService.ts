@@ -8,7 +8,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import type { Intervention, LoopRecord, Phase, RoundSummary, SyntheticExample } from "../loop/records.ts";
 import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
-import type { ChosenToken, StudentFormat } from "../student/types.ts";
+import type { ChosenToken, StudentFormat, TokenLoss } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
@@ -188,6 +188,28 @@ export interface PackRunRequest extends Pick<RaceOptions, "ep" | "hubToken" | "f
   readonly format: StudentFormat;
 }
 
+/** An answer of a lane's task to look at token by token. */
+export interface TokenLossRequest {
+  readonly lane: number;
+  readonly question: string;
+  readonly answer: string;
+}
+
+export interface PoolMapRequest {
+  readonly lane: number;
+  /** At least three. */
+  readonly rows: readonly { readonly id: string; readonly question: string; readonly answer: string }[];
+}
+
+/** Seeds by the student's hidden states over the worked answer, on their first two principal components. */
+export interface PoolMap {
+  readonly places: readonly { readonly id: string; readonly x: number; readonly y: number }[];
+  /** Share of the variance along x and y when the axes were fixed, 0…1. */
+  readonly explained: readonly [number, number];
+  /** Of the hidden states. */
+  readonly dimensions: number;
+}
+
 export interface TestTeacherRequest {
   /** Checked by `parseExperimentConfig`; its task, seed and teacher are used. */
   readonly experiment: unknown;
@@ -209,10 +231,16 @@ export interface LoopService {
   pause(): Promise<void>;
   /** Every lane takes one phase or one round; resolves when they have. */
   step(unit: StepUnit): Promise<void>;
+  /** Waits so long, in ms, whenever all lanes have ended a phase, so that people can follow; 0, the default, not at all. Holds for later races too. */
+  setPace(pauseMs: number): Promise<void>;
   /** Ends the race, aborting what runs (a download too), and releases engine and students. The runs stay stored. */
   stop(): Promise<void>;
   /** Sends every event from now on, in batches (about 20 a second at most). A second subscriber replaces the first. */
   subscribe(listener: (batch: readonly LoopEvent[]) => void | Promise<void>): Promise<void>;
+  /** Losses of an answer's tokens under a lane's student as it is now; between two pulls of the loop, so also while running. */
+  tokenLosses(request: TokenLossRequest): Promise<readonly TokenLoss[]>;
+  /** Places of seeds under a lane's student as it is now. The axes are fixed by a race's first call, for all its lanes. */
+  mapPool(request: PoolMapRequest): Promise<PoolMap>;
   /** Generates with a lane's student as it is now; between two pulls of the loop, so also while running. */
   ask(request: AskRequest): Promise<AskReply>;
   /**
@@ -269,8 +297,11 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   start: true,
   pause: true,
   step: true,
+  setPace: true,
   stop: true,
   subscribe: true,
+  tokenLosses: true,
+  mapPool: true,
   ask: true,
   talk: true,
   stopTalk: true,

@@ -139,6 +139,20 @@ export function buildScoreGraph(
   return g.build();
 }
 
+/** The score graph's loss before it is summed: `losses` float32 [B, T], 0 where `weights` are. The same inputs. */
+export function buildTokenLossGraph(blueprint: StudentBlueprint, batch: number, length: number): Graph {
+  const g = builderFor("tokenLosses", blueprint);
+  const { context } = contextFor(g, blueprint);
+  const ids = g.input("ids", "int32", [batch, length]);
+  const targets = g.input("targets", "int32", [batch * length, 1]);
+  const weights = g.input("weights", "float32", [batch, length]);
+  const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
+  const [loss] = tokenScores(context, hidden, targets, ["loss"]).values;
+  invariant(loss !== undefined, "one value per score");
+  g.output(g.mul(g.reshape(loss, [batch, length]), weights), "losses");
+  return g.build();
+}
+
 /** What a train graph of one student and batch shape may leave out or do twice. */
 export interface TrainGraphOptions {
   /** Adds to a gradient that is given. */

@@ -17,7 +17,13 @@ import {
   type TokenChoice,
 } from "./generationGraphs.ts";
 import { buildGradNormGraph, gradNormRows } from "./gradNormGraph.ts";
-import { buildScoreGraph, buildTrainGraph, type StudentBlueprint, type TrainGraphOptions } from "./graphs.ts";
+import {
+  buildScoreGraph,
+  buildTokenLossGraph,
+  buildTrainGraph,
+  type StudentBlueprint,
+  type TrainGraphOptions,
+} from "./graphs.ts";
 import { buildFeatureGraph, buildGradientProductGraph, type BlockShape } from "./similarityGraphs.ts";
 import type { SimilarityKind } from "./types.ts";
 
@@ -49,6 +55,10 @@ export class SessionCache {
     return this.#get(`score ${batch}x${length} ${scores.join()}`, () =>
       buildScoreGraph(this.#blueprint, batch, length, scores),
     );
+  }
+
+  tokenLosses(batch: number, length: number): Promise<Session> {
+    return this.#get(`tokenLosses ${batch}x${length}`, () => buildTokenLossGraph(this.#blueprint, batch, length));
   }
 
   gradNorm(batch: number, length: number): Promise<Session> {

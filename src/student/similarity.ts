@@ -53,10 +53,9 @@ export async function innerProducts(
   kind: SimilarityKind,
   options: SimilarityOptions = {},
 ): Promise<Float64Array> {
+  if (kind === "hidden") return hiddenProducts(parts, rows, options);
   const blocks = blocksOf(parts, rows, kind, options.rowsPerBlock ?? ROWS_PER_BLOCK);
-  return kind === "hidden"
-    ? hiddenProducts(parts, rows, blocks, options)
-    : gradientProducts(parts, rows, blocks, options);
+  return gradientProducts(parts, rows, blocks, options);
 }
 
 /** Rows in blocks that hold as many counted positions as fit, longest answers first. */
@@ -143,15 +142,15 @@ async function features(
       );
 }
 
-async function hiddenProducts(
+/** Mean over each row's counted positions of the final hidden state that predicts the token there, [D] each. @throws TutelageError aborted. */
+export async function meanStates(
   parts: Parts,
   rows: readonly EncodedRow[],
-  blocks: readonly Block[],
-  options: SimilarityOptions,
-): Promise<Float64Array> {
+  options: SimilarityOptions = {},
+): Promise<readonly Float64Array[]> {
   const vectors = new Array<Float64Array>(rows.length);
   let done = 0;
-  for (const block of blocks) {
+  for (const block of blocksOf(parts, rows, "hidden", options.rowsPerBlock ?? ROWS_PER_BLOCK)) {
     throwIfAborted(options.signal, "hidden states");
     const { data } = (await features(parts, rows, block, "hidden")).host("sumHidden");
     const width = data.length / block.shape.batch;
@@ -161,6 +160,15 @@ async function hiddenProducts(
     });
     options.onProgress?.((done += block.indices.length), rows.length);
   }
+  return vectors;
+}
+
+async function hiddenProducts(
+  parts: Parts,
+  rows: readonly EncodedRow[],
+  options: SimilarityOptions,
+): Promise<Float64Array> {
+  const vectors = await meanStates(parts, rows, options);
   const out = new Float64Array(rows.length * rows.length);
   vectors.forEach((x, i) => {
     for (let j = 0; j <= i; j++) {

@@ -27,7 +27,8 @@ import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
-import { innerProducts, type SimilarityOptions } from "./similarity.ts";
+import { innerProducts, meanStates, type SimilarityOptions } from "./similarity.ts";
+import { spellLosses, tokenLosses } from "./tokenLosses.ts";
 import { Trainer, type TrainerState } from "./trainer.ts";
 import type {
   EncodedRow,
@@ -35,11 +36,13 @@ import type {
   GenerateOptions,
   Generation,
   Prompt,
+  PromptCompletion,
   ScoreName,
   ScoreRow,
   SimilarityKind,
   StepRecord,
   Student,
+  TokenLoss,
   TrainMethod,
   TrainOptions,
 } from "./types.ts";
@@ -334,6 +337,18 @@ export class LanguageModel implements Student {
   ): Promise<ScoreRow[]> {
     const parts = { ...this.#parts(), emptyPrompt: this.model.tokenizer.encodePrompt("") };
     return scoreRows(parts, this.encodeAll(rows, options.truncate), scores, options);
+  }
+
+  async tokenLosses(
+    row: PromptCompletion,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<readonly TokenLoss[]> {
+    const encoded = this.encode(row);
+    return spellLosses(this.model.tokenizer, encoded, await tokenLosses(this.#parts(), encoded, options.signal));
+  }
+
+  async meanStates(rows: readonly ExampleRow[], options: SimilarityOptions = {}): Promise<readonly Float64Array[]> {
+    return meanStates(this.#parts(), this.encodeAll(rows), options);
   }
 
   async innerProducts(

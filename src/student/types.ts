@@ -56,6 +56,15 @@ export interface EncodedRow {
   readonly lossMask?: Uint8Array;
 }
 
+/** A token of an answer and what it costs the student: `−log p` in nats, given all before it. */
+export interface TokenLoss {
+  /** Empty inside a character of several tokens, whose last one has it. */
+  readonly text: string;
+  readonly lossNats: number;
+  /** It ends the text. */
+  readonly end: boolean;
+}
+
 /** What rows are compared by: the student's hidden states over an answer, or the gradient embedding of BADGE. */
 export type SimilarityKind = "hidden" | "badge";
 
@@ -182,6 +191,13 @@ export interface Student {
       readonly onProgress?: (done: number, total: number) => void;
     },
   ): Promise<ScoreRow[]>;
+  /** The loss of every token of a row's completion and of its end, in nats; their mean is the score `loss`. */
+  tokenLosses(row: PromptCompletion, options?: { readonly signal?: AbortSignal }): Promise<readonly TokenLoss[]>;
+  /** Mean over each row's counted positions of the final hidden state there, row-major [n, D], D the student's hidden size. */
+  meanStates(
+    rows: readonly ExampleRow[],
+    options?: { readonly signal?: AbortSignal; readonly onProgress?: (done: number, total: number) => void },
+  ): Promise<readonly Float64Array[]>;
   /** Inner products of all pairs of rows, row-major [n·n]: of their mean hidden states, or of their last-layer gradients. */
   innerProducts(
     rows: readonly ExampleRow[],

@@ -15,6 +15,7 @@ import type {
   SimilarityKind,
   StepRecord,
   Student,
+  TokenLoss,
   TrainOptions,
 } from "../../src/student/types.ts";
 import { termsOf, workedSum } from "./sums.ts";
@@ -80,6 +81,34 @@ export class LinearStudent implements Student {
         tokens,
         ...Object.fromEntries(scores.map((name) => [name, known[name] ?? other(name)])),
       };
+    });
+  }
+
+  /** Every character is a token and bears the same loss, but the number after #### twice as much. */
+  async tokenLosses(row: PromptCompletion, options: { readonly signal?: AbortSignal } = {}): Promise<TokenLoss[]> {
+    await this.#work("score", options.signal);
+    const texts = [...Array.from(row.completion), ""];
+    const heavyFrom = row.completion.includes("#### ") ? row.completion.indexOf("#### ") + 5 : texts.length;
+    const weights = texts.map((_, i) => (i >= heavyFrom ? 2 : 1));
+    const total = weights.reduce((a, b) => a + b, 0);
+    const lossSum = this.#loss(row) * texts.length;
+    return texts.map((text, i) => ({
+      text: text || "<end>",
+      lossNats: (lossSum * (weights[i] ?? 1)) / total,
+      end: text === "",
+    }));
+  }
+
+  /** (a, b, prediction, its square). */
+  async meanStates(
+    rows: readonly PromptCompletion[],
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<Float64Array[]> {
+    await this.#work("score", options.signal);
+    return rows.map((row) => {
+      const terms = termsOf(PROMPT.exec(row.prompt)?.[1] ?? "") ?? [0, 0];
+      const sum = this.#predict(terms);
+      return Float64Array.of(...terms, sum, sum * sum);
     });
   }
 

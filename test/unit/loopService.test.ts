@@ -380,3 +380,56 @@ describe("students that have to be fetched", () => {
     expect(open).toEqual({ students: 0, engines: 0 });
   });
 });
+
+describe("what people look at", () => {
+  it("waits between phases at a slow pace, goes on at once when told to hurry, and computes the same", async () => {
+    const fast = sumsService();
+    const expected = listenTo(fast.service);
+    await fast.service.createRace({ lanes, ...auto });
+    await fast.service.start();
+    await untilState(expected, "done");
+    await fast.service.stop();
+
+    const { service } = sumsService();
+    const heard = listenTo(service);
+    await expect(service.setPace(-1)).rejects.toMatchObject({ code: "bad-input" });
+    await service.setPace(60_000);
+    await service.createRace({ lanes, ...auto });
+    await service.start();
+    // Round 0 is one phase: both lanes end it, and then nothing comes for a minute.
+    await until(
+      () => heard.events.filter((event) => event.type === "record" && event.record.type === "round").length === 2,
+    );
+    expect(heard.states().at(-1)).toBe("running");
+    await service.pause();
+    expect(heard.states().at(-1)).toBe("paused");
+    await service.start();
+    await service.setPace(0);
+    await untilState(heard, "done");
+    for (const lane of [0, 1]) expect(comparable(heard.of(lane))).toEqual(comparable(expected.of(lane)));
+    await service.stop();
+  });
+
+  it("tells losses of tokens whose mean is the row's loss, and places of seeds on axes that stay", async () => {
+    const { service } = sumsService();
+    await expect(service.tokenLosses({ lane: 0, question: "1 + 2 = ?", answer: "3" })).rejects.toMatchObject({
+      code: "bad-input",
+    });
+    await service.createRace({ lanes, ...auto });
+    const student = new LinearStudent({});
+    const task = sumsTask();
+    const [question, answer] = ["3 + 4", "#### 7"];
+    const tokens = await service.tokenLosses({ lane: 0, question, answer });
+    const [row] = await student.score([{ prompt: task.prompt(question), completion: answer }], ["loss"]);
+    expect(tokens.reduce((sum, { lossNats }) => sum + lossNats, 0) / tokens.length).toBeCloseTo(row?.loss ?? NaN, 6);
+
+    const rows = [1, 2, 3, 4].map((n) => ({ id: `${n}`, question: `${n} + ${2 * n * n}`, answer: "#### 1" }));
+    await expect(service.mapPool({ lane: 0, rows: rows.slice(1, 3) })).rejects.toMatchObject({ code: "bad-input" });
+    const first = await service.mapPool({ lane: 0, rows });
+    expect(first.places.map(({ id }) => id)).toEqual(["1", "2", "3", "4"]);
+    // The same students and axes: the same places, in the other lane and for fewer rows.
+    const fewer = await service.mapPool({ lane: 1, rows: rows.slice(1) });
+    expect(fewer.places).toEqual(first.places.slice(1));
+    await service.stop();
+  });
+});
