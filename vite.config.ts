@@ -4,8 +4,9 @@
  * path of any static host. The Node build of the command line is `scripts/build.mjs`.
  */
 import { defaultClientConditions, defineConfig } from "vite";
+import { offlineFiles } from "./scripts/offlineFiles.mjs";
 
-/** What makes a page cross-origin isolated; `public/_headers` and `public/isolation.js` say the same. */
+/** What makes a page cross-origin isolated; `public/_headers` and `public/serviceWorker.js` say the same. */
 export const ISOLATION_HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -23,6 +24,7 @@ const QUIET = { checks: { pluginTimings: false } };
 
 export default defineConfig({
   base: "./",
+  plugins: [offlineFiles()],
   resolve: { conditions: RESOLVE_CONDITIONS },
   optimizeDeps: {
     entries: ["index.html", "workers/*.ts"],
