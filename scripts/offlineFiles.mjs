@@ -24,7 +24,8 @@ export function listBuiltFiles(folder) {
   const isEngine = (/** @type {string} */ path) => /\/ort-wasm[^/]*\.(wasm|mjs)$/.test(path);
   // The build that runs in every browser; those for WebGPU are kept when they are used.
   const isPlain = (/** @type {string} */ path) => /\/ort-wasm-simd-threaded-[^/]*$/.test(path);
-  const isFirst = (/** @type {string} */ path) => path === "index.html" || html.includes(path) || /\/main-[^/]*\.js$/.test(path);
+  const isFirst = (/** @type {string} */ path) =>
+    path === "index.html" || html.includes(path) || /\/main-[^/]*\.js$/.test(path);
   const hash = createHash("sha256");
   for (const path of files) hash.update(`${path} `).update(readFileSync(join(folder, path)));
   return {

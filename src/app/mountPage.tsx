@@ -6,7 +6,7 @@ import type { Connect } from "./connection.ts";
 import { Controller } from "./controller.ts";
 import type { Memory } from "./raceActions.ts";
 import { parseRoute } from "./route.ts";
-import { draftFromQuery, queryFromDraft } from "./settings.ts";
+import { draftFromQuery, queryFromDraft } from "./shareLink.ts";
 import { saveFile } from "./saveFile.ts";
 import { AppView } from "./shell/appView.tsx";
 import { Store } from "./store.ts";

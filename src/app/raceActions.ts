@@ -12,8 +12,9 @@ import { reduceRecords } from "./laneState.ts";
 import { originsOf } from "./origins.ts";
 import type { LossKind } from "./plots/poolLayout.ts";
 import { problemOfCode } from "./problem.ts";
-import type { ProviderChoice } from "./settings.ts";
-import { checkSettings, experimentsOf, PROVIDERS } from "./settings.ts";
+import type { ProviderChoice } from "./choices.ts";
+import { PROVIDERS } from "./choices.ts";
+import { checkSettings, experimentsOf } from "./settings.ts";
 import type { Store } from "./store.ts";
 import type { WorkerLink } from "./workerLink.ts";
 

@@ -1,67 +1,52 @@
 /**
- * @file The settings a visitor can change: as typed (text), checked (numbers), in
- * the page's address (so that a run is a link), and as the experiments sent to the
- * worker. Everything not here keeps the loop's own default.
+ * @file The settings a visitor can change: as typed (text), checked, and as the experiments
+ * sent to the worker. Everything not here keeps the loop's own default. What is on offer
+ * is in `choices.ts`, links in `shareLink.ts`.
  */
-import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
+import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../loop/defaults.ts";
+import type { CheckerName, ColumnMapping } from "../tasks/custom/settings.ts";
 import type { ChatSettings } from "../teacher/config.ts";
-import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
-
-/** Strategies on offer, with one sentence each: all that need no further setting. */
-export const STRATEGIES = Object.fromEntries(
-  Object.entries(ALL_STRATEGIES)
-    .filter(([, entry]) => !("requires" in entry))
-    .map(([name, { description }]) => [name, description]),
-) as Readonly<Record<Exclude<StrategyName, "rho-loss">, string>>;
-
-/** Providers on offer in a tab, with what each means. */
-export const PROVIDERS = {
-  auto: "WebGPU if it passes its self-test, else WASM",
-  webgpu: "The GPU, or an error that says why not",
-  wasm: "The CPU, in every current browser",
-} as const;
-
-export type ProviderChoice = keyof typeof PROVIDERS;
-
-/** Teachers on offer, with what each means. */
-export const TEACHERS = {
-  solver: "The task's own exact solver: no key, no network, instant",
-  openai: "A server with an OpenAI-compatible API: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …",
-  anthropic: "Anthropic's API",
-  google: "Google's Gemini API",
-} as const;
-
-/** Names of the teachers for people. */
-export const TEACHER_LABELS: Readonly<Record<keyof typeof TEACHERS, string>> = {
-  solver: "Built-in solver",
-  openai: "OpenAI-compatible",
-  anthropic: "Anthropic",
-  google: "Google",
-};
-
-export type TeacherChoice = keyof typeof TEACHERS;
-
-/** Students on offer, with what each means. */
-export const STUDENTS = {
-  "built-in": "Small, at hand, pretrained for the built-in task",
-  hub: "A model on the Hugging Face hub, fetched once and kept in this browser",
-  folder: "A model in a folder on this machine; nothing is copied",
-} as const;
-
-export const STUDENT_LABELS: Readonly<Record<keyof typeof STUDENTS, string>> = {
-  "built-in": "Built-in",
-  hub: "Hugging Face hub",
-  folder: "Folder on this machine",
-};
+import type { StrategyName } from "../selection/strategies.ts";
+import type { NumberName, NumberSpec, ProviderChoice, TeacherChoice } from "./choices.ts";
+import {
+  ACCUMULATIONS,
+  BOUNDS,
+  BUILTIN_STUDENT_TASKS,
+  CHECKERS,
+  METHODS,
+  PICKERS,
+  PROVIDERS,
+  RESTARTS,
+  SCHEDULERS,
+  STRATEGIES,
+  STUDENTS,
+  TASKS,
+  TEACHERS,
+  VERIFICATIONS,
+} from "./choices.ts";
 
 /** Settings as typed. */
 export interface SettingsDraft {
+  readonly task: string;
+  /** Of the user's own data: name of the file, hash of its content, columns by what they hold, checker. */
+  readonly dataName: string;
+  readonly dataDigest: string;
+  readonly dataContext: string;
+  readonly dataQuestion: string;
+  readonly dataOptions: string;
+  readonly dataWorking: string;
+  readonly dataAnswer: string;
+  readonly dataChecker: string;
+  readonly dataPattern: string;
   readonly student: string;
   /** Of the hub: org/name, or org/name@revision. */
   readonly model: string;
   /** Name of the folder that was picked, empty when none was. */
   readonly folder: string;
   readonly teacher: string;
+  /** Share of wrong answers of the built-in teacher. */
+  readonly errorRate: string;
+  readonly verification: string;
   /** Empty: the provider's own address. */
   readonly teacherUrl: string;
   readonly teacherModel: string;
@@ -78,26 +63,61 @@ export interface SettingsDraft {
   readonly perSeed: string;
   readonly pool: string;
   readonly heldOut: string;
-  readonly epochs: string;
   readonly strategyA: string;
   readonly strategyB: string;
+  readonly picker: string;
+  readonly restart: string;
+  readonly accumulate: string;
+  readonly replay: string;
+  readonly method: string;
+  readonly loraR: string;
+  readonly loraAlpha: string;
+  readonly epochs: string;
+  /** Empty: as the student needs. */
+  readonly learningRate: string;
+  readonly batchSize: string;
+  readonly gradAccum: string;
+  readonly scheduler: string;
+  readonly warmupSteps: string;
+  readonly weightDecay: string;
+  readonly maxGradNorm: string;
+  /** Empty: as the task needs. */
+  readonly maxNewTokens: string;
   readonly provider: string;
+}
+
+/** Data of the user's own, as experiments name them. */
+export interface OwnData {
+  readonly pool: string;
+  readonly digest: string;
+  readonly columns: ColumnMapping;
+  readonly checker: CheckerName;
+  readonly pattern?: string;
 }
 
 /** Settings that may be run. */
 export interface Settings {
+  readonly task: keyof typeof TASKS;
+  readonly data: OwnData | undefined;
   /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
   readonly student: string;
-  /** As experiments have it, without a key; undefined for the loop's own teacher. */
+  /** As experiments have it, without a key; undefined for the built-in teacher. */
   readonly teacher: ChatTeacherSettings | undefined;
+  readonly errorRate: number;
+  readonly verification: keyof typeof VERIFICATIONS;
   readonly seed: number;
   readonly rounds: number;
   readonly querySize: number;
   readonly perSeed: number;
   readonly pool: number;
   readonly heldOut: number;
-  readonly epochs: number;
-  readonly strategies: readonly [StrategyName, StrategyName];
+  readonly strategies: readonly StrategyName[];
+  readonly picker: keyof typeof PICKERS;
+  readonly restart: boolean;
+  readonly accumulate: boolean;
+  readonly replay: number;
+  readonly training: Readonly<Record<string, unknown>>;
+  readonly maxNewTokens: number | undefined;
   readonly provider: ProviderChoice;
 }
 
@@ -115,67 +135,148 @@ export type CheckedSettings =
 /** Lanes of a race. */
 const LANE_COUNT = 2;
 
-const { task, training, seed, rounds, querySize, perSeed, strategy } = DEFAULT_EXPERIMENT;
+const D = DEFAULT_EXPERIMENT;
 
 /** What the page starts with: the loop's own default experiment, its strategy against chance. */
 export const DEFAULT_DRAFT: SettingsDraft = {
+  task: D.task.name,
+  dataName: "",
+  dataDigest: "",
+  dataContext: "",
+  dataQuestion: "",
+  dataOptions: "",
+  dataWorking: "",
+  dataAnswer: "",
+  dataChecker: "",
+  dataPattern: "",
   student: "built-in",
   model: "",
   folder: "",
   teacher: "solver",
+  errorRate: String(D.teacher.errorRate),
+  verification: D.verification,
   teacherUrl: "",
   teacherModel: "",
   teacherRequests: "1000",
   teacherPromptPrice: "",
   teacherCompletionPrice: "",
   teacherBudget: "",
-  seed: String(seed),
-  rounds: String(rounds),
-  querySize: String(querySize),
-  perSeed: String(perSeed),
-  pool: String(task.pool),
-  heldOut: String(task[task.evaluateOn]),
-  epochs: String(training.epochs),
+  seed: String(D.seed),
+  rounds: String(D.rounds),
+  querySize: String(D.querySize),
+  perSeed: String(D.perSeed),
+  pool: String(D.task.pool),
+  heldOut: String(D.task[D.task.evaluateOn]),
   strategyA: "random",
-  strategyB: strategy.name,
+  strategyB: D.strategy.name,
+  picker: D.strategy.picker.kind,
+  restart: D.restart ? "restart" : "continue",
+  accumulate: D.accumulate ? "all" : "last",
+  replay: String(D.replay),
+  method: "auto",
+  loraR: "",
+  loraAlpha: "",
+  epochs: String(D.training.epochs),
+  learningRate: "",
+  batchSize: "",
+  gradAccum: String(D.training.gradAccum),
+  scheduler: D.training.scheduler,
+  warmupSteps: String(D.training.warmupSteps),
+  weightDecay: String(D.training.weightDecay),
+  maxGradNorm: String(D.training.maxGradNorm),
+  maxNewTokens: "",
   provider: "auto",
 };
 
-/** Bounds of the whole numbers, both ends included. A round picks at most the whole pool. */
-export const BOUNDS = {
-  seed: { low: 0, high: 2_147_483_647 },
-  rounds: { low: 1, high: 100 },
-  querySize: { low: 1, high: 1000 },
-  perSeed: { low: 1, high: 20 },
-  pool: { low: 1, high: 1000 },
-  heldOut: { low: 1, high: 1000 },
-  epochs: { low: 1, high: 100 },
-  teacherRequests: { low: 2, high: 1_000_000 },
-} as const;
+/**
+ * How students that are not built in are trained: a low-rank adapter, at the rate usual for
+ * one. All weights of such a student and their moments would not fit into a tab.
+ */
+const ADAPTER_TRAINING = { learningRate: 2e-4, batchSize: 4 } as const;
+
+/** What empty fields stand for, with this student; for placeholders. */
+export function emptyMeans(
+  draft: SettingsDraft,
+): Readonly<Record<"learningRate" | "batchSize" | "loraR" | "loraAlpha", string>> {
+  const { learningRate, batchSize } = draft.student === "built-in" ? D.training : ADAPTER_TRAINING;
+  const rank = Number(draft.loraR.trim());
+  return {
+    learningRate: String(learningRate),
+    batchSize: String(batchSize),
+    loraR: String(DEFAULT_LORA.r),
+    loraAlpha: String(2 * (rank > 0 ? rank : DEFAULT_LORA.r)),
+  };
+}
+
+/** Texts that only keys look like: a known beginning, or a run of letters and digits no name has. */
+const KEY = /(?:^|[^a-z0-9])(?:sk|pk|hf|gsk|xai|ghp|pat|key|api|AIza)[-_]?[a-z0-9][-_a-z0-9]{18,}/i;
+
+/** Whether a text would give a key away if it were stored or shared. */
+export function looksLikeKey(text: string): boolean {
+  return KEY.test(text);
+}
+
+/** Longest pattern the task takes. */
+const MAX_PATTERN = 500;
 
 /** The settings, or what is wrong with each field. */
 export function checkSettings(draft: SettingsDraft): CheckedSettings {
   const errors: Partial<Record<SettingName, string>> = {};
-  const whole = (name: keyof typeof BOUNDS): number => {
-    const { low, high } = BOUNDS[name];
+  const number = (name: NumberName): number => {
+    const spec: NumberSpec = BOUNDS[name];
     const text = draft[name].trim();
     const value = Number(text);
-    if (!/^\d+$/.test(text) || value < low || value > high)
-      errors[name] = `A whole number from ${low} to ${high}, please.`;
+    const form = spec.whole ? /^\d+$/ : /^(\d+\.?\d*|\.\d+)(e-?\d+)?$/i;
+    const inside = value <= spec.high && (spec.above === true ? value > spec.low : value >= spec.low);
+    if (!form.test(text) || !inside) errors[name] = `${boundsText(spec)}, please.`;
     return value;
   };
+  const optional = (name: NumberName): number | undefined => (draft[name].trim() === "" ? undefined : number(name));
   const oneOf = <K extends string>(name: SettingName, options: Readonly<Record<K, string>>): K => {
     const value = draft[name];
     if (!Object.hasOwn(options, value)) errors[name] = `One of ${Object.keys(options).join(", ")}, please.`;
     return value as K;
+  };
+  const noKey = (name: SettingName): void => {
+    if (looksLikeKey(draft[name])) errors[name] = "This looks like a key: it belongs into a field for keys.";
   };
   const studentOf = (): string => {
     const choice = oneOf("student", STUDENTS);
     const model = draft.model.trim();
     if (choice === "hub" && !/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(model))
       errors.model = "A model as org/name or org/name@revision, please.";
+    if (choice === "hub") noKey("model");
     if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
-    return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : "builtin";
+    if (choice === "built-in" && Object.hasOwn(TASKS, draft.task) && !BUILTIN_STUDENT_TASKS.includes(draft.task))
+      errors.student = "The built-in student never saw this task: choose a model from the hub or a folder, please.";
+    return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : D.student;
+  };
+  const dataOf = (): OwnData | undefined => {
+    if (draft.task !== "custom") return undefined;
+    const { dataName, dataDigest, dataContext, dataQuestion, dataOptions, dataWorking, dataAnswer, dataPattern } =
+      draft;
+    if (!/^[0-9a-f]{64}$/.test(dataDigest)) errors.dataName = "Choose a file of questions, please.";
+    else if (dataQuestion === "") errors.dataQuestion = "Say which column holds the question, please.";
+    const checker = oneOf("dataChecker", CHECKERS);
+    if (draft.dataChecker === "") errors.dataChecker = "Say how an answer is checked, please.";
+    if (checker !== "game24" && dataAnswer === "" && errors.dataName === undefined)
+      errors.dataAnswer = "Say which column holds the answer, please.";
+    if (checker === "regex" && (dataPattern === "" || dataPattern.length > MAX_PATTERN))
+      errors.dataPattern = `A pattern of 1 to ${MAX_PATTERN} characters, please.`;
+    if (draft.teacher === "solver")
+      errors.teacher = "Nothing built in can solve your own questions: choose a chat teacher, please.";
+    const given = (names: readonly string[]): readonly string[] => names.filter((name) => name !== "");
+    return {
+      pool: dataName,
+      digest: dataDigest,
+      columns: {
+        question: given([dataContext, dataQuestion]),
+        answer: given([dataWorking, dataAnswer]),
+        ...(dataOptions === "" ? {} : { options: dataOptions }),
+      },
+      checker,
+      ...(checker === "regex" ? { pattern: dataPattern } : {}),
+    };
   };
   const amount = (name: "teacherPromptPrice" | "teacherCompletionPrice" | "teacherBudget"): number | undefined => {
     const text = draft[name].trim();
@@ -192,7 +293,9 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     if (model === "") errors.teacherModel = "The model's name, please.";
     if (url !== "" && !isPlainAddress(url))
       errors.teacherUrl = "An address such as http://localhost:11434/v1, without user, key or question mark, please.";
-    const requests = whole("teacherRequests");
+    noKey("teacherModel");
+    noKey("teacherUrl");
+    const requests = number("teacherRequests");
     const promptUsd = amount("teacherPromptPrice");
     const completionUsd = amount("teacherCompletionPrice");
     const budget = amount("teacherBudget");
@@ -213,17 +316,51 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       },
     };
   };
+  const trainingOf = (): Settings["training"] => {
+    const choice = oneOf("method", METHODS);
+    const builtin = draft.student === "built-in";
+    const lora = choice === "lora" || (choice === "auto" && !builtin);
+    const [r, loraAlpha] = lora ? [optional("loraR"), optional("loraAlpha")] : [undefined, undefined];
+    const [learningRate, batchSize] = [optional("learningRate"), optional("batchSize")];
+    return {
+      ...(builtin ? {} : ADAPTER_TRAINING),
+      method: lora
+        ? {
+            method: "lora",
+            ...(r === undefined ? {} : { r }),
+            ...(loraAlpha === undefined ? (r === undefined ? {} : { loraAlpha: 2 * r }) : { loraAlpha }),
+          }
+        : { method: "full" },
+      epochs: number("epochs"),
+      ...(learningRate === undefined ? {} : { learningRate }),
+      ...(batchSize === undefined ? {} : { batchSize }),
+      gradAccum: number("gradAccum"),
+      scheduler: oneOf("scheduler", SCHEDULERS),
+      warmupSteps: number("warmupSteps"),
+      weightDecay: number("weightDecay"),
+      maxGradNorm: number("maxGradNorm"),
+    };
+  };
   const settings: Settings = {
+    task: oneOf("task", TASKS),
+    data: dataOf(),
     student: studentOf(),
     teacher: teacherOf(),
-    seed: whole("seed"),
-    rounds: whole("rounds"),
-    querySize: whole("querySize"),
-    perSeed: whole("perSeed"),
-    pool: whole("pool"),
-    heldOut: whole("heldOut"),
-    epochs: whole("epochs"),
+    errorRate: draft.teacher === "solver" ? number("errorRate") : 0,
+    verification: oneOf("verification", VERIFICATIONS),
+    seed: number("seed"),
+    rounds: number("rounds"),
+    querySize: number("querySize"),
+    perSeed: number("perSeed"),
+    pool: number("pool"),
+    heldOut: number("heldOut"),
     strategies: [oneOf("strategyA", STRATEGIES), oneOf("strategyB", STRATEGIES)],
+    picker: oneOf("picker", PICKERS),
+    restart: oneOf("restart", RESTARTS) === "restart",
+    accumulate: oneOf("accumulate", ACCUMULATIONS) === "all",
+    replay: number("replay"),
+    training: trainingOf(),
+    maxNewTokens: optional("maxNewTokens"),
     provider: oneOf("provider", PROVIDERS),
   };
   if (errors.querySize === undefined && errors.pool === undefined && settings.querySize > settings.pool)
@@ -231,8 +368,14 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
   return Object.keys(errors).length === 0 ? { ok: true, settings } : { ok: false, errors };
 }
 
+/** `A whole number from 1 to 100`. */
+export function boundsText({ low, high, whole, above, optional }: NumberSpec): string {
+  const range = above === true ? `over ${low}, at most ${high}` : `from ${low} to ${high}`;
+  return `${whole ? "A whole number" : "A number"} ${range}${optional === true ? ", or nothing" : ""}`;
+}
+
 /** An http(s) address with nowhere to hide a key. */
-function isPlainAddress(text: string): boolean {
+export function isPlainAddress(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password, search, hash } = new URL(text);
   return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
@@ -259,77 +402,39 @@ export function estimateTeacher({ teacher, rounds, querySize, perSeed }: Setting
   };
 }
 
-/** Short names of the settings in the page's address. */
-const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = {
-  student: "student",
-  model: "model",
-  teacher: "teacher",
-  teacherUrl: "at",
-  teacherModel: "says",
-  teacherRequests: "requests",
-  teacherPromptPrice: "in",
-  teacherCompletionPrice: "out",
-  teacherBudget: "usd",
-  seed: "seed",
-  rounds: "rounds",
-  querySize: "query",
-  perSeed: "each",
-  pool: "pool",
-  heldOut: "test",
-  epochs: "epochs",
-  strategyA: "a",
-  strategyB: "b",
-  provider: "ep",
-};
-
-const NAMES = Object.keys(ADDRESS_NAMES) as (keyof typeof ADDRESS_NAMES)[];
-
-const LONG_NAMES: ReadonlySet<SettingName> = new Set(["model", "teacherUrl", "teacherModel"]);
-
-/** The draft that an address's query string asks for; what it leaves out keeps the default. Values are taken as typed: `checkSettings` judges them. */
-export function draftFromQuery(query: string): SettingsDraft {
-  const parameters = new URLSearchParams(query);
-  const draft: { -readonly [K in SettingName]: string } = { ...DEFAULT_DRAFT };
-  for (const name of NAMES) {
-    const value = parameters.get(ADDRESS_NAMES[name]);
-    if (value !== null) draft[name] = value.slice(0, LONG_NAMES.has(name) ? 300 : 40);
-  }
-  return draft;
-}
-
-/** The query string of a draft; only what differs from the default, empty when nothing does. Other parameters of `query` are kept. */
-export function queryFromDraft(draft: SettingsDraft, query: string): string {
-  const parameters = new URLSearchParams(query);
-  for (const name of NAMES) {
-    if (draft[name] === DEFAULT_DRAFT[name]) parameters.delete(ADDRESS_NAMES[name]);
-    else parameters.set(ADDRESS_NAMES[name], draft[name]);
-  }
-  const text = parameters.toString();
-  return text === "" ? "" : `?${text}`;
-}
-
-/**
- * How students that are not built in are trained: a low-rank adapter, at the rate usual for
- * one. All weights of such a student and their moments would not fit into a tab.
- */
-const ADAPTER_TRAINING = { method: { method: "lora" }, learningRate: 2e-4, batchSize: 4 } as const;
-
-/** The experiments of the two lanes: equal but for the strategy. */
+/** The experiments of the lanes: equal but for the strategy, and for the verification where that is compared. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
-  const { strategies, pool, heldOut, epochs, teacher, provider: _, ...same } = settings;
-  const builtin = settings.student === DEFAULT_EXPERIMENT.student;
-  return strategies.map((name) => ({
+  const { task, data, strategies, pool, heldOut, teacher, errorRate, verification, picker, maxNewTokens, ...more } =
+    settings;
+  const { provider: _, ...same } = more;
+  return strategies.map((name, lane) => ({
     ...same,
-    task: { pool, [task.evaluateOn]: heldOut },
-    training: { epochs, ...(builtin ? {} : ADAPTER_TRAINING) },
-    strategy: { name },
-    ...(teacher === undefined ? {} : { teacher }),
+    task: {
+      name: task,
+      pool,
+      [D.task.evaluateOn]: heldOut,
+      // The user's own rows are not spent on a split that is not used.
+      ...(data === undefined ? {} : { validation: 0, data }),
+    },
+    strategy: { name, picker: { kind: picker } },
+    teacher: teacher ?? { errorRate },
+    verification: verification === "compare" ? (lane === 0 ? "off" : "answer") : verification,
+    ...(maxNewTokens === undefined ? {} : { generation: { maxNewTokens } }),
   }));
 }
 
 /** One line that names the settings. */
 export function summarizeDraft(draft: SettingsDraft): string {
   const student = draft.student === "hub" ? draft.model : draft.student === "folder" ? draft.folder : "";
+  const task = draft.task === "custom" ? draft.dataName : draft.task === D.task.name ? "" : draft.task;
   const teacher = draft.teacher === "solver" ? "" : `taught by ${draft.teacherModel || draft.teacher}, `;
-  return `${student === "" ? "" : `${student}, `}${teacher}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+  const noise =
+    draft.teacher === "solver" && Number(draft.errorRate) > 0 ? `teacher wrong at ${draft.errorRate}, ` : "";
+  const checks = draft.verification === "answer" ? "" : `verification ${draft.verification}, `;
+  return `${[task, student]
+    .filter((part) => part !== "")
+    .map((part) => `${part}, `)
+    .join(
+      "",
+    )}${teacher}${noise}${checks}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
 }

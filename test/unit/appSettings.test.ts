@@ -1,18 +1,30 @@
 /** @file Settings as typed: what is accepted, what is told, and that the page's defaults are the loop's. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { NumberName, NumberSpec } from "../../src/app/choices.ts";
 import {
+  ACCUMULATIONS,
   BOUNDS,
-  checkSettings,
-  DEFAULT_DRAFT,
-  draftFromQuery,
-  estimateTeacher,
-  experimentsOf,
-  queryFromDraft,
+  CHECKERS,
+  METHODS,
+  PICKERS,
+  RESTARTS,
+  SCHEDULERS,
   STRATEGIES,
   STUDENTS,
+  TASKS,
   TEACHERS,
+  VERIFICATIONS,
+} from "../../src/app/choices.ts";
+import {
+  checkSettings,
+  DEFAULT_DRAFT,
+  emptyMeans,
+  estimateTeacher,
+  experimentsOf,
+  looksLikeKey,
 } from "../../src/app/settings.ts";
+import { draftFromQuery, linkNotice, linkOf, queryFromDraft } from "../../src/app/shareLink.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
@@ -26,45 +38,83 @@ test("the defaults are those of the default experiment", () => {
   expect(random).toEqual({ ...DEFAULT_EXPERIMENT, strategy: { ...DEFAULT_EXPERIMENT.strategy, name: "random" } });
 });
 
+const number = ({ low, high, whole, above }: NumberSpec): fc.Arbitrary<string> =>
+  (whole
+    ? fc.integer({ min: low, max: high })
+    : fc.double({ min: low, max: high, noNaN: true }).filter((value) => above !== true || value > low)
+  ).map((value) => String(Math.abs(value)).replace("e+", "e"));
+const someOf = (options: object): fc.Arbitrary<string> => fc.constantFrom(...Object.keys(options));
+const numbers = Object.fromEntries(
+  Object.entries<NumberSpec>(BOUNDS).map(([name, spec]) => [
+    name,
+    spec.optional === true ? fc.oneof(fc.constant(""), number(spec)) : number(spec),
+  ]),
+) as Record<NumberName, fc.Arbitrary<string>>;
+
 test("every experiment the page can ask for is one the loop takes", () => {
-  const strategies = Object.keys(STRATEGIES);
-  const whole = ({ low, high }: { readonly low: number; readonly high: number }): fc.Arbitrary<string> =>
-    fc.integer({ min: low, max: high }).map(String);
   fc.assert(
     fc.property(
-      fc.record({
-        student: fc.constantFrom(...Object.keys(STUDENTS)),
+      fc.record<SettingsDraft>({
+        ...numbers,
+        task: someOf(TASKS),
+        dataName: fc.constant("capitals.csv"),
+        dataDigest: fc.constant("0f".repeat(32)),
+        dataContext: fc.constantFrom("", "passage"),
+        dataQuestion: fc.constant("question"),
+        dataOptions: fc.constantFrom("", "choices"),
+        dataWorking: fc.constantFrom("", "cot"),
+        dataAnswer: fc.constant("answer"),
+        dataChecker: someOf(CHECKERS),
+        dataPattern: fc.constant("(\\d+)$"),
+        student: someOf(STUDENTS),
         model: fc.constantFrom("org/name", "Org-1/na.me@refs/pr/1"),
         folder: fc.constantFrom("SmolLM2", "a folder"),
-        teacher: fc.constantFrom(...Object.keys(TEACHERS)),
+        teacher: someOf(TEACHERS),
+        verification: someOf(VERIFICATIONS),
         teacherUrl: fc.constantFrom("", "http://localhost:11434/v1"),
         teacherModel: fc.constantFrom("qwen3:8b", "org/model"),
-        teacherRequests: whole(BOUNDS.teacherRequests),
         teacherPromptPrice: fc.constantFrom("0.15", "3"),
         teacherCompletionPrice: fc.constantFrom("0", ".6"),
         teacherBudget: fc.constantFrom("", "1.50"),
-        seed: whole(BOUNDS.seed),
-        rounds: whole(BOUNDS.rounds),
-        querySize: whole(BOUNDS.querySize),
-        perSeed: whole(BOUNDS.perSeed),
-        pool: whole(BOUNDS.pool),
-        heldOut: whole(BOUNDS.heldOut),
-        epochs: whole(BOUNDS.epochs),
-        strategyA: fc.constantFrom(...strategies),
-        strategyB: fc.constantFrom(...strategies),
+        strategyA: someOf(STRATEGIES),
+        strategyB: someOf(STRATEGIES),
+        picker: someOf(PICKERS),
+        restart: someOf(RESTARTS),
+        accumulate: someOf(ACCUMULATIONS),
+        method: someOf(METHODS),
+        scheduler: someOf(SCHEDULERS),
         provider: fc.constantFrom("auto", "webgpu", "wasm"),
       }),
       (draft) => {
         const checked = checkSettings(draft);
-        expect(checked.ok).toBe(Number(draft.querySize) <= Number(draft.pool));
+        const wrong = [
+          ...(Number(draft.querySize) > Number(draft.pool) ? ["querySize"] : []),
+          ...(draft.student === "built-in" && draft.task !== "word-problems" ? ["student"] : []),
+          ...(draft.teacher === "solver" && draft.task === "custom" ? ["teacher"] : []),
+        ];
+        expect(checked.ok ? [] : Object.keys(checked.errors).sort()).toEqual(wrong.sort());
         if (!checked.ok) return;
         const configs = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
         expect(configs.map(({ strategy }) => strategy.name)).toEqual([draft.strategyA, draft.strategyB]);
+        if (draft.verification === "compare")
+          expect(configs.map(({ verification }) => verification)).toEqual(["off", "answer"]);
         // Equal seed and budget: the lanes differ in nothing else.
-        expect({ ...configs[0], strategy: null }).toEqual({ ...configs[1], strategy: null });
+        const { verification } = configs[1]!;
+        expect({ ...configs[0], strategy: null, verification }).toEqual({ ...configs[1], strategy: null });
       },
     ),
   );
+});
+
+test("a number outside its bounds is refused by the page, with them", () => {
+  for (const [name, spec] of Object.entries<NumberSpec>(BOUNDS)) {
+    const chat = name === "teacherRequests" ? { teacher: "openai", teacherModel: "m" } : {};
+    const lora = name.startsWith("lora") ? { method: "lora" } : {};
+    for (const value of [spec.high + 1, spec.above === true ? spec.low : spec.low - 1, "x", "0x10", "1e999"]) {
+      const checked = checkSettings({ ...DEFAULT_DRAFT, ...chat, ...lora, [name]: String(value) });
+      expect(checked.ok ? name : checked.errors[name as NumberName]).toMatch(/number (from|over) /);
+    }
+  }
 });
 
 test.each<[keyof SettingsDraft, string]>([
@@ -79,12 +129,16 @@ test.each<[keyof SettingsDraft, string]>([
   ["querySize", String(DEFAULT_EXPERIMENT.task.pool + 1)],
   ["querySize", "many"],
   ["perSeed", "0"],
-  ["pool", "1001"],
+  ["pool", "5001"],
   ["heldOut", "0"],
   ["epochs", "0.5"],
   ["strategyA", "toString"],
   ["strategyB", ""],
   ["provider", "cuda"],
+  ["errorRate", "1.1"],
+  ["learningRate", "0"],
+  ["verification", "maybe"],
+  ["method", "qlora"],
 ])("%s = %j is refused, and only that field is named", (name, value) => {
   const checked = checkSettings({ ...DEFAULT_DRAFT, [name]: value });
   expect(checked.ok ? [] : Object.keys(checked.errors)).toEqual([name]);
@@ -96,39 +150,84 @@ test("spaces around a number do not matter", () => {
 
 test("a draft survives the address, whatever was typed; other parameters stay", () => {
   const text = fc.string({ maxLength: 40, unit: "binary" }).filter((value) => value.isWellFormed());
+  const everything = Object.fromEntries(Object.keys(DEFAULT_DRAFT).map((name) => [name, text]));
   fc.assert(
-    fc.property(
-      fc.record({
-        student: text,
-        model: text,
-        // A page cannot open a folder by its name.
-        folder: fc.constant(""),
-        teacher: text,
-        teacherUrl: text,
-        teacherModel: text,
-        teacherRequests: text,
-        teacherPromptPrice: text,
-        teacherCompletionPrice: text,
-        teacherBudget: text,
-        seed: text,
-        rounds: text,
-        querySize: text,
-        perSeed: text,
-        pool: text,
-        heldOut: text,
-        epochs: text,
-        strategyA: text,
-        strategyB: text,
-        provider: text,
-      }),
-      (draft) => {
-        const query = queryFromDraft(draft, "?debug=1");
-        expect(draftFromQuery(query)).toEqual(draft);
-        expect(new URLSearchParams(query).get("debug")).toBe("1");
-      },
-    ),
+    fc.property(fc.record(everything), (typed) => {
+      // A page cannot open a folder by its name, and an address with room for a key is left out.
+      const draft = { ...DEFAULT_DRAFT, ...typed, folder: "", teacherUrl: "http://localhost:1/v1" };
+      const query = queryFromDraft(draft, "?debug=1");
+      expect(draftFromQuery(query)).toEqual(draft);
+      expect(new URLSearchParams(query).get("debug")).toBe("1");
+    }),
   );
-  expect(queryFromDraft(DEFAULT_DRAFT, "?seed=9")).toBe("");
+  expect(queryFromDraft(DEFAULT_DRAFT, "?seed=9&v=1")).toBe("");
+  expect(linkOf({ ...DEFAULT_DRAFT, seed: "9" }, "https://h.example/a/?debug=1#/data/x")).toBe(
+    "https://h.example/a/?seed=9&v=1",
+  );
+});
+
+test("a link is short, says its version, and cannot make the page take anything", () => {
+  expect(queryFromDraft({ ...DEFAULT_DRAFT, rounds: "5", strategyA: "entropy" }, "").length).toBeLessThan(40);
+  expect([linkNotice(""), linkNotice("?v=1&seed=2")]).toEqual([undefined, undefined]);
+  expect(linkNotice("?v=2")).toMatch(/version 2; this page reads version 1/);
+  const hostile = draftFromQuery(
+    `?seed=${"9".repeat(5000)}&a=constructor&at=javascript:alert(1)&teacher=openai&says=m&task=__proto__&v=1`,
+  );
+  expect(hostile.seed.length).toBe(40);
+  const checked = checkSettings(hostile);
+  expect(checked.ok ? [] : Object.keys(checked.errors).sort()).toEqual(["seed", "strategyA", "task", "teacherUrl"]);
+});
+
+test("no link holds a key, wherever one was typed", () => {
+  const keys = [
+    "sk-proj-abcDEF0123456789abcDEF0123",
+    "hf_abcdefghijklmnopqrstuvwxyz0123",
+    "AIzaSyA0123456789abcdefghijklmnopqrs",
+    "gsk_0123456789abcdefghijABCDEFGHIJ",
+  ];
+  const places: readonly ((key: string) => Partial<SettingsDraft>)[] = [
+    (key) => ({ teacherModel: key }),
+    (key) => ({ teacherUrl: `https://api.example/v1?key=${key}` }),
+    (key) => ({ teacherUrl: `https://user:${key}@api.example/v1` }),
+    (key) => ({ teacherUrl: `https://api.example/${key}/v1` }),
+    (key) => ({ teacherUrl: `api.example?x=${key}` }),
+    (key) => ({ model: key }),
+    (key) => ({ model: `org/${key}` }),
+    (key) => ({ seed: key }),
+    (key) => ({ dataPattern: key, dataName: key }),
+  ];
+  for (const key of keys)
+    for (const place of places) {
+      const draft = { ...DEFAULT_DRAFT, teacher: "openai", student: "hub", ...place(key) };
+      expect(queryFromDraft(draft, "")).not.toContain(key.slice(4, 20));
+      expect(linkOf(draft, "https://h.example/")).not.toContain(key.slice(4, 20));
+    }
+  expect(queryFromDraft({ ...DEFAULT_DRAFT, teacherUrl: "https://h/v1?k=short" }, "")).not.toContain("short");
+  for (const plain of [
+    "qwen3:8b",
+    "HuggingFaceTB/SmolLM2-135M-Instruct",
+    "meta-llama/Llama-3.2-1B",
+    "gpt-4o-mini-2024-07-18",
+  ])
+    expect(looksLikeKey(plain)).toBe(false);
+  const checked = checkSettings({ ...DEFAULT_DRAFT, teacher: "openai", teacherModel: keys[0]! });
+  expect(checked.ok ? {} : checked.errors).toHaveProperty("teacherModel");
+});
+
+test("empty fields mean what the student needs, and say so", () => {
+  const settingsOf = (change: Partial<SettingsDraft>) => {
+    const draft = { ...DEFAULT_DRAFT, ...change };
+    const checked = checkSettings(draft);
+    if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
+    return { said: emptyMeans(draft), config: parseExperimentConfig(experimentsOf(checked.settings)[0]) };
+  };
+  for (const change of [{}, { student: "hub", model: "a/b" }, { method: "lora" }, { method: "lora", loraR: "4" }]) {
+    const { said, config } = settingsOf(change);
+    expect(String(config.training.learningRate)).toBe(said.learningRate);
+    expect(String(config.training.batchSize)).toBe(said.batchSize);
+    if (config.training.method.method === "lora")
+      expect(config.training.method).toMatchObject({ loraAlpha: Number(said.loraAlpha) });
+  }
 });
 
 test("a student from the hub or a folder is named as the loop knows it, and trained by an adapter", () => {

@@ -11,7 +11,7 @@ import type { LossKind } from "../../plots/poolLayout.ts";
 import { LossSparkline } from "../../plots/lossSparkline.tsx";
 import { PoolPlot } from "../../plots/poolPlot.tsx";
 import type { Problem } from "../../problem.ts";
-import { STRATEGIES } from "../../settings.ts";
+import { STRATEGIES } from "../../choices.ts";
 import { Glyph, LaneMark, SeedMark } from "../../components/icons.tsx";
 import { PairList } from "./pairList.tsx";
 import { PhaseStrip } from "./phaseStrip.tsx";

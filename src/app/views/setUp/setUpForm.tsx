@@ -2,7 +2,7 @@
 import type { ComponentChildren, VNode } from "preact";
 import { ChoiceField, NumberField } from "../../components/fields.tsx";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../../settings.ts";
-import { PROVIDERS, STRATEGIES, STUDENT_LABELS, STUDENTS, TEACHER_LABELS, TEACHERS } from "../../settings.ts";
+import { PROVIDERS, STRATEGIES, STUDENT_LABELS, STUDENTS, TEACHER_LABELS, TEACHERS } from "../../choices.ts";
 
 export interface SetUpFormProps {
   readonly draft: SettingsDraft;

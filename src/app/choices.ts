@@ -1,0 +1,175 @@
+/**
+ * @file What the set-up of a run offers: the named choices, each with one sentence, and the
+ * bounds of its numbers. Plain data, no narrower than sense and no wider than the loop's own
+ * schema (a test holds them to it). What becomes of them is in `settings.ts`.
+ */
+import type { CheckerName } from "../tasks/custom/settings.ts";
+import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
+
+/** Strategies on offer, with one sentence each: all that need no further setting. */
+export const STRATEGIES = Object.fromEntries(
+  Object.entries(ALL_STRATEGIES)
+    .filter(([, entry]) => !("requires" in entry))
+    .map(([name, { description }]) => [name, description]),
+) as Readonly<Record<Exclude<StrategyName, "rho-loss">, string>>;
+
+/** Providers on offer in a tab, with what each means. */
+export const PROVIDERS = {
+  auto: "WebGPU if it passes its self-test, else WASM",
+  webgpu: "The GPU, or an error that says why not",
+  wasm: "The CPU, in every current browser",
+} as const;
+
+export type ProviderChoice = keyof typeof PROVIDERS;
+
+/** Tasks on offer, with what each asks. */
+export const TASKS = {
+  "word-problems": "Short stories with numbers, solved in one to three steps",
+  game24: "Four numbers to be combined into 24",
+  prontoqa: "True or false, from rules about invented creatures",
+  algebra: "Equations and expressions of school algebra",
+  custom: "Questions and answers from a file of your own",
+} as const;
+
+export const TASK_LABELS: Readonly<Record<keyof typeof TASKS, string>> = {
+  "word-problems": "Word problems",
+  game24: "Game of 24",
+  prontoqa: "ProntoQA",
+  algebra: "Algebra",
+  custom: "My own data",
+};
+
+/** Tasks that the built-in student was pretrained for. */
+export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems"];
+
+/** Checkers of the user's own data, with what each compares. */
+export const CHECKERS: Readonly<Record<CheckerName, string>> = {
+  exact: "The text behind “Answer:”, or all of it, must be the same",
+  numeric: "The last number must be the same; 1/2 equals 0.5",
+  "####": "The number behind ####, as in GSM8K",
+  boxed: "What stands in \\boxed{}, as in MATH",
+  choice: "The letter of a choice, or its text",
+  regex: "The last match of a pattern of yours (RE2 syntax)",
+  game24: "The four numbers of the question must make 24; needs no answers",
+};
+
+/** Teachers on offer, with what each means. */
+export const TEACHERS = {
+  solver: "The task's own exact solver: no key, no network, instant",
+  openai: "A server with an OpenAI-compatible API: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …",
+  anthropic: "Anthropic's API",
+  google: "Google's Gemini API",
+} as const;
+
+/** Names of the teachers for people. */
+export const TEACHER_LABELS: Readonly<Record<keyof typeof TEACHERS, string>> = {
+  solver: "Built-in solver",
+  openai: "OpenAI-compatible",
+  anthropic: "Anthropic",
+  google: "Google",
+};
+
+export type TeacherChoice = keyof typeof TEACHERS;
+
+/** Students on offer, with what each means. */
+export const STUDENTS = {
+  "built-in": "Small, at hand, pretrained for the built-in task",
+  hub: "A model on the Hugging Face hub, fetched once and kept in this browser",
+  folder: "A model in a folder on this machine; nothing is copied",
+} as const;
+
+export const STUDENT_LABELS: Readonly<Record<keyof typeof STUDENTS, string>> = {
+  "built-in": "Built-in",
+  hub: "Hugging Face hub",
+  folder: "Folder on this machine",
+};
+
+/** Whether the teacher's pairs are checked before they are learned from. */
+export const VERIFICATIONS = {
+  answer: "Every lane: a pair that fails the task's check is not trained on",
+  off: "No lane: whatever the teacher writes is trained on",
+  compare: "Every lane but the first, to see what checking changes",
+} as const;
+
+export const VERIFICATION_LABELS: Readonly<Record<keyof typeof VERIFICATIONS, string>> = {
+  answer: "On",
+  off: "Off",
+  compare: "Off in the first lane",
+};
+
+/** What each round starts from. */
+export const RESTARTS = {
+  continue: "From where the round before ended",
+  restart: "From the base weights, on everything so far",
+} as const;
+
+/** Which pairs each round trains on. */
+export const ACCUMULATIONS = {
+  all: "All accepted pairs so far",
+  last: "The pairs of this round only",
+} as const;
+
+export const METHODS = {
+  auto: "All weights of a built-in student, an adapter for a larger one",
+  full: "All weights are trained",
+  lora: "A low-rank adapter is trained, the weights stay as they are",
+} as const;
+
+export const METHOD_LABELS: Readonly<Record<keyof typeof METHODS, string>> = {
+  auto: "As the student needs",
+  full: "All weights",
+  lora: "LoRA",
+};
+
+export const SCHEDULERS = {
+  linear: "Falls to zero over the round",
+  cosine: "Falls to zero along half a cosine",
+  constant: "Stays as it is",
+  constant_with_warmup: "Rises during the warm-up, then stays",
+} as const;
+
+/** How a strategy's scores become picks. */
+export const PICKERS = {
+  argmax: "The highest scores",
+  softmax: "By chance, likelier the higher the score",
+  proportional: "By chance, in proportion to the score",
+  rank: "By chance, in proportion to 1 / rank",
+  uniform: "By chance alone",
+} as const;
+
+/** A number's bounds, both ends included; `above`: the low end left out. `optional`: may be left empty. */
+export interface NumberSpec {
+  readonly low: number;
+  readonly high: number;
+  readonly whole: boolean;
+  readonly above?: true;
+  readonly optional?: true;
+}
+
+const whole = (low: number, high: number): NumberSpec => ({ low, high, whole: true });
+const real = (low: number, high: number): NumberSpec => ({ low, high, whole: false });
+
+/** Bounds of the numbers. A round picks at most the whole pool. */
+export const BOUNDS = {
+  seed: whole(0, 2_147_483_647),
+  rounds: whole(1, 100),
+  querySize: whole(1, 1000),
+  perSeed: whole(1, 20),
+  pool: whole(1, 5000),
+  heldOut: whole(1, 5000),
+  epochs: whole(1, 100),
+  teacherRequests: whole(2, 1_000_000),
+  errorRate: real(0, 1),
+  replay: real(0, 100),
+  loraR: { ...whole(1, 4096), optional: true },
+  loraAlpha: { ...real(0, 1_000_000), above: true, optional: true },
+  learningRate: { ...real(0, 10), above: true, optional: true },
+  batchSize: { ...whole(1, 4096), optional: true },
+  gradAccum: whole(1, 4096),
+  warmupSteps: whole(0, 1_000_000),
+  weightDecay: real(0, 100),
+  maxGradNorm: real(0, 1_000_000),
+  maxNewTokens: { ...whole(1, 100_000), optional: true },
+} as const satisfies Readonly<Record<string, NumberSpec>>;
+
+export type NumberName = keyof typeof BOUNDS;
