@@ -71,7 +71,9 @@ async function keep(files) {
   const cache = await caches.open(CACHE);
   for (const file of files) {
     const address = addressOf(file);
-    if ((await cache.match(address)) === undefined) await cache.add(address);
+    if ((await cache.match(address)) !== undefined) continue;
+    // Names of assets carry their hash; the browser's own copy of another file may be an older build's.
+    await cache.add(new Request(address, { cache: file.startsWith("assets/") ? "default" : "no-cache" }));
   }
 }
 

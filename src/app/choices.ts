@@ -39,8 +39,8 @@ export const TASK_LABELS: Readonly<Record<keyof typeof TASKS, string>> = {
   custom: "My own data",
 };
 
-/** Tasks that the built-in student was pretrained for. */
-export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems"];
+/** Tasks with a built-in student of their own; the others, and the user's own data, get the one for word problems. */
+export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems", "algebra"];
 
 /** Checkers of the user's own data, with what each compares. */
 export const CHECKERS: Readonly<Record<CheckerName, string>> = {
@@ -86,13 +86,15 @@ export const STUDENT_LABELS: Readonly<Record<keyof typeof STUDENTS, string>> = {
 
 /** Whether the teacher's pairs are checked before they are learned from. */
 export const VERIFICATIONS = {
-  answer: "Every lane: a pair that fails the task's check is not trained on",
-  off: "No lane: whatever the teacher writes is trained on",
-  compare: "Every lane but the first, to see what checking changes",
+  steps: "The final answer and every step are checked; what fails is not trained on",
+  answer: "The final answer alone is checked, by the task's own solver where it has one",
+  off: "Whatever the teacher writes is trained on",
+  compare: "Nothing is checked in the first lane, every step in the others",
 } as const;
 
 export const VERIFICATION_LABELS: Readonly<Record<keyof typeof VERIFICATIONS, string>> = {
-  answer: "On",
+  steps: "Every step",
+  answer: "Final answer",
   off: "Off",
   compare: "Off in the first lane",
 };

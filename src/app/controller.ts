@@ -5,6 +5,8 @@
 import type { AppState } from "./appState.ts";
 import type { Connect } from "./connection.ts";
 import { originsOf } from "./origins.ts";
+import type { OfflineActions } from "./offline.ts";
+import { offlineActions } from "./offline.ts";
 import type { Memory, RaceActions, SaveFile } from "./raceActions.ts";
 import { RaceController } from "./raceActions.ts";
 import { checkSettings } from "./settings.ts";
@@ -19,6 +21,7 @@ export interface Page {
   readonly link: WorkerLink;
   readonly race: RaceActions;
   readonly setUp: SetUpActions;
+  readonly offline: OfflineActions;
   readonly saveFile: SaveFile;
   dismissProblem(): void;
 }
@@ -28,12 +31,14 @@ export class Controller implements Page {
   readonly link: WorkerLink;
   readonly race: RaceController;
   readonly setUp: SetUpController;
+  readonly offline: OfflineActions;
   readonly saveFile: SaveFile;
 
   constructor(store: Store<AppState>, connect: Connect, memory: Memory, saveFile: SaveFile = () => undefined) {
     this.store = store;
     this.saveFile = saveFile;
     this.link = new WorkerLink(store, connect);
+    this.offline = offlineActions(store);
     this.setUp = new SetUpController(store, this.link);
     this.race = new RaceController({
       store,

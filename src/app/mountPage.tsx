@@ -28,7 +28,8 @@ export function mountPage(root: HTMLElement, connect: Connect): () => void {
     draft = next.draft;
     history.replaceState(null, "", `${location.pathname}${queryFromDraft(draft, location.search)}${location.hash}`);
   });
-  void controller.open();
+  // The first screen comes first.
+  void controller.open().finally(() => controller.offline.begin());
   return () => {
     removeEventListener("hashchange", onHash);
     store.listen(() => undefined);

@@ -208,6 +208,11 @@ export function emptyMeans(
   };
 }
 
+/** Whether the built-in student of these settings was made for another task than theirs. */
+export function isStrangerToTask({ student, task }: SettingsDraft): boolean {
+  return student === "built-in" && !BUILTIN_STUDENT_TASKS.includes(task);
+}
+
 /** Texts that only keys look like: a known beginning, or a run of letters and digits no name has. */
 const KEY = /(?:^|[^a-z0-9])(?:sk|pk|hf|gsk|xai|ghp|pat|key|api|AIza)[-_]?[a-z0-9][-_a-z0-9]{18,}/i;
 
@@ -247,8 +252,6 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       errors.model = "A model as org/name or org/name@revision, please.";
     if (choice === "hub") noKey("model");
     if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
-    if (choice === "built-in" && Object.hasOwn(TASKS, draft.task) && !BUILTIN_STUDENT_TASKS.includes(draft.task))
-      errors.student = "The built-in student never saw this task: choose a model from the hub or a folder, please.";
     return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : D.student;
   };
   const dataOf = (): OwnData | undefined => {
@@ -418,7 +421,7 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
     },
     strategy: { name, picker: { kind: picker } },
     teacher: teacher ?? { errorRate },
-    verification: verification === "compare" ? (lane === 0 ? "off" : "answer") : verification,
+    verification: verification === "compare" ? (lane === 0 ? "off" : "steps") : verification,
     ...(maxNewTokens === undefined ? {} : { generation: { maxNewTokens } }),
   }));
 }
@@ -430,7 +433,7 @@ export function summarizeDraft(draft: SettingsDraft): string {
   const teacher = draft.teacher === "solver" ? "" : `taught by ${draft.teacherModel || draft.teacher}, `;
   const noise =
     draft.teacher === "solver" && Number(draft.errorRate) > 0 ? `teacher wrong at ${draft.errorRate}, ` : "";
-  const checks = draft.verification === "answer" ? "" : `verification ${draft.verification}, `;
+  const checks = draft.verification === DEFAULT_DRAFT.verification ? "" : `verification ${draft.verification}, `;
   return `${[task, student]
     .filter((part) => part !== "")
     .map((part) => `${part}, `)

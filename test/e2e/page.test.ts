@@ -190,7 +190,7 @@ test(
   "a host that cannot isolate: one thread, said with its reason, and the loop still ends, with the same numbers",
   async () => {
     const expected = await undisturbedRows();
-    await using bare = await serveStatic(join(ROOT, "dist"), { absent: ["isolation.js"] });
+    await using bare = await serveStatic(join(ROOT, "dist"), { absent: ["serviceWorker.js"] });
     await using view = await open(`ep=wasm&${SMALL}`, bare.url);
     const { page } = view;
     await press(page, "Start");
@@ -201,9 +201,9 @@ test(
     expect(engine).toContain("the page is not cross-origin isolated");
     expect(await rowsOf(page)).toEqual(expected);
     // The missing service worker is the host's; nothing else may be wrong.
-    expect(view.problems.filter((problem) => !problem.includes("isolation.js") && !problem.includes("404"))).toEqual(
-      [],
-    );
+    expect(
+      view.problems.filter((problem) => !problem.includes("serviceWorker.js") && !problem.includes("404")),
+    ).toEqual([]);
   },
   10 * MINUTE_MS,
 );

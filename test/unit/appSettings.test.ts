@@ -5,6 +5,7 @@ import type { NumberName, NumberSpec } from "../../src/app/choices.ts";
 import {
   ACCUMULATIONS,
   BOUNDS,
+  BUILTIN_STUDENT_TASKS,
   CHECKERS,
   METHODS,
   PICKERS,
@@ -28,6 +29,8 @@ import { draftFromQuery, linkNotice, linkOf, queryFromDraft } from "../../src/ap
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
+import { BUILTIN_STUDENT_TASKS as TASKS_WITH_STUDENT } from "../../src/student/builtinFiles.ts";
+import { taskNames } from "../../src/tasks/registry.ts";
 import { teacherNames } from "../../src/teacher/registry.ts";
 
 test("the defaults are those of the default experiment", () => {
@@ -89,7 +92,6 @@ test("every experiment the page can ask for is one the loop takes", () => {
         const checked = checkSettings(draft);
         const wrong = [
           ...(Number(draft.querySize) > Number(draft.pool) ? ["querySize"] : []),
-          ...(draft.student === "built-in" && draft.task !== "word-problems" ? ["student"] : []),
           ...(draft.teacher === "solver" && draft.task === "custom" ? ["teacher"] : []),
         ];
         expect(checked.ok ? [] : Object.keys(checked.errors).sort()).toEqual(wrong.sort());
@@ -97,7 +99,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
         const configs = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
         expect(configs.map(({ strategy }) => strategy.name)).toEqual([draft.strategyA, draft.strategyB]);
         if (draft.verification === "compare")
-          expect(configs.map(({ verification }) => verification)).toEqual(["off", "answer"]);
+          expect(configs.map(({ verification }) => verification)).toEqual(["off", "steps"]);
         // Equal seed and budget: the lanes differ in nothing else.
         const { verification } = configs[1]!;
         expect({ ...configs[0], strategy: null, verification }).toEqual({ ...configs[1], strategy: null });
@@ -212,6 +214,11 @@ test("no link holds a key, wherever one was typed", () => {
     expect(looksLikeKey(plain)).toBe(false);
   const checked = checkSettings({ ...DEFAULT_DRAFT, teacher: "openai", teacherModel: keys[0]! });
   expect(checked.ok ? {} : checked.errors).toHaveProperty("teacherModel");
+});
+
+test("the page knows which tasks have a built-in student", () => {
+  expect(BUILTIN_STUDENT_TASKS).toEqual(TASKS_WITH_STUDENT);
+  expect(Object.keys(TASKS)).toEqual(taskNames);
 });
 
 test("empty fields mean what the student needs, and say so", () => {

@@ -4,12 +4,24 @@ import type { AppState } from "../appState.ts";
 import type { DownloadProgress } from "../../hub/types.ts";
 import type { Page } from "../controller.ts";
 import { formatBytes } from "../format.ts";
+import { OFFLINE } from "../offline.ts";
 
-/** Crash, problem, download, stored run, in this order; nothing when all is well. */
+/** A newer version, crash, problem, download, stored run, in this order; nothing when all is well. */
 export function Banners({ state, page }: { readonly state: AppState; readonly page: Page }): VNode {
   const { crash, problem, stored, pending, download } = state;
   return (
     <div class="banners">
+      {OFFLINE.of(state).updateWaits && (
+        <div class="banner" role="status">
+          <p>
+            <strong>A newer version of this page is here.</strong> Loading it ends what runs; the run goes on from its
+            last stored step.
+          </p>
+          <button type="button" onClick={() => page.offline.update()}>
+            Load it
+          </button>
+        </div>
+      )}
       {crash !== null && (
         <div class="banner banner-error" role="alert">
           <p>
