@@ -53,17 +53,24 @@ async function oldCaches() {
   return (await caches.keys()).filter((name) => name.startsWith("tutelage-page-") && name !== CACHE);
 }
 
-/** `update`: the user wants the version that waits. `rest`, `engine`: keep those files, and say whether all are there. */
+/** `update`: the user wants the version that waits. `rest`, `engine`, `webgpu`: keep those files, and say whether all are there. */
 async function obey({ data, ports: [port] }) {
   if (data === "update") return self.skipWaiting();
-  if (data !== "rest" && data !== "engine") return;
+  const asked = { rest: BUILD.rest, engine: BUILD.engine, webgpu: BUILD.used.filter(isOfWebGpu) }[data];
+  if (asked === undefined) return;
   try {
-    await keep(BUILD[data]);
+    await keep(asked);
     port?.postMessage(true);
   } catch (error) {
     port?.postMessage(false);
     throw error;
   }
+}
+
+/** The engine's build for WebGPU in this browser: there are two, by how WebAssembly waits (`src/runtime/browser/platform.ts`). */
+function isOfWebGpu(file) {
+  const waits = "Suspending" in WebAssembly ? ".jspi-" : ".asyncify-";
+  return file.includes("ort-wasm") && file.includes(waits);
 }
 
 /** Fetches what is not kept yet; fails where one of the files cannot be had. */

@@ -12,7 +12,7 @@ const LEFT_OUT = /\.map$|(^|\/)_headers$|^cli\/|README\.md$/;
 
 /**
  * The files of a built page in the order they are kept: `first` for the first screen, `rest` for everything
- * but the engine, `engine` ONNX Runtime's WebAssembly with its glue, `used` its other builds.
+ * but the engine, `engine` ONNX Runtime's WebAssembly with its glue, `used` what is kept only once it was used.
  * @param {string} folder
  */
 export function listBuiltFiles(folder) {
@@ -26,14 +26,16 @@ export function listBuiltFiles(folder) {
   const isPlain = (/** @type {string} */ path) => /\/ort-wasm-simd-threaded-[^/]*$/.test(path);
   const isFirst = (/** @type {string} */ path) =>
     path === "index.html" || html.includes(path) || /\/main-[^/]*\.js$/.test(path);
+  // Students of other tasks are kept when they are used, as the engine's builds for WebGPU are.
+  const isOther = (/** @type {string} */ path) => path.startsWith("students/");
   const hash = createHash("sha256");
   for (const path of files) hash.update(`${path} `).update(readFileSync(join(folder, path)));
   return {
     version: hash.digest("hex").slice(0, 16),
     first: files.filter(isFirst),
-    rest: files.filter((path) => !isFirst(path) && !isEngine(path)),
+    rest: files.filter((path) => !isFirst(path) && !isEngine(path) && !isOther(path)),
     engine: files.filter((path) => isEngine(path) && isPlain(path)),
-    used: files.filter((path) => isEngine(path) && !isPlain(path)),
+    used: files.filter((path) => (isEngine(path) && !isPlain(path)) || isOther(path)),
   };
 }
 

@@ -46,6 +46,7 @@ export class Controller implements Page {
       memory,
       saveFile,
       loadModels: (service) => this.setUp.loadModels(service),
+      onEngine: (ep) => this.offline.keepUsed(ep),
     });
   }
 

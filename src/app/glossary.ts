@@ -17,7 +17,10 @@ export interface Term {
   readonly source: Source;
 }
 
-const arxiv = (authors: string, id: string): Source => ({ text: `${authors}, arXiv ${id}`, href: `https://arxiv.org/abs/${id}` });
+const arxiv = (authors: string, id: string): Source => ({
+  text: `${authors}, arXiv ${id}`,
+  href: `https://arxiv.org/abs/${id}`,
+});
 const OURS: Source = { text: "A choice of this program" };
 const PAPER = arxiv("Kessler et al., 2025", "2512.00884");
 const SETTLES: Source = {
@@ -94,12 +97,18 @@ export const GLOSSARY = {
   loss: {
     title: "Loss",
     text: "The mean of −log p over the tokens of an answer, p being the probability the student gave each token. 0 means it was certain of every token; higher means more surprise.",
-    source: { text: "Goodfellow, Bengio and Courville, Deep Learning, section 6.2", href: "https://www.deeplearningbook.org/contents/mlp.html" },
+    source: {
+      text: "Goodfellow, Bengio and Courville, Deep Learning, section 6.2",
+      href: "https://www.deeplearningbook.org/contents/mlp.html",
+    },
   },
   nat: {
     title: "Nat",
     text: "The unit of a loss taken with the natural logarithm. A token given probability 37 % costs 1 nat, one given 13.5 % costs 2.",
-    source: { text: "MacKay, Information Theory, Inference, and Learning Algorithms, section 2.4", href: "https://www.inference.org.uk/mackay/itila/" },
+    source: {
+      text: "MacKay, Information Theory, Inference, and Learning Algorithms, section 2.4",
+      href: "https://www.inference.org.uk/mackay/itila/",
+    },
   },
   ownLoss: {
     title: "Own-answer loss",
@@ -144,7 +153,10 @@ export const GLOSSARY = {
   replay: {
     title: "Replay",
     text: "Seed pairs mixed in per new pair, so that the student does not forget what it could already do. 0.5 means one for every two.",
-    source: { text: "Robins, Catastrophic forgetting, rehearsal and pseudorehearsal, 1995", href: "https://doi.org/10.1080/09540099550039318" },
+    source: {
+      text: "Robins, Catastrophic forgetting, rehearsal and pseudorehearsal, 1995",
+      href: "https://doi.org/10.1080/09540099550039318",
+    },
   },
   lora: {
     title: "LoRA",

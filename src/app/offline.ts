@@ -3,6 +3,7 @@
  * (`public/serviceWorker.js`), has it keep what the first visit did not need, and tells
  * when a newer version waits. Nothing here is needed for the page to work.
  */
+import type { ExecutionProvider } from "../runtime/types.ts";
 import { defineSlice } from "./slice.ts";
 import type { Sliced } from "./slice.ts";
 import type { Store } from "./store.ts";
@@ -22,8 +23,10 @@ export const OFFLINE = defineSlice<OfflineState>({ pageKept: false, engine: "unk
 export interface OfflineActions {
   /** Registers the service worker and has it keep the page. */
   begin(): void;
-  /** Fetches the engine now. */
+  /** Keeps the engine's plain build, for every browser; fetched now if it was not yet. */
   keepEngine(): void;
+  /** Keeps what a run has just used. A worker begun before the service worker is not seen by it. */
+  keepUsed(ep: ExecutionProvider): void;
   /** Loads the newer version. */
   update(): void;
 }
@@ -34,7 +37,7 @@ export function offlineActions<P extends Sliced>(store: Store<P>): OfflineAction
   // Browsers have none on pages that are not secure.
   const container: ServiceWorkerContainer | undefined = globalThis.navigator?.serviceWorker;
   let waiting: ServiceWorker | null = null;
-  const ask = async (what: "rest" | "engine"): Promise<boolean> => {
+  const ask = async (what: "rest" | "engine" | "webgpu"): Promise<boolean> => {
     const active = (await container?.ready)?.active;
     if (active === null || active === undefined) return false;
     const { port1, port2 } = new MessageChannel();
@@ -72,9 +75,16 @@ export function offlineActions<P extends Sliced>(store: Store<P>): OfflineAction
         () => change({ engine: "failed" }),
       );
     },
+    keepUsed(ep) {
+      if (import.meta.env.MODE !== "production") return;
+      void ask(ep === "webgpu" ? "webgpu" : "engine").then(
+        (kept) => kept && ep !== "webgpu" && change({ engine: "kept" }),
+        () => undefined,
+      );
+    },
     update() {
       container?.addEventListener("controllerchange", () => location.reload(), { once: true });
-      waiting?.postMessage("update");
+      waiting?.postMessage("update", []);
     },
   };
 }

@@ -18,14 +18,16 @@ export const PRESETS: readonly Preset[] = [
   {
     id: "quick",
     title: "Quick demo",
-    about: "A small pool, a short test, two short rounds: to see the loop turn. Too few test questions to compare strategies.",
+    about:
+      "A small pool, a short test, two short rounds: to see the loop turn. Too few test questions to compare strategies.",
     change: { pool: "60", heldOut: "60", rounds: "2", querySize: "20", perSeed: "2" },
   },
   { id: "default", title: "Default", about: "The loop's own default: three rounds of 200 pairs a lane.", change: {} },
   {
     id: "paper",
     title: "Like the paper",
-    about: "One new question per seed, a fresh start from the base weights each round, no replay, no verification; sizes scaled to the tab.",
+    about:
+      "One new question per seed, a fresh start from the base weights each round, no replay, no verification; sizes scaled to the tab.",
     change: {
       rounds: "5",
       querySize: "100",

@@ -4,6 +4,7 @@
  */
 import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
 import type { LoopRecord } from "../loop/records.ts";
+import type { ExecutionProvider } from "../runtime/types.ts";
 import type { StudentFormat } from "../student/types.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { AppState, StoredRace } from "./appState.ts";
@@ -50,6 +51,8 @@ export interface RaceActionsOptions {
   readonly saveFile: SaveFile;
   /** Called when the list of kept models may have changed. */
   readonly loadModels: (service: LoopService) => Promise<void>;
+  /** Called when a race has opened an engine. */
+  readonly onEngine: (ep: ExecutionProvider) => void;
 }
 
 export class RaceController implements RaceActions {
@@ -58,8 +61,10 @@ export class RaceController implements RaceActions {
   readonly #memory: Memory;
   readonly #saveFile: SaveFile;
   readonly #loadModels: (service: LoopService) => Promise<void>;
+  readonly #onEngine: (ep: ExecutionProvider) => void;
 
-  constructor({ store, link, memory, saveFile, loadModels }: RaceActionsOptions) {
+  constructor({ store, link, memory, saveFile, loadModels, onEngine }: RaceActionsOptions) {
+    this.#onEngine = onEngine;
     this.#store = store;
     this.#link = link;
     this.#memory = memory;
@@ -167,6 +172,7 @@ export class RaceController implements RaceActions {
     const service = await this.#link.reach(originsOf([settings]));
     const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
     this.#link.set({ race, download: null });
+    this.#onEngine(race.engine.ep);
     if (settings.student.startsWith("hub:")) await this.#loadModels(service);
     return service;
   }
@@ -178,6 +184,7 @@ export class RaceController implements RaceActions {
     const service = await this.#link.reach(stored.origins);
     const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
     this.#link.set({ race, stored: null, download: null });
+    this.#onEngine(race.engine.ep);
     return service;
   }
 

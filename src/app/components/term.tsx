@@ -50,13 +50,7 @@ export function Term({ id, children }: { readonly id: TermId; readonly children?
       >
         {children ?? "?"}
       </button>
-      <div
-        ref={card}
-        id={cardId}
-        class="term-card"
-        role="note"
-        {...{ popover: "auto", onToggle: place }}
-      >
+      <div ref={card} id={cardId} class="term-card" role="note" {...{ popover: "auto", onToggle: place }}>
         <strong>{title}</strong>
         <p>{text}</p>
         <p class="term-source">

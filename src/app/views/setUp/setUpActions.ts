@@ -3,13 +3,19 @@ import type { PickedFolder } from "../../../hub/types.ts";
 import type { LoopService } from "../../../protocol/loopService.ts";
 import type { AppState } from "../../appState.ts";
 import { originsOf } from "../../origins.ts";
-import type { SettingName } from "../../settings.ts";
+import { applyPreset } from "../../presets.ts";
+import type { SettingName, SettingsDraft } from "../../settings.ts";
 import { checkSettings, experimentsOf } from "../../settings.ts";
 import type { Store } from "../../store.ts";
 import type { WorkerLink } from "../../workerLink.ts";
+import type { DataActions } from "./dataActions.ts";
+import { DataController } from "./dataActions.ts";
 
 export interface SetUpActions {
+  readonly data: DataActions;
   changeSetting(name: SettingName, value: string): void;
+  /** Puts ready-made settings in place of all others. */
+  applyPreset(change: Partial<SettingsDraft>): void;
   setToken(token: string): void;
   setTeacherKey(key: string): void;
   /** One call of each kind to the teacher of the settings. */
@@ -19,12 +25,14 @@ export interface SetUpActions {
 }
 
 export class SetUpController implements SetUpActions {
+  readonly data: DataActions;
   readonly #store: Store<AppState>;
   readonly #link: WorkerLink;
 
   constructor(store: Store<AppState>, link: WorkerLink) {
     this.#store = store;
     this.#link = link;
+    this.data = new DataController(store, link);
   }
 
   /** Asks which models this browser keeps. */
@@ -45,6 +53,15 @@ export class SetUpController implements SetUpActions {
     // A list that cannot be read is told when the model is used.
     if (name === "student" && value === "hub" && service !== undefined)
       void this.loadModels(service).catch(() => undefined);
+  }
+
+  applyPreset(change: Partial<SettingsDraft>): void {
+    this.#store.update((state) => ({
+      ...state,
+      draft: applyPreset(change, state.draft),
+      teacherKey: "",
+      teacherChecks: null,
+    }));
   }
 
   setToken(hubToken: string): void {

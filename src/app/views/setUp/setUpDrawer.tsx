@@ -5,6 +5,8 @@ import { hasRun } from "../../appState.ts";
 import { checkSettings } from "../../settings.ts";
 import { DrawerView } from "../../shell/drawer.tsx";
 import type { ViewProps } from "../registry.ts";
+import { DataFields } from "./dataFields.tsx";
+import { CopyLink, Presets } from "./presets.tsx";
 import { SetUpForm } from "./setUpForm.tsx";
 import { StudentFields } from "./studentFields.tsx";
 import { TeacherFields } from "./teacherFields.tsx";
@@ -33,9 +35,12 @@ export function SetUpDrawer({ state, page, banners, onClose }: SetUpDrawerProps)
                 : "Ready. Changes are kept in the page's address."
               : "Correct the marked fields to start."}
           </p>
-          <button type="button" class="primary" onClick={onClose}>
-            Done
-          </button>
+          <div class="buttons">
+            <CopyLink draft={draft} />
+            <button type="button" class="primary" onClick={onClose}>
+              Done
+            </button>
+          </div>
         </>
       }
     >
@@ -45,6 +50,16 @@ export function SetUpDrawer({ state, page, banners, onClose }: SetUpDrawerProps)
         onChange={(name, value) => page.setUp.changeSetting(name, value)}
         student={<StudentFields state={state} checked={checked} actions={page.setUp} />}
         teacher={<TeacherFields state={state} checked={checked} actions={page.setUp} />}
+        presets={<Presets draft={draft} onApply={(change) => page.setUp.applyPreset(change)} />}
+        data={
+          <DataFields
+            state={state}
+            checked={checked}
+            actions={page.setUp.data}
+            onChange={(name, value) => page.setUp.changeSetting(name, value)}
+          />
+        }
+        estimate={null}
       />
     </DrawerView>
   );
