@@ -215,7 +215,7 @@ test(
     const { page } = view;
     const { keyboard } = page;
     const tabTo = async (name: string): Promise<void> => {
-      for (let presses = 0; presses < 40; presses++) {
+      for (let presses = 0; presses < 80; presses++) {
         await keyboard.press("Tab");
         const focused = await page.evaluate(() => {
           const element = document.activeElement;
