@@ -35,19 +35,19 @@ export function CopyLink({ draft }: { readonly draft: SettingsDraft }): VNode {
   const [copied, setCopied] = useState<{ readonly link: string; readonly ok: boolean } | null>(null);
   const link = linkOf(draft, location.href);
   const said = copied?.link === link ? copied : null;
-  const copy = (): void => {
-    const done = (ok: boolean): void => setCopied({ link, ok });
+  const copy = async (): Promise<void> => {
     // Absent on pages that are not secure.
     const clipboard: Clipboard | undefined = navigator.clipboard;
-    if (clipboard === undefined) return done(false);
-    clipboard.writeText(link).then(
-      () => done(true),
-      () => done(false),
-    );
+    try {
+      await clipboard?.writeText(link);
+      setCopied({ link, ok: clipboard !== undefined });
+    } catch {
+      setCopied({ link, ok: false });
+    }
   };
   return (
     <div class="copy-link">
-      <button type="button" onClick={copy}>
+      <button type="button" onClick={() => void copy()}>
         {said?.ok === true ? "Link copied" : "Copy link"}
       </button>
       <span class="hidden" role="status">
