@@ -83,6 +83,6 @@ test("a plane through points that are all the same, or on a line, is a plane all
   expect(projectOnto(same, Float64Array.of(4, 5, 6))).toEqual([0, 0]);
   const line = principalPlane([0, 1, 2, 3].map((t) => Float64Array.of(t, 2 * t, 5)));
   expect(line.explained[0]).toBeCloseTo(1, 12);
-  expect(line.axes[0][1] / line.axes[0][0]).toBeCloseTo(2, 8);
+  expect(line.axes[0][1]! / line.axes[0][0]!).toBeCloseTo(2, 8);
   expect(Number.isFinite(line.axes[1][0])).toBe(true);
 });
