@@ -7,6 +7,7 @@ import { generateCommand } from "./commands/generate.ts";
 import { loopCommand } from "./commands/loop.ts";
 import { serveTeacherCommand } from "./commands/serveTeacher.ts";
 import { scoreCommand } from "./commands/score.ts";
+import { studyCommand } from "./commands/study.ts";
 import { teacherCommand } from "./commands/teacher.ts";
 import { trainCommand } from "./commands/train.ts";
 import { PROCESS_STREAMS, type Streams } from "./output.ts";
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   generateCommand,
   exportCommand,
   loopCommand,
+  studyCommand,
   teacherCommand,
   serveTeacherCommand,
   cacheCommand,

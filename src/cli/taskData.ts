@@ -9,6 +9,7 @@ import { parseExperimentConfig } from "../loop/parseConfig.ts";
 import { availableQuestions, type CustomOptions } from "../tasks/custom/custom.ts";
 import { resolveSettings } from "../tasks/custom/resolve.ts";
 import type { ColumnMapping } from "../tasks/custom/settings.ts";
+import type { DataTable } from "../tasks/types.ts";
 
 const FILES = ["pool", "validation", "test"] as const;
 const MAPPING_FORM = "question=NAME[+NAME...],answer=NAME[+NAME...][,options=NAME][,level=NAME]";
@@ -61,7 +62,9 @@ export async function loadTaskData(
   const read = async (path: string) => {
     const text = await readTextFile(path);
     hash.update(`${text.length} `).update(text);
-    return parseTable(text, path);
+    const table = parseTable(text, path);
+    refuseRepeatedIds(table);
+    return table;
   };
   const pool = await read(data.pool);
   const validation = data.validation === undefined ? undefined : await read(data.validation);
@@ -77,6 +80,19 @@ export async function loadTaskData(
   const settings = resolveSettings(pool, data);
   const tables = { pool, ...(validation === undefined ? {} : { validation }), ...(test === undefined ? {} : { test }) };
   return { options: { ...settings, tables }, data: { ...data, ...settings, digest } };
+}
+
+/** Rows may have ids of their own; two with one id are a mistake in making the file. */
+function refuseRepeatedIds({ rows }: DataTable): void {
+  const seen = new Map<string, string>();
+  for (const { at, values } of rows) {
+    const { id } = values;
+    if (typeof id !== "string" && typeof id !== "number") continue;
+    const before = seen.get(String(id));
+    if (before !== undefined)
+      badInput(`${at}, id`, "an id of its own", `${JSON.stringify(id)} again`, `The other is at ${before}`);
+    seen.set(String(id), at);
+  }
 }
 
 /** An experiment whose data are read. */

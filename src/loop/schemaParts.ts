@@ -28,7 +28,8 @@ export function real(low: number, high: number, options: { readonly above?: bool
   return v.pipe(
     v.number(expected),
     v.finite(expected),
-    v.check((x) => x <= high && (options.above === true ? x > low : x >= low), expected),
+    options.above === true ? v.gtValue(low, expected) : v.minValue(low, expected),
+    v.maxValue(high, expected),
   );
 }
 

@@ -2,11 +2,13 @@
  * @file Why a strategy does what it does: figures of one finished run. Each has a name, and
  * a sentence that says what it means; the report averages them over the runs of a strategy.
  */
+import type { RoundSummary } from "../loop/records.ts";
+import { evenly } from "./evenly.ts";
 import { distinctN, nearDuplicateShare } from "./textDiversity.ts";
 import type { StudyRun } from "./types.ts";
 
 /** Texts are compared in samples of so many, evenly over the run: diversity falls with their number. */
-export const TEXT_SAMPLE = 100;
+const TEXT_SAMPLE = 100;
 
 /** What each figure is, in the order of the report. `share`: shown in per cent. */
 export const DIAGNOSTICS = {
@@ -44,7 +46,7 @@ export const DIAGNOSTICS = {
   duplicateRate: {
     label: "rejected duplicates",
     unit: "share",
-    help: "Questions rejected because they were there already, over the questions asked for.",
+    help: "Questions rejected because they, or ones much like them, were there already, over the questions asked for.",
   },
   distinct1: { label: "distinct-1", unit: "number", help: "Different words over words, in 100 accepted questions." },
   distinct2: { label: "distinct-2", unit: "number", help: "Different word pairs over word pairs, in 100 questions." },
@@ -100,7 +102,12 @@ export function repeatRate(rounds: readonly (readonly string[])[]): number | und
 }
 
 /** The figures of a run that exist for it. */
-export function diagnose({ picks, examples, measures }: StudyRun): Partial<Record<DiagnosticName, number>> {
+export function diagnose({
+  picks,
+  examples,
+  measures,
+  rounds: summaries,
+}: StudyRun): Partial<Record<DiagnosticName, number>> {
   const rounds = picks.map((entry) => entry.picks.map(({ seedId }) => seedId)).filter((ids) => ids.length > 0);
   const picked = rounds.flat();
   const accepted = examples.filter((example) => example.accepted);
@@ -118,8 +125,11 @@ export function diagnose({ picks, examples, measures }: StudyRun): Partial<Recor
         ? pickedBaseAccuracy - poolBaseAccuracy
         : undefined,
     verificationYield: share(accepted.length, examples.length),
-    teacherErrorRate: share(measures?.wrong ?? 0, measures?.written ?? 0),
-    duplicateRate: share(examples.filter(({ verification }) => verification === "duplicate").length, examples.length),
+    teacherErrorRate: share(sumOf(summaries, "unsound"), sumOf(summaries, "taught")),
+    duplicateRate: share(
+      examples.filter(({ verification }) => verification === "duplicate" || verification === "near-duplicate").length,
+      examples.length,
+    ),
     distinct1: distinctN(texts, 1),
     distinct2: distinctN(texts, 2),
     nearDuplicates: nearDuplicateShare(texts),
@@ -132,8 +142,7 @@ export function diagnose({ picks, examples, measures }: StudyRun): Partial<Recor
   );
 }
 
-/** `count` of the items, evenly spaced; all where there are fewer. */
-export function evenly<T>(items: readonly T[], count: number): readonly T[] {
-  if (items.length <= count) return items;
-  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)] as T);
+/** Of all rounds. */
+function sumOf(rounds: readonly RoundSummary[], key: "taught" | "unsound"): number {
+  return rounds.reduce((sum, round) => sum + round[key], 0);
 }

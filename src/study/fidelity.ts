@@ -3,9 +3,9 @@
  * seeds' scores and the scores of the questions they gave, of single items and of whole rounds
  * (Figure 2 of arXiv 2512.00884).
  */
+import type { SyntheticExample } from "../loop/records.ts";
 import { median } from "./sampling.ts";
 import { spearman } from "./significance.ts";
-import type { ScoredExample } from "./types.ts";
 
 /** What one run says of it. */
 export interface RunFidelity {
@@ -16,7 +16,7 @@ export interface RunFidelity {
 }
 
 /** Scores of accepted pairs and of their seeds, round by round; undefined where no pair has both. */
-export function fidelityOf(examples: readonly ScoredExample[]): RunFidelity | undefined {
+export function fidelityOf(examples: readonly SyntheticExample[]): RunFidelity | undefined {
   const rounds = new Map<number, (readonly [number, number])[]>();
   for (const { round, accepted, seedScore, score } of examples) {
     if (!accepted || seedScore === undefined || score === undefined) continue;

@@ -23,13 +23,8 @@ export interface RunMeasures {
   readonly schemaVersion: 1;
   /** The run ended by itself: all its rounds, a ceiling, or a stopping rule. */
   readonly rounds: number;
-  /** Pairs that the teacher wrote, and how many of them the task's own check rejects. */
-  readonly written: number;
-  readonly wrong: number;
+  /** Seeds of the pool. */
   readonly poolSize: number;
-  /** Seeds by level: in the pool, and as often as they were picked. */
-  readonly poolLevels: Readonly<Record<string, number>>;
-  readonly pickedLevels: Readonly<Record<string, number>>;
   /** Share of the pool, and of the picks, that the untouched student answers right; null without picks. */
   readonly poolBaseAccuracy: number | null;
   readonly pickedBaseAccuracy: number | null;
@@ -44,9 +39,6 @@ export interface RunMeasures {
   readonly referenceSize: number;
 }
 
-/** A pair with the score that its own question got by the strategy's criterion, where the run took it. */
-export type ScoredExample = SyntheticExample & { readonly score?: number };
-
 /** What is left of a run on the disk. Only finished runs are compared. */
 export interface StudyRun {
   readonly cell: CellPlace;
@@ -56,7 +48,7 @@ export interface StudyRun {
   /** Absent where there is no run folder. */
   readonly engine?: string;
   readonly rounds: readonly RoundSummary[];
-  readonly examples: readonly ScoredExample[];
+  readonly examples: readonly SyntheticExample[];
   readonly picks: readonly StoredPicks[];
   readonly measures?: RunMeasures;
 }

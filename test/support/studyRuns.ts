@@ -1,6 +1,6 @@
 /** @file Runs of a study that never computed anything: curves and picks chosen so that the right answers can be worked out by hand. */
-import type { RoundSummary } from "../../src/loop/records.ts";
-import type { ScoredExample, StudyInput, StudyRun } from "../../src/study/types.ts";
+import type { RoundSummary, SyntheticExample } from "../../src/loop/records.ts";
+import type { StudyInput, StudyRun } from "../../src/study/types.ts";
 
 /** A round with so many right of 100; each round accepts 10 pairs, of 500 teacher tokens, an eighth of a dollar and two seconds. */
 export function round(index: number, correct: number): RoundSummary {
@@ -48,7 +48,11 @@ export function run(
 }
 
 /** An accepted pair. */
-export function example(roundIndex: number, question: string, scores: Partial<ScoredExample> = {}): ScoredExample {
+export function example(
+  roundIndex: number,
+  question: string,
+  scores: Partial<SyntheticExample> = {},
+): SyntheticExample {
   return {
     id: question,
     round: roundIndex,

@@ -1,10 +1,11 @@
 /** @file A study's report holds the numbers that its runs give by hand: curves, prices, wins, tests, correlations, diagnostics. */
 import { expect, test } from "vitest";
 import { analyzeStudy } from "../../src/study/analyze.ts";
-import { coverageEntropy, diagnose, evenly, repeatRate } from "../../src/study/diagnostics.ts";
+import { coverageEntropy, diagnose, repeatRate } from "../../src/study/diagnostics.ts";
+import { evenly } from "../../src/study/evenly.ts";
 import { parseStudyReport } from "../../src/study/reportSchema.ts";
 import { distinctN, nearDuplicateShare } from "../../src/study/textDiversity.ts";
-import { example, run, study } from "../support/studyRuns.ts";
+import { example, round, run, study } from "../support/studyRuns.ts";
 
 /** `random` gains 20 points in two rounds, `own-loss` in one. */
 const RUNS = [1, 2, 3].flatMap((seed) => [
@@ -152,6 +153,7 @@ test("coverage, repeats, diversity", () => {
 test("yield and teacher errors count what was asked, written and wrong", () => {
   const figures = diagnose(
     run({ strategy: "random", seed: 1 }, [40, 50], {
+      rounds: [round(0, 40), { ...round(1, 50), taught: 4, unsound: 1 }],
       examples: [
         example(1, "one two"),
         example(1, "three four"),
@@ -168,11 +170,7 @@ test("yield and teacher errors count what was asked, written and wrong", () => {
       measures: {
         schemaVersion: 1,
         rounds: 1,
-        written: 4,
-        wrong: 1,
         poolSize: 8,
-        poolLevels: {},
-        pickedLevels: {},
         poolBaseAccuracy: 0.5,
         pickedBaseAccuracy: 0.25,
         seedSimilarity: null,

@@ -12,9 +12,7 @@ import type { LoopRecord } from "../../loop/records.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
 import { PICKER_KINDS, strategyNames } from "../../selection/strategies.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
-import type { Engine } from "../../runtime/types.ts";
 import { openStudent } from "../../student/student.ts";
-import type { Student } from "../../student/types.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { CHECKER_NAMES } from "../../tasks/custom/settings.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
@@ -23,11 +21,12 @@ import { createReplayTeacher } from "../../teacher/replayTeacher.ts";
 import { TeacherError } from "../../teacher/teacherError.ts";
 import type { TeacherUsage } from "../../teacher/types.ts";
 import type { Command } from "../command.ts";
+import { openHoldout, pinStudents } from "../experimentStudents.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
 import { loadExperimentData, loadTaskData, parseColumns, placeData } from "../taskData.ts";
-import { openStudentSource, pinStudent, STUDENT_HELP } from "../studentSource.ts";
+import { openStudentSource, STUDENT_HELP } from "../studentSource.ts";
 import {
   chatOptions,
   KEY_HELP,
@@ -240,35 +239,6 @@ async function report(records: AsyncIterable<LoopRecord>, output: Output): Promi
     }
   }
   return rounds;
-}
-
-/** The student that `strategy.holdout` names. */
-async function openHoldout(
-  { strategy, seed, task }: ExperimentConfig,
-  engine: Engine,
-  output: Output,
-): Promise<Student> {
-  const { holdout = "" } = strategy;
-  const source = await openStudentSource(holdout, output, task.name);
-  const onWarning = (message: string): void => output.note(`warning: holdout: ${message}`);
-  return openStudent(engine, { source, seed, onWarning });
-}
-
-/** The experiment with its students' places whole. `base`: the folder that an option's relative path counts from. */
-async function pinStudents(
-  config: ExperimentConfig,
-  base: (option: string) => string,
-  output: Output,
-): Promise<ExperimentConfig> {
-  const { student, strategy } = config;
-  return {
-    ...config,
-    student: await pinStudent(student, base("student"), output),
-    strategy:
-      strategy.holdout === undefined
-        ? strategy
-        : { ...strategy, holdout: await pinStudent(strategy.holdout, base("holdout"), output) },
-  };
 }
 
 /** Options that are no settings of the run. */

@@ -1,0 +1,117 @@
+/** @file `tutelage study`: a grid of runs from one file, in shards or whole; merging; the report. */
+import { badInput, throwIfAborted, TutelageError } from "../../core/errors.ts";
+import { cellsOfShard, estimateWork, parseShard } from "../../loop/study/shards.ts";
+import type { Command } from "../command.ts";
+import { withInterrupt } from "../interrupt.ts";
+import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { Output } from "../output.ts";
+import { openEngine } from "../session.ts";
+import { mergeStudies } from "../study/mergeStudies.ts";
+import { prepareStudy } from "../study/prepareStudy.ts";
+import { runStudy } from "../study/runStudy.ts";
+import { claimFolder } from "../study/studyFolder.ts";
+import { writeReport } from "../study/writeReport.ts";
+import { KEY_HELP, refuseKeyOption, TEACHER_OPTIONS } from "../teacherOptions.ts";
+
+const OPTIONS: OptionSpecs = {
+  out: { value: "DIR", description: "folder of the study; the one it was begun in to go on (not of study report)" },
+  shard: { value: "i/n", description: "run the i-th of n parts alone, i from 1" },
+  quick: { description: "with what the file says under quick: some minutes in place of hours" },
+  "dry-run": { description: "check everything, print the runs, run nothing" },
+  "keep-checkpoints": { description: "keep each run's last student" },
+  "take-over": {
+    description: "nobody else works in --out: go on with runs that a process on another machine left locked",
+  },
+  "teacher-cache": TEACHER_OPTIONS["teacher-cache"] ?? { description: "" },
+};
+
+const MAX_FOLDERS = 10_000;
+
+export const studyCommand: Command = {
+  name: "study",
+  summary: "Run a grid of loops (tasks × strategies × seeds × options) and compare them.",
+  help: () =>
+    helpText(
+      "tutelage study FILE.json --out DIR [options]\n       tutelage study merge DIR... --out DIR\n       tutelage study report DIR",
+      'Runs the study in FILE.json: every run in a folder of its own under DIR/runs, with one line each on stdout: {"cell","state","accuracy",...}. The same command goes on with what is left after an interruption or a failure. At its end, and with merge and report, DIR/report.html and DIR/report.json compare what is finished. Exit status 1 when a run failed.',
+      OPTIONS,
+      `The format of FILE.json: docs/studies.md and public/study.schema.json. Seeds are those of the file. ${KEY_HELP}`,
+    ),
+  async run(args, streams) {
+    refuseKeyOption(args);
+    const options = Options.parse("study", args, OPTIONS, MAX_FOLDERS);
+    if (options.flag("help")) return void streams.out(this.help());
+    const output = new Output(streams, options.flag("json"));
+    if (options.given("seed")) badInput("--seed", "no such option here", "one", "The study file lists its seeds");
+    const [first, ...rest] = options.positionals;
+    if (first === undefined)
+      badInput("tutelage study", "a study file, merge or report", "nothing", "See: tutelage study --help");
+    if (first === "merge") {
+      const out = options.requiredText("out");
+      await mergeStudies(rest, out, output);
+      return void (await report(out, output));
+    }
+    if (rest.length !== (first === "report" ? 1 : 0))
+      badInput(
+        "tutelage study",
+        first === "report" ? "one folder to report on" : "one study file",
+        rest.join(" ") || "none",
+      );
+    if (first === "report") return void (await report(rest[0] ?? "", output));
+    await study(first, options, output);
+  },
+};
+
+/** Writes the report and says where the runs stand. */
+async function report(folder: string, output: Output): Promise<void> {
+  const { name, runs, cautions } = await writeReport(folder, output);
+  output.record(
+    { study: name, ...runs, cautions },
+    `${name}: ${runs.finished} of ${runs.planned} runs finished${cautions.map((caution) => `\n  ${caution}`).join("")}`,
+  );
+}
+
+async function study(file: string, options: Options, output: Output): Promise<void> {
+  const shard = options.given("shard") ? parseShard(options.requiredText("shard")) : undefined;
+  const dry = options.flag("dry-run");
+  const out = dry ? "" : options.requiredText("out");
+  const { plan, taskOf } = await prepareStudy(file, options.flag("quick"), options, output);
+  const cells = shard === undefined ? plan.cells : cellsOfShard(plan.cells, shard);
+  if (dry) {
+    for (const { id, config } of cells) output.record({ cell: id, work: Math.round(estimateWork(config)) }, id);
+    return;
+  }
+  await claimFolder(out, plan);
+  output.note(`study: ${plan.name}, ${cells.length} of ${plan.cells.length} runs, in ${out}`);
+  const { failed } = await withInterrupt(async (signal) => {
+    try {
+      return await runStudy(cells, {
+        folder: out,
+        openEngine: () => openEngine(options, output),
+        taskOf,
+        options,
+        output,
+        signal,
+        keepCheckpoints: options.flag("keep-checkpoints"),
+        takeOver: options.flag("take-over"),
+      });
+    } catch (error) {
+      output.note("stopped; the same command goes on");
+      throwIfAborted(signal, "study");
+      throw error;
+    }
+  });
+  if (shard === undefined) await writeReport(out, output);
+  else
+    output.note(
+      `shard ${shard.index} of ${shard.count} is done; join them with: tutelage study merge DIR... --out DIR`,
+    );
+  if (failed.length > 0)
+    throw new TutelageError(
+      "internal",
+      `tutelage study: ${failed.length} of ${cells.length} runs failed (${failed
+        .slice(0, 3)
+        .map(({ id }) => id)
+        .join(", ")}${failed.length > 3 ? ", ..." : ""}); the same command tries them again`,
+    );
+}

@@ -1,0 +1,36 @@
+/** @file The students that an experiment names, on the command line: their places made whole, the holdout student opened. */
+import type { ExperimentConfig } from "../loop/config.ts";
+import type { Engine } from "../runtime/types.ts";
+import { openStudent } from "../student/student.ts";
+import type { Student } from "../student/types.ts";
+import type { Output } from "./output.ts";
+import { openStudentSource, pinStudent } from "./studentSource.ts";
+
+/** The student that `strategy.holdout` names. */
+export async function openHoldout(
+  { strategy, seed, task }: ExperimentConfig,
+  engine: Engine,
+  output: Output,
+): Promise<Student> {
+  const { holdout = "" } = strategy;
+  const source = await openStudentSource(holdout, output, task.name);
+  const onWarning = (message: string): void => output.note(`warning: holdout: ${message}`);
+  return openStudent(engine, { source, seed, onWarning });
+}
+
+/** The experiment with its students' places whole. `base`: the folder that an option's relative path counts from. */
+export async function pinStudents(
+  config: ExperimentConfig,
+  base: (option: string) => string,
+  output: Output,
+): Promise<ExperimentConfig> {
+  const { student, strategy } = config;
+  return {
+    ...config,
+    student: await pinStudent(student, base("student"), output),
+    strategy:
+      strategy.holdout === undefined
+        ? strategy
+        : { ...strategy, holdout: await pinStudent(strategy.holdout, base("holdout"), output) },
+  };
+}

@@ -1,0 +1,7 @@
+/** @file Samples without chance. */
+
+/** `count` of the items, evenly spaced; all where there are fewer. */
+export function evenly<T>(items: readonly T[], count: number): readonly T[] {
+  if (items.length <= count) return items;
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)] as T);
+}
