@@ -31,7 +31,7 @@ import type { LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
 import type { RunStore, StoredReply } from "./runStore.ts";
 import type { RunState } from "./runState.ts";
 import { decidingAccuracy, stopReasonAfter } from "./stopping.ts";
-import { isWarmUp } from "./trainingSet.ts";
+import { isWarmUp, trainingRows } from "./trainingSet.ts";
 import { NO_USAGE, addUsage } from "../teacher/usage.ts";
 
 /** What a loop runs on. Borrows everything; disposes nothing. */
@@ -167,6 +167,7 @@ async function* finishRound(
     ...(validation === undefined ? {} : { validation }),
     meanLoss: meanLossOf(steps),
     steps: steps.length,
+    rows: round === 0 ? 0 : trainingRows(run, round).length,
     poolAccuracy,
     stop: stopReasonAfter(run, round, [...run.summaries.map(decidingAccuracy), decidingAccuracy(finished)]),
     durationMs: run.now() - startedMs,

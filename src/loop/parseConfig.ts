@@ -8,7 +8,7 @@ import { BadInputError, badInput } from "../core/errors.ts";
 import { checkOptions, createStrategy } from "../selection/registry.ts";
 import { answerTokens } from "../tasks/registry.ts";
 import { chatProviderOf } from "../teacher/registry.ts";
-import { BASELINES, layOver } from "./baselines.ts";
+import { BASELINES, experimentOfBaseline, layOver } from "./baselines.ts";
 import type { BaselineSettings } from "./baselines.ts";
 import type { BaselineName, ExperimentConfig } from "./config.ts";
 import { experimentSchema } from "./experimentSchema.ts";
@@ -45,15 +45,25 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
 }
 
 /**
- * Refuses what of `given` (an experiment as people write it, in part) contradicts the baseline `name`.
- * @throws BadInputError naming the field and what the baseline prescribes.
+ * The baseline `name` beside the experiment that `beside` describes: on the same task, seeds, student and teacher, with
+ * as many pairs (`experimentOfBaseline`). `own`: settings of the baseline's own over that, in part, which must not contradict it.
+ * @throws BadInputError as `parseExperimentConfig`.
  */
-export function refuseContradictions(
-  name: BaselineName,
-  complete: ExperimentConfig,
-  given: unknown,
-  where: string,
-): void {
+export function parseBaseline(name: BaselineName, beside: unknown, own: object, where: string): ExperimentConfig {
+  const complete = parseExperimentConfig(beside, where);
+  refuseContradictions(name, complete, own, where);
+  return parseExperimentConfig(over(experimentOfBaseline(name, complete), own), where);
+}
+
+/** The experiment as the baseline has it; sizes and thresholds that `given` says stay. */
+function asBaseline(name: BaselineName, complete: ExperimentConfig, given: unknown, where: string): ExperimentConfig {
+  refuseContradictions(name, complete, given, where);
+  const { fixed, suggested } = BASELINES[name];
+  const missing = without(suggested?.(complete) ?? {}, given);
+  return layOver(layOver(complete, fixed(complete)), missing);
+}
+
+function refuseContradictions(name: BaselineName, complete: ExperimentConfig, given: unknown, where: string): void {
   const found = contradiction(BASELINES[name].fixed(complete), given, where);
   if (found !== undefined)
     badInput(
@@ -64,12 +74,14 @@ export function refuseContradictions(
     );
 }
 
-/** The experiment as the baseline has it; sizes and thresholds that `given` says stay. */
-function asBaseline(name: BaselineName, complete: ExperimentConfig, given: unknown, where: string): ExperimentConfig {
-  refuseContradictions(name, complete, given, where);
-  const { fixed, suggested } = BASELINES[name];
-  const missing = without(suggested?.(complete) ?? {}, given);
-  return layOver(layOver(complete, fixed(complete)), missing);
+/** `own` laid over `base`, group by group. */
+function over(base: object, own: object): object {
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(own) as [string, unknown][]) {
+    const before = merged[key];
+    merged[key] = isGroup(before) && isGroup(value) ? over(before, value) : value;
+  }
+  return merged;
 }
 
 /** Where `given` says something else than `fixed`. A strategy is prescribed whole, of other groups only what is named. */

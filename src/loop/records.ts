@@ -127,6 +127,8 @@ export interface RoundSummary {
   /** Training loss of this round in nats per token, all steps; null when nothing was trained. */
   readonly meanLoss: number | null;
   readonly steps: number;
+  /** Rows trained on this round: pairs of this and earlier rounds, and seed pairs. */
+  readonly rows: number;
   /** Share of pool questions answered right before training; null when no own answers were generated. */
   readonly poolAccuracy: number | null;
   /** Null when another round follows. */

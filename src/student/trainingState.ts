@@ -73,36 +73,13 @@ export async function identifyTraining(
     data: await digest(new TextEncoder().encode(tokens)),
     rows: rows.length,
     totalSteps,
-    options: comparedOptions(options),
+    options: pick({ groupByLength: false, precision: "float32" as const, ...options }, COMPARED_OPTIONS),
   };
 }
 
-function comparedOptions({
-  batchSize,
-  gradAccum,
-  learningRate,
-  scheduler,
-  warmupSteps,
-  weightDecay,
-  maxGradNorm,
-  shuffle,
-  groupByLength = false,
-  seed,
-  precision = "float32",
-}: TrainOptions): ComparedOptions {
-  return {
-    batchSize,
-    gradAccum,
-    learningRate,
-    scheduler,
-    warmupSteps,
-    weightDecay,
-    maxGradNorm,
-    shuffle,
-    groupByLength,
-    seed,
-    precision,
-  };
+/** The entries of `from` under `keys`, in their order. */
+function pick<T, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.map((key) => [key, from[key]])) as Pick<T, K>;
 }
 
 async function digest(data: Float32Array | Uint8Array): Promise<string> {

@@ -83,6 +83,7 @@ export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { t
       evaluation,
       meanLoss: null,
       steps: 0,
+      rows: 0,
       poolAccuracy: null,
       stop: null,
       durationMs: 1.25,

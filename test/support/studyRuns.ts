@@ -23,6 +23,7 @@ export function round(index: number, correct: number): RoundSummary {
     evaluation: { split: "test", n: 100, correct, accuracy: correct / 100, low: 0, high: 1, byLevel: {}, byTag: {} },
     meanLoss: trained ? 1 : null,
     steps: trained ? 5 : 0,
+    rows: 10 * index,
     poolAccuracy: null,
     stop: null,
     durationMs: 2000,

@@ -25,6 +25,7 @@ function summary(round: number, correct: number, n: number, examples = 10 * roun
     },
     meanLoss: null,
     steps: 0,
+    rows: 0,
     poolAccuracy: null,
     stop: null,
     durationMs: 0,

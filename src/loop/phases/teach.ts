@@ -26,6 +26,8 @@ export interface TaughtItem extends Pick<PlannedPair, "id" | "picked" | "operati
   readonly failure: string | undefined;
   /** A ceiling of the teacher left no room for a call. */
   readonly budget: boolean;
+  /** The teacher proposed a question of the pool, validation or test split, and was not asked to answer it. */
+  readonly taken: boolean;
 }
 
 /** One item per planned pair, in that order whatever the order of the replies. */
@@ -89,7 +91,7 @@ async function teachItem(
   const same = { id: item.id, picked: item.picked, operation };
   if (operation === "copy") {
     const { question, answer, level } = seed;
-    return { ...same, question, answer, level, usage: NO_USAGE, failure: undefined, budget: false };
+    return { ...same, question, answer, level, usage: NO_USAGE, failure: undefined, budget: false, taken: false };
   }
   const ask = (call: TeacherCallName, work: Work) =>
     askOnce(run, round, { ...item, example: seed }, call, known, signal, work);
@@ -101,6 +103,7 @@ async function teachItem(
     usage,
     failure: outcome.ok ? "the reply has no answer" : outcome.message,
     budget: !outcome.ok && outcome.budget === true,
+    taken: false,
   });
 
   const first = await (teacher.pair === undefined
@@ -116,9 +119,10 @@ async function teachItem(
       }));
   if (!first.outcome.ok) return failed(first, "", first.usage);
   const { text: question, level, answer } = first.outcome;
-  const found = { ...same, question, level, failure: undefined, budget: false };
+  const found = { ...same, question, level, failure: undefined, budget: false, taken: false };
   if (teacher.pair !== undefined)
     return answer === undefined ? failed(first, question, first.usage) : { ...found, answer, usage: first.usage };
+  if (run.reserved.has(run.task.canonical(question))) return { ...found, answer: "", usage: first.usage, taken: true };
   const second = await ask("answer", async (call) => {
     const { value, usage } = await teacher.answer(question, call);
     return { value: { text: value.answer }, usage };

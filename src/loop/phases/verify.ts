@@ -111,7 +111,7 @@ function describe(run: RunState, round: number, item: TaughtItem): Omit<Syntheti
     ...(item.level === undefined ? {} : { level: item.level }),
     ...(score === null ? {} : { seedScore: score }),
     ...(rank === null ? {} : { seedRank: rank }),
-    ...(item.failure === undefined ? { sound: run.task.verify(item).correct } : {}),
+    ...(item.failure === undefined && !item.taken ? { sound: run.task.verify(item).correct } : {}),
     usage: item.usage,
   };
 }
