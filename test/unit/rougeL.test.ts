@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { rougeL } from "../../src/core/rougeL.ts";
+import { RougeIndex, rougeL } from "../../src/core/rougeL.ts";
 
 describe("rougeL", () => {
   // Worked out by hand: 2·lcs / (words of both).
@@ -31,6 +31,29 @@ describe("rougeL", () => {
         expect(rougeL(b.join(" "), a.join(" "))).toBeCloseTo(rougeL(a.join(" "), b.join(" ")), 12);
         expect(rougeL(a.join(" "), a.join(", "))).toBe(1);
       }),
+    );
+  });
+});
+
+describe("a RougeIndex", () => {
+  it("finds what comparing with every text finds, the first of the nearest, and only over the threshold", () => {
+    const text = fc.array(fc.constantFrom("a", "b", "c", "d", "e"), { maxLength: 7 }).map((words) => words.join(" "));
+    fc.assert(
+      fc.property(
+        fc.array(text, { maxLength: 12 }),
+        text,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (texts, asked, over) => {
+          const index = new RougeIndex();
+          for (const one of texts) index.add(one);
+          const scores = texts.map((one) => rougeL(asked, one));
+          const best = Math.max(...scores);
+          const nearest = texts[scores.indexOf(best)];
+          expect(index.nearest(asked, over)).toEqual(
+            texts.length > 0 && best > over ? { text: nearest, rougeL: best } : undefined,
+          );
+        },
+      ),
     );
   });
 });

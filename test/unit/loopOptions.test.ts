@@ -1,0 +1,306 @@
+/** @file Budgets, stopping, checks and the other settings of a loop, one by one. Laws over all of them: property/loopOptionLaws. */
+import { describe, expect, it } from "vitest";
+import { Rng } from "../../src/core/rng.ts";
+import { rougeL } from "../../src/core/rougeL.ts";
+import { OUTCOMES } from "../../src/loop/records.ts";
+import type { LoopRecord } from "../../src/loop/records.ts";
+import { createStrategy } from "../../src/selection/registry.ts";
+import { selectQueries } from "../../src/selection/selectQueries.ts";
+import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { createTask } from "../../src/tasks/registry.ts";
+import { createSolverTeacher } from "../../src/teacher/solverTeacher.ts";
+import type { Teacher } from "../../src/teacher/types.ts";
+import { LinearStudent } from "../support/linearStudent.ts";
+import { collect, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
+import { NotingStudent } from "../support/notingStudent.ts";
+import { sumsTask, sumsTeacher } from "../support/sums.ts";
+
+const SMALL = { task: { pool: 20, validation: 8, test: 10 }, rounds: 4, querySize: 4, perSeed: 2 } as const;
+const roundsOf = (records: readonly LoopRecord[]) => ofType(records, "round").map(({ summary }) => summary);
+const examplesOf = (records: readonly LoopRecord[]) => ofType(records, "example").map(({ example }) => example);
+
+describe("a budget", () => {
+  it("of pairs ends the run at exactly so many, each pick getting its first question before any gets its second", async () => {
+    const records = await collect(sumsConfig({ ...SMALL, budget: { examples: 14 } }), await sumsDeps());
+    const rounds = roundsOf(records);
+    expect(rounds.at(-1)).toMatchObject({ examples: 14, stop: "budget" });
+    expect(records.at(-1)).toEqual({ type: "done", rounds: rounds.length - 1, reason: "budget" });
+    const last = rounds.length - 1;
+    const room = 14 - (rounds[last - 1]?.examples ?? 0);
+    const asked = examplesOf(records).filter(({ round }) => round === last);
+    expect(asked).toHaveLength(Math.min(room, 8));
+    const perPick = ofType(records, "picks")
+      .at(-1)
+      ?.picks.map(({ seedId }) => asked.filter((example) => example.seedId === seedId).length);
+    expect(perPick).toHaveLength(Math.min(4, room));
+    expect(Math.max(...(perPick ?? [])) - Math.min(...(perPick ?? []))).toBeLessThanOrEqual(1);
+  });
+
+  it("of tokens is never exceeded, and ends the run after the round in which a call had no room", async () => {
+    const records = await collect(sumsConfig({ ...SMALL, budget: { teacherTokens: 250 } }), await sumsDeps());
+    const rounds = roundsOf(records);
+    const tokens = rounds.reduce((sum, { teacher }) => sum + teacher.promptTokens + teacher.completionTokens, 0);
+    // A pair takes 20 tokens.
+    expect(tokens).toBeLessThanOrEqual(250);
+    expect(tokens).toBeGreaterThan(230);
+    expect(rounds.at(-1)?.stop).toBe("budget");
+    expect(rounds.length).toBeLessThan(5);
+    const refused = examplesOf(records).filter(({ reason }) => reason.includes("250 tokens"));
+    expect(refused.length).toBeGreaterThan(0);
+    expect(ofType(records, "warning").map(({ code }) => code)).toEqual(["teacher-failed", "budget-spent"]);
+  });
+
+  it("of money counts with the built-in teacher's price, judgements included", async () => {
+    const config = sumsConfig({
+      ...SMALL,
+      strategy: { name: "judge", picker: { kind: "argmax" } },
+      teacher: { price: { promptUsd: 500_000, completionUsd: 1_000_000 } },
+      budget: { costUsd: 250 },
+    } as Parameters<typeof sumsConfig>[0]);
+    const rounds = roundsOf(await collect(config, await sumsDeps()));
+    const cost = rounds.reduce((sum, { teacher }) => sum + teacher.costUsd, 0);
+    expect(cost).toBeLessThanOrEqual(250);
+    expect(cost).toBeGreaterThan(225);
+    for (const { teacher } of rounds)
+      expect(teacher.costUsd).toBeCloseTo(teacher.promptTokens / 2 + teacher.completionTokens, 9);
+    expect(rounds.at(-1)?.stop).toBe("budget");
+  });
+
+  it("too small for anything ends the run after round 1", async () => {
+    const records = await collect(sumsConfig({ ...SMALL, budget: { teacherTokens: 1 } }), await sumsDeps());
+    expect(roundsOf(records).map(({ examples, stop }) => [examples, stop])).toEqual([
+      [0, null],
+      [0, "budget"],
+    ]);
+  });
+});
+
+it("question and answer in one call are one request of a built-in teacher", async () => {
+  const teacher = sumsTeacher();
+  const config = sumsConfig({ ...SMALL, rounds: 1, teacher: { calls: "one" } } as Parameters<typeof sumsConfig>[0]);
+  const store = await new MemoryLibrary().open("run");
+  const records = await collect(config, await sumsDeps({ teacher, store }));
+  expect(roundsOf(records)[1]?.teacher).toMatchObject({ requests: 8, promptTokens: 8 * 10, completionTokens: 8 * 10 });
+  expect((await store.load())?.replies.map(({ call }) => call)).toEqual(new Array(8).fill("pair"));
+});
+
+describe("a run that stops early", () => {
+  it("does so at the target, on the validation questions, whatever the curve shows", async () => {
+    const config = sumsConfig({ ...SMALL, rounds: 20, querySize: 10, stop: { target: 0.5 } });
+    const records = await collect(config, await sumsDeps());
+    const rounds = roundsOf(records);
+    expect(rounds.at(-1)?.stop).toBe("target");
+    expect(records.at(-1)).toMatchObject({ type: "done", reason: "target", rounds: rounds.length - 1 });
+    for (const { evaluation, validation } of rounds)
+      expect([evaluation.split, evaluation.n, validation?.split, validation?.n]).toEqual(["test", 10, "validation", 8]);
+    rounds.forEach(({ validation, stop }) => expect((validation?.accuracy ?? 0) >= 0.5).toBe(stop === "target"));
+  });
+
+  it("does so on a plateau: so many rounds without a gain", async () => {
+    const training = { epochs: 1, batchSize: 4, learningRate: 1e-9 };
+    const config = sumsConfig({ ...SMALL, rounds: 20, training, stop: { plateau: 3 } });
+    const rounds = roundsOf(await collect(config, await sumsDeps()));
+    expect(rounds.map(({ stop }) => stop)).toEqual([null, null, null, "plateau"]);
+  });
+
+  it("evaluates once where the curve shows the validation questions", async () => {
+    const task = { ...SMALL.task, evaluateOn: "validation" } as const;
+    const rounds = roundsOf(await collect(sumsConfig({ ...SMALL, task, stop: { plateau: 9 } }), await sumsDeps()));
+    for (const { evaluation, validation } of rounds)
+      expect([evaluation.split, validation]).toEqual(["validation", undefined]);
+    expect(rounds.at(-1)?.stop).toBe("rounds");
+  });
+
+  it("is finished for a list of runs, and has nothing left to do when it is resumed", async () => {
+    const library = new MemoryLibrary();
+    const config = sumsConfig({ ...SMALL, budget: { examples: 3 } });
+    await collect(config, await sumsDeps({ store: await library.open("run") }));
+    expect((await library.list())[0]).toMatchObject({ lastRound: 1, finished: true });
+    const again = await collect(config, await sumsDeps({ store: await open(library), resume: true }));
+    expect(again.map(({ type }) => type)).toEqual(["run", "done"]);
+    expect(again.at(-1)).toMatchObject({ rounds: 1, reason: "budget" });
+  });
+});
+
+/** The run of a library that another holds; this one only reads and appends. */
+async function open(library: MemoryLibrary) {
+  const stored = await library.read("run");
+  const copy = await new MemoryLibrary().open("run");
+  if (stored === undefined) throw new Error("no run");
+  await copy.create(stored.manifest);
+  for (const summary of stored.rounds) await copy.append({ type: "round", summary });
+  for (const example of stored.examples) await copy.append({ type: "example", example });
+  if (stored.checkpoint !== undefined) await copy.saveCheckpoint(stored.checkpoint);
+  return copy;
+}
+
+describe("verification", () => {
+  const task = createTask("word-problems");
+  const solver = createSolverTeacher(task);
+  /** Right final answers behind a wrong step: the first step's result is one too high, the last line is right. */
+  const careless: Teacher = {
+    ...solver,
+    async answer(question, call) {
+      const reply = await solver.answer(question, call);
+      const [first = "", ...rest] = reply.value.answer.split("\n");
+      const spoiled = first.replace(/(\d+)$/, (result) => String(Number(result) + 1));
+      return { ...reply, value: { answer: [spoiled, ...rest].join("\n") } };
+    },
+  };
+  const outcomes = async (verification: "off" | "answer" | "steps", teacher: Teacher) => {
+    const config = sumsConfig({
+      ...SMALL,
+      rounds: 1,
+      querySize: 10,
+      verification,
+      strategy: { name: "random" },
+    } as Parameters<typeof sumsConfig>[0]);
+    const student = new LinearStudent({ maxPositions: 2000 });
+    const [, summary] = roundsOf(await collect(config, await sumsDeps({ task, student, teacher })));
+    const { duplicate = 0, ...outcomes } = summary?.outcomes ?? {};
+    // A question that comes twice is no matter of verification.
+    expect(duplicate).toBeLessThan(3);
+    return { ...outcomes, duplicate, unsound: summary?.unsound, taught: summary?.taught };
+  };
+
+  it("of steps rejects a pair for a wrong step, of answers only for its final answer", async () => {
+    const { duplicate, ...off } = await outcomes("off", careless);
+    expect(off).toEqual({ off: 20 - duplicate, unsound: 20, taught: 20 });
+    expect(await outcomes("answer", careless)).toEqual({ passed: 20 - duplicate, duplicate, unsound: 20, taught: 20 });
+    expect(await outcomes("steps", careless)).toEqual({ failed: 20, duplicate: 0, unsound: 20, taught: 20 });
+    for (const verification of ["answer", "steps"] as const)
+      expect(await outcomes(verification, solver)).toEqual({
+        passed: 20 - duplicate,
+        duplicate,
+        unsound: 0,
+        taught: 20,
+      });
+  });
+
+  it("of answers rejects wrong final answers and questions that cannot be answered", async () => {
+    const wrong = createSolverTeacher(task, { errorRate: 1 });
+    const { failed = 0, passed = 0, unsound = 0 } = await outcomes("answer", wrong);
+    expect(unsound).toBeGreaterThan(0);
+    // What passes has a right final answer behind a wrong step.
+    expect(failed).toBeGreaterThan(passed);
+  });
+});
+
+it("near-duplicates of seeds and of accepted questions are rejected, and of nothing else", async () => {
+  const records = await collect(sumsConfig({ ...SMALL, maxRougeL: 0.74 }), await sumsDeps());
+  const pool = sumsTask().splits(SMALL.task, new Rng(1).fork("splits")).pool;
+  const known = pool.map(({ question }) => question);
+  let near = 0;
+  for (const { question, verification, accepted } of examplesOf(records)) {
+    const like = Math.max(...known.map((other) => rougeL(question, other)));
+    if (verification === "near-duplicate") near++;
+    if (verification !== "duplicate") expect(verification === "near-duplicate").toBe(like > 0.74);
+    if (accepted) known.push(question);
+  }
+  expect(near).toBeGreaterThan(0);
+});
+
+it("synthetic questions are scored by the strategy's criterion, by the student that picked their seed", async () => {
+  const strategies = ["true-loss", "entropy", "incorrect", "reward", "rho-loss"] as const;
+  for (const name of strategies) {
+    const picker = { kind: "argmax" } as const;
+    const strategy = name === "rho-loss" ? { name, picker, holdout: "linear" } : { name, picker };
+    const plain = { ...SMALL, rounds: 2, strategy };
+    const scored = await collect(sumsConfig({ ...plain, scoreSynthetic: true }), await sumsDeps());
+    const unscored = await collect(sumsConfig(plain), await sumsDeps());
+    const without = examplesOf(scored).map(({ score: _, ...example }) => example);
+    expect(without).toEqual(examplesOf(unscored));
+    expect(roundsOf(scored)).toEqual(roundsOf(unscored));
+    expect(examplesOf(unscored).every(({ score }) => score === undefined)).toBe(true);
+    for (const { accepted, score } of examplesOf(scored)) expect(score !== undefined).toBe(accepted);
+    if (name !== "true-loss") continue;
+    // Round 1 is scored by the untouched student, whose prediction of every sum is 0: its loss is half the square.
+    for (const { accepted, question, score, round } of examplesOf(scored)) {
+      if (!accepted || round > 1) continue;
+      const [a = 0, b = 0] = question.match(/\d+/g)?.map(Number) ?? [];
+      expect(score).toBe((a + b) ** 2 / 2);
+    }
+  }
+  const judged = sumsConfig({
+    ...SMALL,
+    strategy: { name: "judge", picker: { kind: "argmax" } },
+    scoreSynthetic: true,
+  });
+  const calls = roundsOf(await collect(judged, await sumsDeps()));
+  const same = roundsOf(await collect({ ...judged, scoreSynthetic: false }, await sumsDeps()));
+  expect(calls).toEqual(same);
+});
+
+it("a warm-up round asks nothing and trains on the seeds; replay of all adds each seed once", async () => {
+  const student = new NotingStudent();
+  const config = sumsConfig({ ...SMALL, rounds: 2, warmUp: "seeds", replay: "all" });
+  const records = await collect(config, await sumsDeps({ student }));
+  expect(ofType(records, "picks").map(({ round }) => round)).toEqual([2]);
+  const seeds = sumsTask()
+    .splits(SMALL.task, new Rng(1).fork("splits"))
+    .pool.map(({ id }) => id);
+  expect(student.trained[0]?.map(({ id }) => id)).toEqual(seeds);
+  const accepted = examplesOf(records).filter((example) => example.accepted);
+  expect(student.trained[1]?.map(({ id }) => id)).toEqual([...accepted.map(({ id }) => id), ...seeds]);
+  expect(roundsOf(records).map(({ rows }) => rows)).toEqual([0, 20, 20 + accepted.length]);
+});
+
+it("accuracy is told by each of a task's tags and by its levels", async () => {
+  const task = createTask("word-problems");
+  const config = sumsConfig({ ...SMALL, task: { pool: 4, validation: 4, test: 60 }, rounds: 0 });
+  const student = new LinearStudent({ maxPositions: 2000 });
+  const [{ evaluation } = { evaluation: undefined }] = roundsOf(
+    await collect(config, await sumsDeps({ task, student })),
+  );
+  const questions = task.splits(config.task, new Rng(config.seed).fork("splits")).test;
+  const clusters = new Set(questions.map(({ tags }) => tags?.["cluster"] ?? ""));
+  expect(clusters.size).toBeGreaterThan(1);
+  expect(Object.keys(evaluation?.byTag["cluster"] ?? {})).toEqual([...clusters].sort());
+  for (const cluster of clusters)
+    expect(evaluation?.byTag["cluster"]?.[cluster]?.n).toBe(
+      questions.filter(({ tags }) => tags?.["cluster"] === cluster).length,
+    );
+});
+
+it("a round's outcomes add up, and picks tell the level of their seed", async () => {
+  const records = await collect(sumsConfig(SMALL), await sumsDeps({ teacher: sumsTeacher({ errorRate: 0.4 }) }));
+  for (const { accepted, rejected, outcomes, taught, unsound } of roundsOf(records)) {
+    const of = (names: readonly (typeof OUTCOMES)[number][]) =>
+      names.reduce((sum, name) => sum + (outcomes[name] ?? 0), 0);
+    expect(of(["off", "passed"])).toBe(accepted);
+    expect(of(["failed", "duplicate", "near-duplicate"])).toBe(rejected);
+    expect(unsound).toBe(outcomes.failed ?? 0);
+    expect(taught).toBeLessThanOrEqual(accepted + rejected);
+  }
+  const levels = new Map(
+    sumsTask()
+      .splits(SMALL.task, new Rng(1).fork("splits"))
+      .pool.map(({ id, level }) => [id, level]),
+  );
+  for (const { picks } of ofType(records, "picks"))
+    for (const { seedId, level } of picks) expect(level).toBe(levels.get(seedId));
+});
+
+describe("the picker above", () => {
+  const strategy = createStrategy("incorrect", { kind: "above", threshold: 0 });
+  it("picks every score over its threshold and no other, at most the query size, by chance among them", () => {
+    const scores = [1, 0, 1, 0, 1, 1];
+    const picked = selectQueries(strategy, scores, 6, 6, new Rng(1)).map(({ index }) => index);
+    expect([...picked].sort()).toEqual([0, 2, 4, 5]);
+    const firsts = new Set(
+      Array.from({ length: 50 }, (_, seed) => selectQueries(strategy, scores, 6, 1, new Rng(seed))[0]?.index),
+    );
+    expect(firsts).toEqual(new Set([0, 2, 4, 5]));
+    expect(selectQueries(strategy, [0, 0], 2, 2, new Rng(1))).toEqual([]);
+  });
+});
+
+it("members that may not be picked are not, and ranks still count them", () => {
+  const argmax = createStrategy("own-loss", { kind: "argmax" });
+  const picks = selectQueries(argmax, [9, 8, 7, 6, 5], 5, 2, new Rng(1), { among: [1, 3, 4] });
+  expect(picks).toEqual([
+    { index: 1, score: 8, rank: 2 },
+    { index: 3, score: 6, rank: 4 },
+  ]);
+  expect(() => selectQueries(argmax, [9, 8, 7], 3, 2, new Rng(1), { among: [1] })).toThrow(/at most the pool of 1/);
+});
