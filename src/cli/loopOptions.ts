@@ -236,23 +236,27 @@ function pickerOf(options: Options, file: Json): Json | undefined {
   const named = Object.keys(settings).filter((name) => options.given(name)) as (keyof typeof settings)[];
   if (!options.given("picker") && named.length === 0) return undefined;
   const before = groupOf(groupOf(file, "strategy"), "picker");
-  const kind = options.given("picker")
-    ? options.choice("picker", PICKER_KINDS)
-    : (before["kind"] ?? D.strategy.picker.kind);
-  const wrong = named.find((name) => !settings[name].split(", ").includes(String(kind)));
+  const kind = options.given("picker") ? options.choice("picker", PICKER_KINDS) : kindOf(before);
+  const wrong = named.find((name) => !settings[name].split(", ").includes(kind));
   if (wrong !== undefined)
-    badInput(`--${wrong}`, `the picker ${settings[wrong].replace(", ", " or ")}`, `the picker ${String(kind)}`);
+    badInput(`--${wrong}`, `the picker ${settings[wrong].replace(", ", " or ")}`, `the picker ${kind}`);
   const own = Object.fromEntries(
     named.map((name) => [name, options.number(name, name === "threshold" ? {} : { min: 0 })]),
   );
   return { ...(before["kind"] === kind ? before : {}), kind, ...own };
 }
 
+/** The kind of a file's picker, or the default's. */
+function kindOf({ kind }: Json): string {
+  return typeof kind === "string" ? kind : D.strategy.picker.kind;
+}
+
 /** Of a chat teacher, calls and price are settings of the chat. */
 function teacherOf(options: Options, file: Json, chat: Json): Json {
   const before = groupOf(file, "teacher");
   const name = options.given("teacher") ? options.requiredText("teacher") : undefined;
-  const builtIn = chatProviderOf(String(name ?? before["name"] ?? D.teacher.name)) === undefined;
+  const who = name ?? before["name"];
+  const builtIn = chatProviderOf(typeof who === "string" ? who : D.teacher.name) === undefined;
   const { calls, price, ...rest } = chat;
   const ofChat = builtIn ? rest : chat;
   return compact({
