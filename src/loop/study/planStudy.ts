@@ -9,8 +9,8 @@ import { BadInputError, badInput } from "../../core/errors.ts";
 import { strategyNames } from "../../selection/strategies.ts";
 import type { StudyCell } from "../../study/types.ts";
 import type { ExperimentConfig } from "../config.ts";
-import { baselineNames, experimentOfBaseline } from "../baselines.ts";
-import { parseExperimentConfig, refuseContradictions } from "../parseConfig.ts";
+import { baselineNames } from "../baselines.ts";
+import { parseBaseline, parseExperimentConfig } from "../parseConfig.ts";
 import { BASELINE_PREFIX, studySchema, type StudyFile } from "./studySchema.ts";
 
 /** A study with every run of its grid. Plain JSON. */
@@ -132,12 +132,9 @@ export function mergeSettings(base: Settings, over: Settings): Settings {
  * settings replace theirs, and what the strategy's entry says itself is laid over what it only suggests.
  */
 function experimentOf(below: Settings, { baseline, ...own }: Settings, where: string): ExperimentConfig {
-  const beside = parseExperimentConfig(mergeSettings(below, own), where);
+  const beside = mergeSettings(below, own);
   const name = baselineNames.find((known) => known === baseline);
-  if (name === undefined) return beside;
-  refuseContradictions(name, beside, own, where);
-  const complete = experimentOfBaseline(name, beside) as unknown as Settings;
-  return parseExperimentConfig(mergeSettings(complete, own), where);
+  return name === undefined ? parseExperimentConfig(beside, where) : parseBaseline(name, beside, own, where);
 }
 
 /** A number of pairs that strategies are compared at can be reached. Complete baselines have rounds of their own. */
