@@ -9,7 +9,15 @@ import { CurvePanels, AXIS_TITLES, type CurveAxisName } from "./curvePanels.tsx"
 import { FidelityPlot } from "./fidelityPlot.tsx";
 import { ForestPlot } from "./forestPlot.tsx";
 import { ends, figure, pValue } from "./numbers.ts";
-import { CurveTable, DiagnosticsTable, FidelityTable, ResultTable, TargetTable } from "./tables.tsx";
+import {
+  CurveTable,
+  DiagnosticsTable,
+  DifferenceTable,
+  FidelityTable,
+  LevelTable,
+  ResultTable,
+  TargetTable,
+} from "./tables.tsx";
 import { WinTable } from "./winTable.tsx";
 
 /** Everything that a report says. `level`: heading level of its title, 1 in a document of its own. */
@@ -52,9 +60,11 @@ export function StudyReport({
           </ul>
         </details>
       )}
-      {overall.map(({ option, tasks, matches }) => (
+      {overall.map(({ option, tasks, versusReference, matches }) => (
         <section key={option}>
           <Heading level={level + 1}>{`All tasks${optionText(report, option)}`}</Heading>
+          <DifferenceTable rows={versusReference} reference={report.reference} />
+          <ForestPlot rows={versusReference} title={`at the end, minus ${report.reference}`} />
           <p>
             Each cell: wins–ties–losses of the row against the column over pairs of runs of the same task and seed (
             {tasks.join(", ")}). An asterisk: the corrected p is under 0.05.
@@ -104,6 +114,11 @@ function ComparisonSection({
       </p>
       <ResultTable comparison={comparison} />
       {rows.length > 0 && <ForestPlot rows={rows} title={`at the end, minus ${reference}`} />}
+      {comparison.strategies.some(({ byLevel }) => byLevel.length > 1) && (
+        <Fold title="By level of difficulty">
+          <LevelTable comparison={comparison} />
+        </Fold>
+      )}
       <Heading level={level + 1}>Learning curves</Heading>
       <CurvePanels comparison={comparison} reference={reference} axis="examples" />
       <Fold title="The numbers of the curves">

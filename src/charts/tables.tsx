@@ -1,7 +1,7 @@
 /** @file The report's numbers as tables: what every plot shows can be read here. */
 import type { VNode } from "preact";
 import { DIAGNOSTICS, type DiagnosticName } from "../study/diagnostics.ts";
-import type { Comparison, Estimate } from "../study/reportSchema.ts";
+import type { Comparison, Difference, Estimate } from "../study/reportSchema.ts";
 import { ends, figure, integer, pValue, type FigureUnit } from "./numbers.ts";
 
 function Table({
@@ -73,6 +73,46 @@ export function ResultTable({ comparison }: { readonly comparison: Comparison })
         withInterval(last, "share"),
         withInterval(versusReference, "points"),
         versusReference === null ? "–" : pValue(versusReference.pHolm),
+      ])}
+    />
+  );
+}
+
+/** Differences to the reference. */
+export function DifferenceTable({
+  rows,
+  reference,
+}: {
+  readonly rows: readonly { readonly name: string; readonly difference: Difference }[];
+  readonly reference: string;
+}): VNode {
+  return (
+    <Table
+      caption={`Accuracy at the end minus that of ${reference}, paired by task and seed`}
+      titles={["strategy", "pairs of runs", "difference, interval", "p", "p, corrected"]}
+      rows={rows.map(({ name, difference }) => [
+        name,
+        String(difference.n),
+        withInterval(difference, "points"),
+        pValue(difference.p),
+        pValue(difference.pHolm),
+      ])}
+    />
+  );
+}
+
+/** Accuracy at the end by level of difficulty. */
+export function LevelTable({ comparison }: { readonly comparison: Comparison }): VNode {
+  const levels = [...new Set(comparison.strategies.flatMap(({ byLevel }) => byLevel.map(({ level }) => level)))];
+  const questions = (level: string): number =>
+    comparison.strategies.flatMap(({ byLevel }) => byLevel).find((entry) => entry.level === level)?.questions ?? 0;
+  return (
+    <Table
+      caption="Accuracy at the end by level, interval"
+      titles={["strategy", ...levels.map((level) => `${level}, ${questions(level)} questions`)]}
+      rows={comparison.strategies.map(({ name, byLevel }) => [
+        name,
+        ...levels.map((level) => withInterval(byLevel.find((entry) => entry.level === level)?.accuracy, "share")),
       ])}
     />
   );

@@ -3,12 +3,13 @@
  * resampling being seeded by the names of what is compared. Not here: reading runs, drawing.
  */
 import { Rng } from "../core/rng.ts";
+import type { Evaluation } from "../loop/records.ts";
 import { pointAt, runPoints, type RunPoint } from "./curves.ts";
 import { cautionsOf } from "./cautions.ts";
 import { diagnose } from "./diagnostics.ts";
 import { fidelityOf, type RunFidelity } from "./fidelity.ts";
 import { differenceOf, matchesOf, pairedDifferences, type Resampling, type Scores } from "./matches.ts";
-import type { Comparison, Estimate, Matches, StrategyReport, StudyReportData } from "./reportSchema.ts";
+import type { Comparison, Difference, Estimate, Matches, StrategyReport, StudyReportData } from "./reportSchema.ts";
 import { bootstrapInterval, mean, resamples } from "./sampling.ts";
 import { holm, spearman } from "./significance.ts";
 import { defaultTargets, priceOf, type CurveUnit } from "./targets.ts";
@@ -23,6 +24,8 @@ interface Analysed {
   readonly task: string;
   readonly seed: number;
   readonly points: readonly RunPoint[];
+  /** At the end. */
+  readonly byLevel: Evaluation["byLevel"];
   readonly figures: Readonly<Record<string, number>>;
   readonly fidelity: RunFidelity | undefined;
 }
@@ -79,17 +82,7 @@ function compare(
   const last = scoresOf(byStrategy, lastAccuracy);
   const first = runs[0]?.rounds[0]?.evaluation;
   const strategies = [...byStrategy].map(([name, own]) => describeStrategy(name, own, resampling));
-  const reference = byStrategy.get(input.reference);
-  const against = strategies.map(({ name }) =>
-    name === input.reference || reference === undefined
-      ? []
-      : pairedDifferences(last.get(name) ?? new Map(), last.get(input.reference) ?? new Map()),
-  );
-  const differences = against.map((d, i) =>
-    d.length === 0 ? null : differenceOf(d, `${strategies[i]?.name} against the reference`, resampling),
-  );
-  const corrected = holm(differences.flatMap((difference) => difference?.p ?? []));
-  let next = 0;
+  const against = againstReference(last, input.reference, resampling);
   const units = (name: string): readonly CurveUnit[] => byStrategy.get(name) ?? [];
   const targets = input.targets.length > 0 ? input.targets : defaultTargets(units(input.reference));
   return {
@@ -98,13 +91,7 @@ function compare(
     split: first?.split ?? "test",
     questions: first?.n ?? 0,
     seeds: [...new Set(runs.map(({ cell }) => cell.seed))].sort((a, b) => a - b),
-    strategies: strategies.map((strategy, i) => {
-      const difference = differences[i] ?? null;
-      return {
-        ...strategy,
-        versusReference: difference === null ? null : { ...difference, pHolm: corrected[next++] ?? 1 },
-      };
-    }),
+    strategies: strategies.map((strategy) => ({ ...strategy, versusReference: against.get(strategy.name) ?? null })),
     targets: targets.map((accuracy) => ({
       accuracy,
       strategies: strategies.map(({ name }) => ({
@@ -128,6 +115,7 @@ function groupRuns(input: StudyInput, runs: readonly StudyRun[]): ReadonlyMap<st
         task: run.cell.task,
         seed: run.cell.seed,
         points: runPoints(run.rounds),
+        byLevel: run.rounds.at(-1)?.evaluation.byLevel ?? {},
         figures: diagnose(run),
         fidelity: fidelityOf(run.examples),
       }));
@@ -155,6 +143,7 @@ function describeStrategy(name: string, runs: readonly Analysed[], resampling: R
     name,
     curve,
     last: over(runs.map(lastAccuracy)),
+    byLevel: levelsOf(runs, over),
     versusReference: null,
     diagnostics: Object.fromEntries(
       figureNames.flatMap((figure) => {
@@ -168,6 +157,20 @@ function describeStrategy(name: string, runs: readonly Analysed[], resampling: R
       points: points.map(({ accuracy: _, ...point }) => point),
     })),
   };
+}
+
+/** Seeds share sizes of levels, not always questions: each run is one unit, as everywhere. */
+function levelsOf(
+  runs: readonly Analysed[],
+  over: (values: readonly (number | undefined)[]) => Estimate | null,
+): StrategyReport["byLevel"] {
+  const levels = [...new Set(runs.flatMap(({ byLevel }) => Object.keys(byLevel)))];
+  return levels.flatMap((level) => {
+    const tallies = runs.map(({ byLevel }) => byLevel[level]);
+    const accuracy = over(tallies.map((tally) => (tally === undefined ? undefined : tally.correct / tally.n)));
+    const questions = tallies.find((tally) => tally !== undefined)?.n ?? 0;
+    return accuracy === null ? [] : [{ level, questions, accuracy }];
+  });
 }
 
 function strategyFidelity(runs: readonly Analysed[], resampling: Resampling): StrategyReport["fidelity"] {
@@ -235,8 +238,28 @@ function overallOf(input: StudyInput, finished: readonly StudyRun[], all: Resamp
     const tasks = input.tasks.filter((task) => runs.some(({ cell }) => cell.task === task));
     if (tasks.length < 2) return [];
     const resampling = { ...all, rng: all.rng.fork(`all tasks ${option}`) };
-    return [{ option, tasks, matches: matchesBetween(groupRuns(input, runs), resampling) }];
+    const groups = groupRuns(input, runs);
+    const against = againstReference(scoresOf(groups, lastAccuracy), input.reference, resampling);
+    const versusReference = [...against].map(([name, difference]) => ({ name, difference }));
+    return [{ option, tasks, versusReference, matches: matchesBetween(groups, resampling) }];
   });
+}
+
+/** Each strategy that has runs in common with the reference, against it; corrected over these alone. */
+function againstReference(
+  scores: ReadonlyMap<string, Scores>,
+  reference: string,
+  resampling: Resampling,
+): ReadonlyMap<string, Difference> {
+  const base = scores.get(reference) ?? new Map<string, number>();
+  const found = [...scores].flatMap(([name, own]) => {
+    const differences = name === reference ? [] : pairedDifferences(own, base);
+    return differences.length === 0
+      ? []
+      : [[name, differenceOf(differences, `${name} against the reference`, resampling)] as const];
+  });
+  const corrected = holm(found.map(([, { p }]) => p));
+  return new Map(found.map(([name, difference], i) => [name, { ...difference, pHolm: corrected[i] ?? 1 }]));
 }
 
 function matchesBetween(groups: ReadonlyMap<string, readonly Analysed[]>, resampling: Resampling): Matches {

@@ -45,6 +45,8 @@ const strategy = v.object({
   curve: v.array(point),
   /** Accuracy at the end of a run. */
   last: v.nullable(estimate),
+  /** Accuracy at the end by the task's levels of difficulty, easy to hard; `questions` is the number of a run. */
+  byLevel: v.array(v.object({ level: v.string(), questions: count, accuracy: estimate })),
   /** At the end, against the reference; null for the reference itself and without a common seed. */
   versusReference: v.nullable(difference),
   /** By names of `diagnostics.ts`; a figure that does not exist for the strategy is absent. */
@@ -127,7 +129,15 @@ export const reportSchema = v.object({
   }),
   comparisons: v.array(comparison),
   /** Over all tasks, one for each option; empty where there is one task. */
-  overall: v.array(v.object({ option: v.string(), tasks: v.array(v.string()), matches })),
+  overall: v.array(
+    v.object({
+      option: v.string(),
+      tasks: v.array(v.string()),
+      /** Last accuracies against the reference's, paired by task and seed. */
+      versusReference: v.array(v.object({ name: v.string(), difference })),
+      matches,
+    }),
+  ),
   /** What a reader must know before believing a number. */
   cautions: v.array(v.string()),
 });

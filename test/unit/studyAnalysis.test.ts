@@ -82,6 +82,10 @@ test("over several tasks runs are paired by task and seed", () => {
   );
   const [overall] = analyzeStudy(study(tasks)).overall;
   expect(overall?.matches.last).toMatchObject([{ wins: 0, ties: 0, losses: 6, difference: { n: 6, p: 2 / 64 } }]);
+  expect(overall?.versusReference).toMatchObject([
+    { name: "own-loss", difference: { n: 6, p: 2 / 64, pHolm: 2 / 64 } },
+  ]);
+  expect(overall?.versusReference[0]?.difference.value).toBeCloseTo(0.02, 12);
   expect(analyzeStudy(study(RUNS)).overall).toEqual([]);
 });
 
@@ -103,6 +107,20 @@ test("a run that ended early keeps its last point; others are told and left out"
     ],
   });
   expect(report.cautions[0]).toBe("2 of 4 runs are not finished and take no part in any comparison.");
+});
+
+test("accuracy by level is a mean over runs", () => {
+  const last = (seed: number) => {
+    const end = round(1, 50);
+    const byLevel = { easy: { n: 10, correct: 4 + seed }, hard: { n: 30, correct: 3 * seed } };
+    return { ...end, evaluation: { ...end.evaluation, byLevel } };
+  };
+  const runs = [1, 2].map((seed) => run({ strategy: "random", seed }, [], { rounds: [round(0, 40), last(seed)] }));
+  const { byLevel } = analyzeStudy(study(runs)).comparisons[0]?.strategies[0] ?? {};
+  expect(byLevel?.map(({ level, questions, accuracy }) => [level, questions, accuracy.value])).toEqual([
+    ["easy", 10, 0.55],
+    ["hard", 30, 0.15000000000000002],
+  ]);
 });
 
 test("fidelity: ρ within rounds, and of medians between them", () => {

@@ -49,6 +49,20 @@ test("the second student gets the first one's answers and scores without working
   expect([a!.calls, b!.calls]).toEqual([["generate", "score"], []]);
 });
 
+test("a student is told what an answer of another has cost, and nothing of its own", async () => {
+  let nowMs = 0;
+  const answers = new UntouchedAnswers(() => nowMs);
+  const spared: string[] = [];
+  const [a, b] = ["a", "b"].map((name) =>
+    answers.join(new LinearStudent({ onWork: () => void (nowMs += 30) }), "same", (ms) => spared.push(`${name} ${ms}`)),
+  );
+  for (const student of [a!, b!]) {
+    await student.reset();
+    await student.generate(PROMPTS, GREEDY);
+  }
+  expect(spared).toEqual(["b 30"]);
+});
+
 test("a third question of the same kind is computed: what all had is forgotten", async () => {
   const [a, b] = await joined("same", "same");
   for (const { student } of [a!, b!, a!]) await student.generate(PROMPTS, GREEDY);

@@ -172,7 +172,7 @@ class GroupRunner {
   readonly #shelf: StudentShelf;
   readonly #waiting: Set<string>;
   #untouched = new UntouchedAnswers();
-  readonly #joined = new Map<string, Student>();
+  readonly #joined = new Map<string, { readonly student: Student; sparedMs: number }>();
   #base: BaseFacts | undefined;
 
   constructor(cells: readonly StudyCell[], deps: StudyDeps, shelf: StudentShelf) {
@@ -191,7 +191,7 @@ class GroupRunner {
   async run(cell: StudyCell, see: (record: LoopRecord) => void): Promise<RoundSummary | undefined> {
     const { folder, options, output, signal, taskOf } = this.#deps;
     const { id, config } = cell;
-    const student = await this.#student(cell);
+    const joined = await this.#join(cell);
     const task = taskOf(config);
     const path = runFolder(folder, id);
     if (this.#deps.takeOver) await takeOver(folder, id, hostname());
@@ -201,7 +201,9 @@ class GroupRunner {
     try {
       const resume = (await store.load()) !== undefined;
       const records = closedLoop(config, {
-        student,
+        student: joined.student,
+        // What another run worked out counts as if this one had: wall time must not depend on the order of runs.
+        now: () => Date.now() + joined.sparedMs,
         openHoldout: async () => openHoldout(config, await this.#shelf.engine(), output),
         task,
         teacher: await openTeacher(config.teacher, task, options),
@@ -229,12 +231,18 @@ class GroupRunner {
   }
 
   /** The cell's view of the group's student: what the untouched one answers is shared by all cells that still wait. */
-  async #student({ id, config }: StudyCell): Promise<Student> {
+  async #join({ id, config }: StudyCell): Promise<{ readonly student: Student; readonly sparedMs: number }> {
     const student = await this.#shelf.student(config);
     if (!this.#joined.has(id)) {
-      for (const waiting of this.#waiting) this.#joined.set(waiting, this.#untouched.join(student, "group"));
+      for (const waiting of this.#waiting) {
+        const joined = {
+          student: this.#untouched.join(student, "group", (durationMs) => void (joined.sparedMs += durationMs)),
+          sparedMs: 0,
+        };
+        this.#joined.set(waiting, joined);
+      }
     }
-    return this.#joined.get(id) ?? student;
+    return this.#joined.get(id) ?? { student, sparedMs: 0 };
   }
 }
 
