@@ -56,7 +56,7 @@ export const GLOSSARY = {
   },
   pool: {
     title: "Pool",
-    text: "The seed questions the student may be taught from. Every round the same seeds are looked at again; the student itself is never trained on most of them.",
+    text: "The seed questions the student may be taught from. Every round the same seeds are looked at again. With replay some of them are trained on too.",
     source: PAPER,
   },
   heldOut: {

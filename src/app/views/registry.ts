@@ -25,7 +25,14 @@ export interface ViewEntry {
   readonly load: View | { readonly lazy: () => Promise<View> };
 }
 
-export const VIEWS: readonly ViewEntry[] = [{ id: "race", title: "Race", load: RaceView }];
+export const VIEWS: readonly ViewEntry[] = [
+  { id: "race", title: "Race", load: RaceView },
+  {
+    id: "lessons",
+    title: "Lessons",
+    load: { lazy: async () => (await import("./lessons/lessonsView.tsx")).LessonsView },
+  },
+];
 
 /** The entry of a route's view; the first for one that is not known. */
 export function viewOf(id: string): ViewEntry {
