@@ -27,35 +27,37 @@ export function ForestPlot({
   const bottom = height - BOTTOM;
   const label = `${title}. ${rows.map(({ name, difference }) => `${name}: ${figure(difference.value, "points")}, interval ${ends(difference, "points")}`).join("; ")}.`;
   return (
-    <svg class="sr-forest" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label}>
-      <g class="sr-axis">
-        {ticksBetween(low, high, 6).map((tick) => (
-          <g key={tick} transform={`translate(${x(tick).toFixed(1)},0)`}>
-            <line class={tick === 0 ? "sr-zero" : "sr-grid"} y1={TOP} y2={bottom} />
-            <text y={bottom + 15} text-anchor="middle">
-              {Math.round(100 * tick)}
-            </text>
-          </g>
-        ))}
-        <text x={WIDTH - RIGHT} y={height - 6} text-anchor="end">
-          {title}, points of accuracy →
-        </text>
-      </g>
-      {rows.map(({ name, difference: { value, low: from, high: to, n } }, i) => {
-        const y = TOP + (i + 0.5) * ROW;
-        const clear = from !== null && to !== null && (from > 0 || to < 0);
-        return (
-          <g key={name} class="sr-front">
-            <text x={LEFT - 10} y={y} dy="0.32em" text-anchor="end">
-              {name}
-            </text>
-            {from !== null && to !== null && <line class="sr-line" x1={x(from)} x2={x(to)} y1={y} y2={y} />}
-            <circle class={clear ? "sr-dot" : "sr-open"} cx={x(value).toFixed(1)} cy={y} r={4.5}>
-              <title>{`${name}: ${figure(value, "points")}, n = ${n}`}</title>
-            </circle>
-          </g>
-        );
-      })}
-    </svg>
+    <div class="sr-scroll" role="region" tabIndex={0} aria-label={title}>
+      <svg class="sr-forest" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label={label}>
+        <g class="sr-axis">
+          {ticksBetween(low, high, 6).map((tick) => (
+            <g key={tick} transform={`translate(${x(tick).toFixed(1)},0)`}>
+              <line class={tick === 0 ? "sr-zero" : "sr-grid"} y1={TOP} y2={bottom} />
+              <text y={bottom + 15} text-anchor="middle">
+                {Math.round(100 * tick)}
+              </text>
+            </g>
+          ))}
+          <text x={WIDTH - RIGHT} y={height - 6} text-anchor="end">
+            {title}, points of accuracy →
+          </text>
+        </g>
+        {rows.map(({ name, difference: { value, low: from, high: to, n } }, i) => {
+          const y = TOP + (i + 0.5) * ROW;
+          const clear = from !== null && to !== null && (from > 0 || to < 0);
+          return (
+            <g key={name} class="sr-front">
+              <text x={LEFT - 10} y={y} dy="0.32em" text-anchor="end">
+                {name}
+              </text>
+              {from !== null && to !== null && <line class="sr-line" x1={x(from)} x2={x(to)} y1={y} y2={y} />}
+              <circle class={clear ? "sr-dot" : "sr-open"} cx={x(value).toFixed(1)} cy={y} r={4.5}>
+                <title>{`${name}: ${figure(value, "points")}, n = ${n}`}</title>
+              </circle>
+            </g>
+          );
+        })}
+      </svg>
+    </div>
   );
 }

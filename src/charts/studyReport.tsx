@@ -8,13 +8,13 @@ import type { Comparison, StudyReportData } from "../study/reportSchema.ts";
 import { CurvePanels, AXIS_TITLES, type CurveAxisName } from "./curvePanels.tsx";
 import { FidelityPlot } from "./fidelityPlot.tsx";
 import { ForestPlot } from "./forestPlot.tsx";
-import { ends, figure, pValue } from "./numbers.ts";
 import {
   CurveTable,
   DiagnosticsTable,
   DifferenceTable,
   FidelityTable,
   LevelTable,
+  PairTable,
   ResultTable,
   TargetTable,
 } from "./tables.tsx";
@@ -165,38 +165,6 @@ function ComparisonSection({
         </>
       )}
     </section>
-  );
-}
-
-function PairTable({ comparison }: { readonly comparison: Comparison }): VNode {
-  return (
-    <div class="sr-scroll">
-      <table>
-        <caption>Accuracy at the end, first minus second, paired by seed</caption>
-        <thead>
-          <tr>
-            {["first", "second", "n", "difference", "interval, points", "p", "p, corrected"].map((title) => (
-              <th key={title} scope="col">
-                {title}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {comparison.matches.last.map(({ a, b, difference }) => (
-            <tr key={`${a} ${b}`}>
-              <th scope="row">{a}</th>
-              <td>{b}</td>
-              <td>{difference.n}</td>
-              <td>{figure(difference.value, "points")}</td>
-              <td>{ends(difference, "points")}</td>
-              <td>{pValue(difference.p)}</td>
-              <td>{pValue(difference.pHolm)}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
   );
 }
 

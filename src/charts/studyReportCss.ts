@@ -35,7 +35,7 @@ export const STUDY_REPORT_CSS = `
 .study-report .sr-panel { margin: 0; }
 .study-report .sr-panel figcaption { font-weight: 600; font-size: 0.875rem; }
 .study-report svg { display: block; width: 100%; height: auto; }
-.study-report .sr-forest { max-width: 48rem; }
+.study-report .sr-forest { min-width: 34rem; max-width: 48rem; }
 .study-report svg text { fill: var(--sr-soft); font-size: 11px; }
 .study-report .sr-grid { stroke: var(--sr-rule); }
 .study-report :is(.sr-base, .sr-tick, .sr-zero) { stroke: var(--sr-behind); }

@@ -15,7 +15,7 @@ function Table({
   readonly rows: readonly (readonly (string | VNode)[])[];
 }): VNode {
   return (
-    <div class="sr-scroll">
+    <div class="sr-scroll" role="region" tabIndex={0} aria-label={caption}>
       <table>
         <caption>{caption}</caption>
         <thead>
@@ -92,6 +92,24 @@ export function DifferenceTable({
       titles={["strategy", "pairs of runs", "difference, interval", "p", "p, corrected"]}
       rows={rows.map(({ name, difference }) => [
         name,
+        String(difference.n),
+        withInterval(difference, "points"),
+        pValue(difference.p),
+        pValue(difference.pHolm),
+      ])}
+    />
+  );
+}
+
+/** All pairs with their tests. */
+export function PairTable({ comparison }: { readonly comparison: Comparison }): VNode {
+  return (
+    <Table
+      caption="Accuracy at the end, first minus second, paired by seed"
+      titles={["first", "second", "n", "difference, interval", "p", "p, corrected"]}
+      rows={comparison.matches.last.map(({ a, b, difference }) => [
+        a,
+        b,
         String(difference.n),
         withInterval(difference, "points"),
         pValue(difference.p),

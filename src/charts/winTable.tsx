@@ -16,7 +16,7 @@ export function WinTable({
   const known = new Map(pairs.flatMap((pair) => [[`${pair.a}\n${pair.b}`, pair] as const]));
   const shown = names.filter((name) => pairs.some(({ a, b }) => a === name || b === name));
   return (
-    <div class="sr-scroll">
+    <div class="sr-scroll" role="region" tabIndex={0} aria-label={caption}>
       <table class="sr-wins">
         <caption>{caption}</caption>
         <thead>

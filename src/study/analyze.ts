@@ -8,9 +8,10 @@ import { pointAt, runPoints, type RunPoint } from "./curves.ts";
 import { cautionsOf } from "./cautions.ts";
 import { diagnose } from "./diagnostics.ts";
 import { fidelityOf, type RunFidelity } from "./fidelity.ts";
-import { differenceOf, matchesOf, pairedDifferences, type Resampling, type Scores } from "./matches.ts";
+import { differenceOf, matchesOf, pairedDifferences, type Scores } from "./matches.ts";
 import type { Comparison, Difference, Estimate, Matches, StrategyReport, StudyReportData } from "./reportSchema.ts";
-import { bootstrapInterval, mean, resamples } from "./sampling.ts";
+import { Resampling } from "./resampling.ts";
+import { mean } from "./sampling.ts";
 import { holm, spearman } from "./significance.ts";
 import { defaultTargets, priceOf, type CurveUnit } from "./targets.ts";
 import type { StudyInput, StudyRun } from "./types.ts";
@@ -33,11 +34,7 @@ interface Analysed {
 /** The report of a study, whatever is missing of it. */
 export function analyzeStudy(input: StudyInput): StudyReportData {
   const finished = input.runs.filter((run) => run.state === "finished" && run.rounds.length > 0);
-  const resampling: Resampling = {
-    rng: new Rng(ANALYSIS_SEED),
-    resamples: input.resamples,
-    confidence: input.confidence,
-  };
+  const resampling = new Resampling(new Rng(ANALYSIS_SEED), input.resamples, input.confidence);
   const comparisons = input.options.flatMap((option) =>
     input.tasks.flatMap((task) => {
       const runs = finished.filter(({ cell }) => cell.task === task && cell.option === option);
@@ -77,7 +74,7 @@ function compare(
   runs: readonly StudyRun[],
   all: Resampling,
 ): Comparison {
-  const resampling = { ...all, rng: all.rng.fork(`${task} ${option}`) };
+  const resampling = all.fork(`${task} ${option}`);
   const byStrategy = groupRuns(input, runs);
   const last = scoresOf(byStrategy, lastAccuracy);
   const first = runs[0]?.rounds[0]?.evaluation;
@@ -192,7 +189,7 @@ function strategyFidelity(runs: readonly Analysed[], resampling: Resampling): St
 }
 
 /** Dataset-level ρ; the runs are what is resampled. */
-function datasetCorrelation(runs: readonly RunFidelity[], { rng, resamples: count, confidence }: Resampling) {
+function datasetCorrelation(runs: readonly RunFidelity[], resampling: Resampling) {
   const rhoOf = (units: readonly RunFidelity[]): number | undefined => {
     const medians = units.flatMap(({ medians: own }) => own);
     return spearman(
@@ -202,12 +199,7 @@ function datasetCorrelation(runs: readonly RunFidelity[], { rng, resamples: coun
   };
   const rho = rhoOf(runs);
   if (rho === undefined) return null;
-  const interval = bootstrapInterval(
-    runs,
-    rhoOf,
-    resamples(runs.length, count, rng.fork(`bootstrap of ${runs.length} runs`)),
-    confidence,
-  );
+  const interval = resampling.interval(runs, rhoOf);
   return {
     rho: { value: rho, low: interval?.low ?? null, high: interval?.high ?? null, n: runs.length },
     points: runs.reduce((sum, { medians }) => sum + medians.length, 0),
@@ -237,7 +229,7 @@ function overallOf(input: StudyInput, finished: readonly StudyRun[], all: Resamp
     const runs = finished.filter(({ cell }) => cell.option === option);
     const tasks = input.tasks.filter((task) => runs.some(({ cell }) => cell.task === task));
     if (tasks.length < 2) return [];
-    const resampling = { ...all, rng: all.rng.fork(`all tasks ${option}`) };
+    const resampling = all.fork(`all tasks ${option}`);
     const groups = groupRuns(input, runs);
     const against = againstReference(scoresOf(groups, lastAccuracy), input.reference, resampling);
     const versusReference = [...against].map(([name, difference]) => ({ name, difference }));
@@ -298,14 +290,9 @@ function meanAccuracy({ points }: Analysed): number | undefined {
 }
 
 /** Mean of the values that exist, with its bootstrap interval; null without any. */
-function estimateOf(
-  values: readonly (number | undefined)[],
-  { rng, resamples: count, confidence }: Resampling,
-): Estimate | null {
+function estimateOf(values: readonly (number | undefined)[], resampling: Resampling): Estimate | null {
   const known = values.filter((value) => value !== undefined);
   if (known.length === 0) return null;
-  // Samples of one size share their draws: bands of a curve are drawn over the same seeds.
-  const draws = resamples(known.length, count, rng.fork(`bootstrap of ${known.length} runs`));
-  const interval = bootstrapInterval(known, mean, draws, confidence);
+  const interval = resampling.interval(known, mean);
   return { value: mean(known), low: interval?.low ?? null, high: interval?.high ?? null, n: known.length };
 }

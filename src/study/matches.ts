@@ -1,18 +1,11 @@
 /** @file Every two strategies against each other: wins, ties, and a paired test with Holm's correction over the whole table. */
-import type { Rng } from "../core/rng.ts";
 import type { Difference, PairResult } from "./reportSchema.ts";
-import { bootstrapInterval, mean, resamples } from "./sampling.ts";
+import type { Resampling } from "./resampling.ts";
+import { mean } from "./sampling.ts";
 import { holm, pairedPermutationTest } from "./significance.ts";
 
 /** One number of each run of a strategy, by task and seed. */
 export type Scores = ReadonlyMap<string, number>;
-
-/** How intervals are drawn. */
-export interface Resampling {
-  readonly rng: Rng;
-  readonly resamples: number;
-  readonly confidence: number;
-}
 
 /** Counts with rounding dust would never tie. */
 const SAME = 1e-9;
@@ -26,14 +19,9 @@ export function pairedDifferences(a: Scores, b: Scores): readonly number[] {
 }
 
 /** Mean difference with its bootstrap interval and its p-value, not yet corrected. `differences` is not empty. */
-export function differenceOf(
-  differences: readonly number[],
-  name: string,
-  { rng, resamples: count, confidence }: Resampling,
-): Difference {
-  const draws = resamples(differences.length, count, rng.fork(`bootstrap of ${differences.length} pairs`));
-  const interval = bootstrapInterval(differences, mean, draws, confidence);
-  const p = pairedPermutationTest(differences, rng.fork(`signs of ${name}`));
+export function differenceOf(differences: readonly number[], name: string, resampling: Resampling): Difference {
+  const interval = resampling.interval(differences, mean);
+  const p = pairedPermutationTest(differences, resampling.rng.fork(`signs of ${name}`));
   return {
     value: mean(differences),
     low: interval?.low ?? null,

@@ -34,7 +34,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** `count` draws of `size` indices below `size`, with replacement: the same for every statistic that shares them. */
+/** `count` draws of `size` indices below `size`, with replacement. */
 export function resamples(size: number, count: number, rng: Rng): readonly (readonly number[])[] {
   return Array.from({ length: count }, () => Array.from({ length: size }, () => rng.integer(0, size - 1)));
 }

@@ -1,7 +1,6 @@
 /** @file What an accuracy costs: N(τ) of each strategy and its ratio to the reference's, with a bootstrap over runs paired by seed. */
 import { firstReach, meanCurve, type RunPoint } from "./curves.ts";
-import type { Resampling } from "./matches.ts";
-import { bootstrapInterval, resamples } from "./sampling.ts";
+import type { Resampling } from "./resampling.ts";
 
 /** A run as the unit of resampling. */
 export interface CurveUnit {
@@ -32,7 +31,7 @@ export function priceOf(
   accuracy: number,
   own: readonly CurveUnit[],
   reference: readonly CurveUnit[],
-  { rng, resamples: count, confidence }: Resampling,
+  resampling: Resampling,
 ): {
   readonly examples: number | null;
   readonly ratio: { readonly value: number; readonly low: number | null; readonly high: number | null } | null;
@@ -61,8 +60,7 @@ export function priceOf(
   };
   const value = ratioOf(pairs);
   if (value === undefined || value === 0 || !Number.isFinite(value)) return { examples, ratio: null };
-  const draws = resamples(pairs.length, count, rng.fork(`bootstrap of ${pairs.length} runs`));
-  const interval = bootstrapInterval(pairs, ratioOf, draws, confidence);
+  const interval = resampling.interval(pairs, ratioOf);
   const finite = (end: number | undefined): number | null => (end === undefined || !Number.isFinite(end) ? null : end);
   return { examples, ratio: { value, low: finite(interval?.low), high: finite(interval?.high) } };
 }

@@ -1,6 +1,6 @@
 /** @file `tutelage study`: the same bytes again, whatever interrupted or divided it; failures kept and tried again; bad input refused before anything is written. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
@@ -151,6 +151,34 @@ test(
     expect([told.status, told.records[0]]).toMatchObject([0, { planned: 2, finished: 1 }]);
   },
 );
+
+test(
+  "a run that a machine left locked is let alone, until nobody else is said to work there",
+  { timeout: 120_000 },
+  async () => {
+    const value = { ...STUDY, name: "locked", seeds: [1], strategies: ["random"], experiment: { ...SMALL, rounds: 0 } };
+    const path = space.write("locked.json", JSON.stringify(value));
+    const [id = ""] = RUNS;
+    mkdirSync(space.in("locked", "runs", id), { recursive: true });
+    writeFileSync(space.in("locked", "runs", id, "lock"), "1 another-machine\n");
+    const refused = await study(path, "--out", space.in("locked"));
+    expect(refused.status).toBe(2);
+    expect(refused.err).toContain("expected an empty folder or one of this study, got one with runs");
+    writeFileSync(space.in("locked", "study.json"), readFileSync(await planOf(path)));
+    const held = await study(path, "--out", space.in("locked"));
+    expect([held.status, held.records.map(({ state }) => state)]).toEqual([1, ["failed"]]);
+    expect(held.err).toContain("one that process 1 another-machine works in");
+    expect(existsSync(space.in("locked", "failures"))).toBe(false);
+    const taken = await study(path, "--out", space.in("locked"), "--take-over");
+    expect([taken.status, taken.records.map(({ state }) => state)]).toEqual([0, ["finished"]]);
+  },
+);
+
+/** The `study.json` that a study writes, without running anything of it. */
+async function planOf(path: string): Promise<string> {
+  await study(path, "--out", space.in("plan"), "--shard", "2/2");
+  return space.in("plan", "study.json");
+}
 
 test("--dry-run checks and lists, and leaves nothing", async () => {
   const result = await study(file, "--dry-run", "--shard", "1/2");
