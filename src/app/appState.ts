@@ -5,9 +5,9 @@ import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
 import type { LaneState } from "./laneState.ts";
 import { EMPTY_LANE } from "./laneState.ts";
 import type { Problem } from "./problem.ts";
-import type { LossKind } from "./plots/poolLayout.ts";
 import type { Route } from "./route.ts";
 import { parseRoute } from "./route.ts";
+import { lanesOf } from "./settings.ts";
 import type { SettingsDraft } from "./settings.ts";
 import type { Sliced } from "./slice.ts";
 
@@ -21,6 +21,14 @@ export interface StoredRace {
   readonly lastRound: number;
   readonly rounds: number;
 }
+
+/** How long a race waits between two phases, for people to follow. */
+export const PACES = {
+  full: { label: "Full speed", pauseMs: 0 },
+  follow: { label: "Pause 2 s a phase", pauseMs: 2000 },
+  slow: { label: "Pause 6 s a phase", pauseMs: 6000 },
+} as const;
+export type Pace = keyof typeof PACES;
 
 /** What the page waits for. */
 export type Pending = "worker" | "engine" | "pause" | "stop" | "storage" | "teacher" | null;
@@ -40,7 +48,7 @@ export interface AppState extends Sliced {
   readonly problem: Problem | null;
   /** The worker is gone. */
   readonly crash: Problem | null;
-  readonly lossKind: LossKind;
+  readonly pace: Pace;
   readonly isolated: boolean;
   /** The user's token for the hub. Only here: neither stored nor in the address. */
   readonly hubToken: string;
@@ -56,8 +64,13 @@ export interface AppState extends Sliced {
   readonly download: DownloadProgress | null;
 }
 
-/** Lanes on the page. */
-export const LANES = 2;
+/** Lanes of which nothing has been heard. */
+export function emptyLanes(count: number): Pick<AppState, "lanes" | "laneProblems"> {
+  return {
+    lanes: Array.from({ length: count }, () => EMPTY_LANE),
+    laneProblems: Array.from({ length: count }, () => null),
+  };
+}
 
 /** The page before anything happened. */
 export function initialState(draft: SettingsDraft, isolated: boolean): AppState {
@@ -65,15 +78,14 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     route: parseRoute(""),
     slices: new Map(),
     draft,
-    lanes: Array.from({ length: LANES }, () => EMPTY_LANE),
-    laneProblems: Array.from({ length: LANES }, () => null),
+    ...emptyLanes(lanesOf(draft).length),
     race: null,
     raceState: "idle",
     pending: "worker",
     stored: null,
     problem: null,
     crash: null,
-    lossKind: "own",
+    pace: "full",
     isolated,
     hubToken: "",
     teacherKey: "",
@@ -86,9 +98,21 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
 
 /** The page without its run: what the visitor chose stays. */
 export function withoutRun(state: AppState): AppState {
-  const { route, slices, draft, isolated, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models } =
-    state;
-  const chosen = { route, slices, lossKind, pending, hubToken, teacherKey, teacherChecks, folder, models };
+  const {
+    route,
+    slices,
+    draft,
+    isolated,
+
+    pace,
+    pending,
+    hubToken,
+    teacherKey,
+    teacherChecks,
+    folder,
+    models,
+  } = state;
+  const chosen = { route, slices, pace, pending, hubToken, teacherKey, teacherChecks, folder, models };
   return { ...initialState(draft, isolated), ...chosen };
 }
 
@@ -113,9 +137,29 @@ export function hasRun(state: AppState): boolean {
   return state.race !== null || state.stored !== null || state.lanes.some(({ run }) => run !== null);
 }
 
-/** Names of the lanes, told apart by a letter when both use one strategy. */
-export function laneLabels(state: AppState): readonly [string, string] {
-  const a = state.lanes[0]?.run?.config.strategy.name ?? state.draft.strategyA;
-  const b = state.lanes[1]?.run?.config.strategy.name ?? state.draft.strategyB;
-  return a === b ? [`${a} (A)`, `${b} (B)`] : [a, b];
+/** A, B, C, D. */
+export function laneLetter(index: number): string {
+  return String.fromCharCode(65 + index);
+}
+
+/** The lanes to show: of the run, or those that the settings ask for. */
+export function shownLanes(state: AppState): AppState["lanes"] {
+  return hasRun(state) ? state.lanes : emptyLanes(lanesOf(state.draft).length).lanes;
+}
+
+/** The lanes' strategies: of the run, or of the settings before one. */
+export function laneStrategies(state: AppState): readonly string[] {
+  const planned = lanesOf(state.draft);
+  return shownLanes(state).map(({ run }, index) => {
+    const name = planned[index];
+    return run?.config.strategy.name ?? (name === undefined ? "" : state.draft[name]);
+  });
+}
+
+/** Names of the lanes, told apart by a letter where several use one strategy. */
+export function laneLabels(state: AppState): readonly string[] {
+  const names = laneStrategies(state);
+  return names.map((name, index) =>
+    names.filter((other) => other === name).length > 1 ? `${name} (${laneLetter(index)})` : name,
+  );
 }

@@ -77,6 +77,27 @@ export function describeGap(a: LaneRounds, b: LaneRounds): Statement | undefined
   return { verdict, text: `${measured} ${reading}` };
 }
 
+/** What can be said of every further lane beside the first. */
+export function describeGaps([first, ...others]: readonly LaneRounds[]): readonly Statement[] {
+  if (first === undefined) return [];
+  return others.flatMap((other) => describeGap(first, other) ?? []);
+}
+
+/** The gap to mark on the curve: of the lane furthest from the first at their last common round, which must be after round 0. */
+export function widestGap([first, ...others]: readonly LaneRounds[]):
+  | { readonly lane: number; readonly first: RoundSummary; readonly other: RoundSummary }
+  | undefined {
+  const gaps = others.flatMap((other, index) => {
+    const common = first === undefined ? undefined : lastCommonRound(first.rounds, other.rounds);
+    return common === undefined || common[0].round === 0
+      ? []
+      : [{ lane: index + 1, first: common[0], other: common[1] }];
+  });
+  const size = ({ first: a, other: b }: (typeof gaps)[number]): number =>
+    Math.abs(a.evaluation.accuracy - b.evaluation.accuracy);
+  return gaps.sort((a, b) => size(b) - size(a))[0];
+}
+
 export interface LaneRounds {
   readonly label: string;
   readonly rounds: readonly RoundSummary[];

@@ -13,11 +13,12 @@ import type { TeacherUsage } from "../teacher/types.ts";
 /** Upper bounds of what a lane keeps. */
 export const LIMITS = {
   examples: 40,
+  children: 2000,
   lossRounds: 24,
   lossPoints: 160,
   rounds: 1000,
   warnings: 8,
-  poolItems: 2000,
+  poolItems: 5000,
   exampleIds: 20_000,
   textLength: 4000,
 } as const;
@@ -62,6 +63,16 @@ export interface RoundTally {
   readonly ids: ReadonlySet<string>;
 }
 
+/** A pair of the round as the pool shows it: beside the seed it was made from. */
+export interface Child {
+  readonly id: string;
+  readonly seedId: string;
+  readonly operation: SyntheticExample["operation"];
+  readonly accepted: boolean;
+  readonly question: string;
+  readonly reason: string;
+}
+
 export interface LaneRun {
   readonly runId: string;
   readonly config: ExperimentConfig;
@@ -82,6 +93,8 @@ export interface LaneState {
   readonly picksRound: number;
   /** Newest first. */
   readonly examples: readonly SyntheticExample[];
+  /** Of the last round that has any, in their order. */
+  readonly children: readonly Child[];
   readonly tally: RoundTally;
   /** Decisions of people about pairs, as often as they were told. */
   readonly interventions: number;
@@ -107,6 +120,7 @@ export const EMPTY_LANE: LaneState = {
   picks: new Map(),
   picksRound: -1,
   examples: [],
+  children: [],
   tally: EMPTY_TALLY,
   interventions: 0,
   losses: [],
@@ -180,8 +194,12 @@ function addExample(state: LaneState, raw: SyntheticExample): LaneState {
     answer: clip(raw.answer),
     reason: clip(raw.reason),
   };
-  let { tally } = state;
-  if (example.round > tally.round) tally = { ...EMPTY_TALLY, round: example.round };
+  let { tally, children } = state;
+  if (example.round > tally.round) {
+    tally = { ...EMPTY_TALLY, round: example.round };
+    children = [];
+  }
+  if (example.round === tally.round) children = withChild(children, example);
   if (example.round === tally.round && !tally.ids.has(example.id)) {
     tally = {
       round: tally.round,
@@ -193,8 +211,18 @@ function addExample(state: LaneState, raw: SyntheticExample): LaneState {
   const known = state.examples.findIndex(({ id }) => id === example.id);
   const examples =
     known >= 0 ? state.examples.with(known, example) : [example, ...state.examples].slice(0, LIMITS.examples);
-  return { ...state, examples, tally };
+  return { ...state, examples, children, tally };
 }
+
+function withChild(children: readonly Child[], example: SyntheticExample): readonly Child[] {
+  const { id, seedId, operation, accepted, reason } = example;
+  const child: Child = { id, seedId, operation, accepted, reason, question: example.question.slice(0, CHILD_TEXT) };
+  const known = children.findIndex((one) => one.id === id);
+  if (known >= 0) return children.with(known, child);
+  return children.length < LIMITS.children ? [...children, child] : children;
+}
+
+const CHILD_TEXT = 300;
 
 const SPEED_SMOOTHING = 0.2;
 

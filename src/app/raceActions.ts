@@ -7,11 +7,10 @@ import type { LoopRecord } from "../loop/records.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import type { StudentFormat } from "../student/types.ts";
 import type { RunHeader } from "../loop/runStore.ts";
-import type { AppState, StoredRace } from "./appState.ts";
-import { LANES, withoutRun } from "./appState.ts";
-import { reduceRecords } from "./laneState.ts";
+import type { AppState, Pace, StoredRace } from "./appState.ts";
+import { laneLetter, PACES, withoutRun } from "./appState.ts";
+import { EMPTY_LANE, reduceRecords } from "./laneState.ts";
 import { originsOf } from "./origins.ts";
-import type { LossKind } from "./plots/poolLayout.ts";
 import { problemOfCode } from "./problem.ts";
 import type { ProviderChoice } from "./choices.ts";
 import { PROVIDERS } from "./choices.ts";
@@ -29,6 +28,8 @@ export interface Memory {
 export type SaveFile = (name: string, bytes: Uint8Array) => void;
 
 export interface RaceActions {
+  /** How long the race waits between two phases, from now on. */
+  setPace(pace: Pace): void;
   start(): void;
   pause(): void;
   resume(): void;
@@ -36,7 +37,6 @@ export interface RaceActions {
   newRun(): void;
   discardStored(): void;
   restart(): void;
-  showLoss(kind: LossKind): void;
   /** Ends the download under way; what has arrived is kept. */
   cancelDownload(): void;
   /** Hands the user a lane's student as one file. */
@@ -76,6 +76,12 @@ export class RaceController implements RaceActions {
   /** Shows the newest unfinished race, if there is one. */
   async showUnfinished(service: LoopService): Promise<void> {
     await this.#showStored(service, findUnfinished(await service.runs(), this.#memory.read()));
+  }
+
+  setPace(pace: Pace): void {
+    this.#link.set({ pace });
+    const { service } = this.#link;
+    if (service !== undefined) this.#link.tell(service.setPace(PACES[pace].pauseMs));
   }
 
   start(): void {
@@ -128,7 +134,7 @@ export class RaceController implements RaceActions {
   restart(): void {
     const interrupted = this.#store.state.race;
     this.#link.close();
-    this.#link.set({ crash: null, problem: null, race: null, raceState: "idle", laneProblems: noProblems() });
+    this.#link.set({ crash: null, problem: null, race: null, raceState: "idle", laneProblems: [] });
     void this.#link.guard("worker", async () => {
       const service = await this.#link.open();
       const runs = await service.runs();
@@ -155,12 +161,8 @@ export class RaceController implements RaceActions {
     this.#link.tell(
       service
         .packStudent(lane, format)
-        .then((archive) => this.#saveFile(`student-${lane === 0 ? "a" : "b"}-${format}.zip`, archive)),
+        .then((archive) => this.#saveFile(`student-${laneLetter(lane).toLowerCase()}-${format}.zip`, archive)),
     );
-  }
-
-  showLoss(lossKind: LossKind): void {
-    this.#link.set({ lossKind });
   }
 
   /** The service with the new race; undefined, with the fields marked, when the settings cannot be run. */
@@ -171,6 +173,7 @@ export class RaceController implements RaceActions {
     const { settings } = checked;
     const service = await this.#link.reach(originsOf([settings]));
     const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
+    await service.setPace(PACES[this.#store.state.pace].pauseMs);
     this.#link.set({ race, download: null });
     this.#onEngine(race.engine.ep);
     if (settings.student.startsWith("hub:")) await this.#loadModels(service);
@@ -183,6 +186,7 @@ export class RaceController implements RaceActions {
     if (stored === null) return present;
     const service = await this.#link.reach(stored.origins);
     const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
+    await service.setPace(PACES[this.#store.state.pace].pauseMs);
     this.#link.set({ race, stored: null, download: null });
     this.#onEngine(race.engine.ep);
     return service;
@@ -205,7 +209,7 @@ export class RaceController implements RaceActions {
     this.#store.update((state) => ({
       ...state,
       stored,
-      lanes: state.lanes.map((lane, index) => reduceRecords(lane, histories[index] ?? [])),
+      lanes: histories.map((history, index) => reduceRecords(state.lanes[index] ?? EMPTY_LANE, history)),
     }));
   }
 
@@ -227,8 +231,8 @@ export class RaceController implements RaceActions {
   #setLaneProblem({ lane, error }: Extract<LoopEvent, { readonly type: "lane-failed" }>): void {
     this.#store.update((state) => ({
       ...state,
-      laneProblems: state.laneProblems.map((problem, index) =>
-        index === lane ? problemOfCode(error.code, error.message) : problem,
+      laneProblems: state.lanes.map((_, index) =>
+        index === lane ? problemOfCode(error.code, error.message) : (state.laneProblems[index] ?? null),
       ),
     }));
   }
@@ -236,10 +240,6 @@ export class RaceController implements RaceActions {
   #clear(): void {
     this.#store.update(withoutRun);
   }
-}
-
-function noProblems(): AppState["laneProblems"] {
-  return Array.from({ length: LANES }, () => null);
 }
 
 function providerOf(text: string): ProviderChoice {
@@ -257,11 +257,12 @@ export function findUnfinished(runs: readonly RunHeader[], putAway: string | nul
   return undefined;
 }
 
-/** The lanes of one race in order; undefined when a lane is missing or all are finished. */
+/** The lanes of one race in order; undefined when a lane before the last is missing or all are finished. */
 function storedRaceOf(runs: readonly RunHeader[]): StoredRace | undefined {
   const lanes = [...runs].sort((a, b) => (a.manifest.race?.lane ?? 0) - (b.manifest.race?.lane ?? 0));
   const first = lanes[0]?.manifest;
-  if (first?.race === undefined || lanes.length !== LANES || lanes.every(({ finished }) => finished)) return undefined;
+  const whole = lanes.every(({ manifest }, index) => manifest.race?.lane === index);
+  if (first?.race === undefined || !whole || lanes.every(({ finished }) => finished)) return undefined;
   return {
     raceId: first.race.id,
     runIds: lanes.map(({ manifest }) => manifest.runId),

@@ -65,6 +65,9 @@ export interface SettingsDraft {
   readonly heldOut: string;
   readonly strategyA: string;
   readonly strategyB: string;
+  /** Of a third and a fourth lane; empty for none. */
+  readonly strategyC: string;
+  readonly strategyD: string;
   readonly picker: string;
   readonly restart: string;
   readonly accumulate: string;
@@ -132,8 +135,14 @@ export type CheckedSettings =
   | { readonly ok: true; readonly settings: Settings }
   | { readonly ok: false; readonly errors: Readonly<Partial<Record<SettingName, string>>> };
 
-/** Lanes of a race. */
-const LANE_COUNT = 2;
+/** Settings of the lanes that a race may have; the first two always run. */
+export const LANE_SETTINGS = ["strategyA", "strategyB", "strategyC", "strategyD"] as const;
+export type LaneSetting = (typeof LANE_SETTINGS)[number];
+
+/** Settings of the lanes that a draft asks for. */
+export function lanesOf(draft: SettingsDraft): readonly LaneSetting[] {
+  return LANE_SETTINGS.filter((name, index) => index < 2 || draft[name] !== "");
+}
 
 const D = DEFAULT_EXPERIMENT;
 
@@ -169,6 +178,8 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   heldOut: String(D.task[D.task.evaluateOn]),
   strategyA: "random",
   strategyB: D.strategy.name,
+  strategyC: "",
+  strategyD: "",
   picker: D.strategy.picker.kind,
   restart: D.restart ? "restart" : "continue",
   accumulate: D.accumulate ? "all" : "last",
@@ -313,8 +324,8 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
         ...(price === undefined ? {} : { price }),
         // Each lane is a run with a ceiling of its own.
         limits: {
-          maxRequests: Math.floor(requests / LANE_COUNT),
-          ...(budget === undefined ? {} : { maxCostUsd: budget / LANE_COUNT }),
+          maxRequests: Math.floor(requests / lanesOf(draft).length),
+          ...(budget === undefined ? {} : { maxCostUsd: budget / lanesOf(draft).length }),
         },
       },
     };
@@ -357,7 +368,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     perSeed: number("perSeed"),
     pool: number("pool"),
     heldOut: number("heldOut"),
-    strategies: [oneOf("strategyA", STRATEGIES), oneOf("strategyB", STRATEGIES)],
+    strategies: lanesOf(draft).map((name) => oneOf(name, STRATEGIES)),
     picker: oneOf("picker", PICKERS),
     restart: oneOf("restart", RESTARTS) === "restart",
     accumulate: oneOf("accumulate", ACCUMULATIONS) === "all",
@@ -389,12 +400,12 @@ const TOKENS_PER_CALL = { prompt: 350, completion: 120 } as const;
 const CALLS_PER_PAIR = 2;
 
 /** What a race with a chat teacher asks for in all, roughly; `costUsd` null without prices. */
-export function estimateTeacher({ teacher, rounds, querySize, perSeed }: Settings): {
+export function estimateTeacher({ teacher, strategies, rounds, querySize, perSeed }: Settings): {
   readonly requests: number;
   readonly tokens: number;
   readonly costUsd: number | null;
 } {
-  const requests = LANE_COUNT * rounds * querySize * perSeed * CALLS_PER_PAIR;
+  const requests = strategies.length * rounds * querySize * perSeed * CALLS_PER_PAIR;
   const { prompt, completion } = TOKENS_PER_CALL;
   const price = teacher?.chat.price;
   return {
@@ -439,5 +450,9 @@ export function summarizeDraft(draft: SettingsDraft): string {
     .map((part) => `${part}, `)
     .join(
       "",
-    )}${teacher}${noise}${checks}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${draft.strategyA} against ${draft.strategyB}, ${draft.provider}`;
+    )}${teacher}${noise}${checks}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${lanesOf(
+    draft,
+  )
+    .map((name) => draft[name])
+    .join(" against ")}, ${draft.provider}`;
 }

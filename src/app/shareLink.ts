@@ -42,6 +42,8 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
   heldOut: "test",
   strategyA: "a",
   strategyB: "b",
+  strategyC: "c",
+  strategyD: "d",
   picker: "pick",
   restart: "start",
   accumulate: "keep",

@@ -17,6 +17,7 @@ beforeEach(() => {
   // The test runner's own parameters stay.
   const query = new URLSearchParams(location.search);
   query.delete("seed");
+  query.delete("c");
   query.set("rounds", "2");
   query.set("query", "10");
   query.set("each", "2");
@@ -68,17 +69,26 @@ function button(label: string): HTMLButtonElement {
   return found;
 }
 
+const poolOf = (lane: number): HTMLElement | null => root.querySelector(`.lane.lane-${lane} .pool`);
+const sliderOf = (lane: number): HTMLElement | null => root.querySelector(`.lane.lane-${lane} [role=slider]`);
 const isOff = (label: string): boolean => button(label).getAttribute("aria-disabled") === "true";
 const status = (): string => root.querySelector(".status")?.textContent ?? "";
 const finished = (): Promise<void> => eventually(() => expect(status()).toBe("Finished."));
+
+/** Focuses a lane's pool by keyboard and presses `keys`; resolves when a card is open. */
+async function goTo(lane: number, keys: string): Promise<void> {
+  sliderOf(lane)?.focus();
+  await userEvent.keyboard(keys);
+  await eventually(() => expect(root.querySelector(`.lane-${lane} .card`)).not.toBeNull());
+}
 
 test("Start runs the race and shows curves, pool, pairs and engine", async () => {
   await open();
   button("Start").click();
   await finished();
   expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
-  expect(root.querySelectorAll(".lane-0 .seed")).toHaveLength(120);
-  expect(root.querySelectorAll(".lane-1 .seed-picked")).toHaveLength(10);
+  expect(poolOf(0)?.dataset).toMatchObject({ seeds: "120", picked: "10", children: "20" });
+  expect(poolOf(1)?.dataset).toMatchObject({ seeds: "120", picked: "10", children: "20" });
   expect(root.querySelectorAll(".lane-1 .pair")).toHaveLength(40);
   location.hash = "#/race?open=engine";
   await eventually(() => expect(root.querySelector(".engine")?.textContent).toContain("WASM"));
@@ -133,7 +143,7 @@ test("text from questions, answers, reasons, warnings and errors is never markup
   button("Start").click();
   await finished();
   await eventually(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
-  root.querySelector(".seed")?.dispatchEvent(new MouseEvent("mouseover", { bubbles: true }));
+  await goTo(0, "{Home}");
   await eventually(() => expect(root.querySelector(".card")?.textContent).toContain(evil));
   for (const details of root.querySelectorAll("details")) details.open = true;
   for (const place of [".pair-question", ".pair-source", ".pair dd", ".warnings", ".row-label", ".lane [role=alert]"])
@@ -146,30 +156,81 @@ test("the pool is one tab stop; arrows move along the loss and the card follows;
   await open();
   button("Start").click();
   await finished();
-  const marks = [...root.querySelectorAll<SVGElement>(".lane-0 .seed")];
-  const stops = (): SVGElement[] => marks.filter((mark) => mark.getAttribute("tabindex") === "0");
-  expect(stops()).toEqual([marks[0]]);
-  marks[0]?.focus();
-  await eventually(() => expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[0]?.dataset.seed));
-  await userEvent.keyboard("{ArrowRight}{ArrowRight}");
-  expect(document.activeElement).toBe(marks[2]);
-  await eventually(() => expect(stops()).toEqual([marks[2]]));
-  expect(root.querySelector(".lane-0 .card")?.textContent).toContain(marks[2]?.dataset.seed);
+  expect(poolOf(0)?.querySelectorAll("[tabindex='0']")).toHaveLength(1);
+  const seen: string[] = [];
+  await goTo(0, "{Home}");
+  for (let step = 0; step < 4; step++) {
+    const said = sliderOf(0)?.getAttribute("aria-valuetext") ?? "";
+    const [, id = "", loss = ""] = /^Seed (\S+), .* loss ([\d.]+) nats/.exec(said) ?? [];
+    expect(sliderOf(0)?.getAttribute("aria-valuenow")).toBe(String(step + 1));
+    await eventually(() => expect(root.querySelector(".lane-0 .card")?.textContent).toContain(id));
+    seen.push(loss);
+    await userEvent.keyboard("{ArrowRight}");
+    await eventually(() => expect(sliderOf(0)?.getAttribute("aria-valuenow")).toBe(String(step + 2)));
+  }
+  expect(seen).toEqual(seen.toSorted((a, b) => Number(a) - Number(b)));
   await userEvent.keyboard("{End}");
-  expect(document.activeElement).toBe(marks.at(-1));
-  await userEvent.keyboard("{ArrowRight}");
-  expect(document.activeElement).toBe(marks.at(-1));
-  await userEvent.keyboard("{Home}{Escape}");
+  await eventually(() => expect(sliderOf(0)?.getAttribute("aria-valuenow")).toBe("120"));
+  await userEvent.keyboard("{Escape}");
   await eventually(() => expect(root.querySelector(".lane-0 .card")).toBeNull());
-  const losses = marks.map((mark) => Number(/loss ([\d.]+)/.exec(mark.getAttribute("aria-label") ?? "")?.[1]));
-  expect(losses).toEqual(losses.toSorted((a, b) => a - b));
+});
+
+test("a card says why a seed was picked and what each token of its answers costs the student", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  await goTo(1, "{End}");
+  const card = (): string => root.querySelector(".lane-1 .card")?.textContent ?? "";
+  expect(card()).toMatch(/Score [\d.]+, rank 1 of 120 seeds \(median [\d.]+\)/);
+  expect(card()).toContain("Loss of the student's own answer");
+  await eventually(() => expect(root.querySelectorAll(".lane-1 .card .heat")).toHaveLength(2));
+  const [own] = root.querySelectorAll(".lane-1 .card .heat");
+  expect(own?.textContent).toContain("####");
+  expect(own?.querySelectorAll(".heat-most")).toHaveLength(1);
+  expect(own?.querySelector("span")?.title).toMatch(/^[\d.]+ nats: the student gave it [\d.]+ %$/);
+});
+
+test("seeds are placed by hidden states too, and a filter and zoom leave the numbers right", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  await userEvent.click(root.querySelector("[aria-label='Zoom in']") as HTMLElement);
+  await eventually(() =>
+    expect(root.querySelector(".lane-0 .pool .note")?.textContent).toMatch(/of 120 seeds are outside/),
+  );
+  const inside = Number(poolOf(0)?.dataset["seeds"]);
+  const outside = Number(
+    /(\d+) of 120 seeds are outside/.exec(root.querySelector(".lane-0 .pool .note")?.textContent ?? "")?.[1],
+  );
+  expect(inside + outside).toBe(120);
+  await userEvent.click(button("All"));
+  await eventually(() => expect(poolOf(0)?.dataset["seeds"]).toBe("120"));
+  const radio = [...root.querySelectorAll<HTMLInputElement>("[name=projection]")].at(-1);
+  radio?.click();
+  await eventually(() => expect(root.querySelector(".lane-1 .pool .axis-title")?.textContent).toMatch(/of variance/));
+  expect(poolOf(1)?.dataset["seeds"]).toBe("120");
+});
+
+test("a third lane is added, raced, and resumes with the others after a crash", async () => {
+  await open({ pauseMs: 2 });
+  button("Add a lane").click();
+  await eventually(() => expect(root.querySelectorAll(".lane")).toHaveLength(3));
+  expect(new URLSearchParams(location.search).get("c")).toBe("true-loss");
+  button("Start").click();
+  await eventually(() => expect(root.querySelectorAll(".curve-point").length).toBeGreaterThanOrEqual(6));
+  await crash();
+  await eventually(() => expect(root.querySelector("[role=alert]")).not.toBeNull());
+  button("Restart").click();
+  await finished();
+  expect(root.querySelectorAll(".curve-point")).toHaveLength(9);
+  expect(root.querySelectorAll(".gap")).toHaveLength(2);
 });
 
 test("Enter pins a card, so that it stays when the focus leaves", async () => {
   await open();
   button("Start").click();
   await finished();
-  root.querySelector<SVGElement>(".lane-0 .seed")?.focus();
+  await goTo(0, "{Home}");
   await userEvent.keyboard("{Enter}");
   await eventually(() => expect(root.querySelector(".card-pinned")).not.toBeNull());
   button("New run").focus();

@@ -127,8 +127,9 @@ test(
     expect(Math.max(...gains), JSON.stringify(rows)).toBeGreaterThan(0);
 
     for (const lane of [".lane-0", ".lane-1"]) {
-      expect(await page.locator(`${lane} .seed`).count()).toBe(RISING.pool);
-      expect(await page.locator(`${lane} .seed-picked`).count()).toBe(RISING.query);
+      const pool = page.locator(`${lane} .pool`);
+      expect(await pool.getAttribute("data-seeds")).toBe(String(RISING.pool));
+      expect(await pool.getAttribute("data-picked")).toBe(String(RISING.query));
       expect(await page.locator(`${lane} .pair`).count()).toBe(LIMITS.examples);
       expect(await page.locator(`${lane} .pair`).first().innerText()).toMatch(/accepted|rejected/);
     }

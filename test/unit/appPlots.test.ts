@@ -1,7 +1,7 @@
 /** @file Geometry of the plots: ticks, domains, and where the seeds of a pool stand. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { layoutPool, maxLossOf } from "../../src/app/plots/poolLayout.ts";
+import { layoutPool, maxLossOf } from "../../src/app/views/race/pool/poolLayout.ts";
 import { linearScale, niceDomain, ticksBetween } from "../../src/charts/scale.ts";
 import { accuracyDomain } from "../../src/app/plots/learningCurve.tsx";
 import { lossStretches } from "../../src/app/plots/lossSparkline.tsx";

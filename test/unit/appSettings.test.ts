@@ -81,6 +81,8 @@ test("every experiment the page can ask for is one the loop takes", () => {
         teacherBudget: fc.constantFrom("", "1.50"),
         strategyA: someOf(STRATEGIES),
         strategyB: someOf(STRATEGIES),
+        strategyC: fc.oneof(fc.constant(""), someOf(STRATEGIES)),
+        strategyD: fc.oneof(fc.constant(""), someOf(STRATEGIES)),
         picker: someOf(PICKERS),
         restart: someOf(RESTARTS),
         accumulate: someOf(ACCUMULATIONS),
@@ -97,12 +99,15 @@ test("every experiment the page can ask for is one the loop takes", () => {
         expect(checked.ok ? [] : Object.keys(checked.errors).sort()).toEqual(wrong.sort());
         if (!checked.ok) return;
         const configs = experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment));
-        expect(configs.map(({ strategy }) => strategy.name)).toEqual([draft.strategyA, draft.strategyB]);
+        expect(configs.map(({ strategy }) => strategy.name)).toEqual(
+          [draft.strategyA, draft.strategyB, draft.strategyC, draft.strategyD].filter((name) => name !== ""),
+        );
         if (draft.verification === "compare")
-          expect(configs.map(({ verification }) => verification)).toEqual(["off", "steps"]);
+          expect(configs.slice(0, 2).map(({ verification }) => verification)).toEqual(["off", "steps"]);
         // Equal seed and budget: the lanes differ in nothing else.
         const { verification } = configs[1]!;
-        expect({ ...configs[0], strategy: null, verification }).toEqual({ ...configs[1], strategy: null });
+        for (const other of configs.slice(1))
+          expect({ ...configs[0], strategy: null, verification }).toEqual({ ...other, strategy: null });
       },
     ),
   );
@@ -136,6 +141,7 @@ test.each<[keyof SettingsDraft, string]>([
   ["epochs", "0.5"],
   ["strategyA", "toString"],
   ["strategyB", ""],
+  ["strategyC", "toString"],
   ["provider", "cuda"],
   ["errorRate", "1.1"],
   ["learningRate", "0"],

@@ -1,7 +1,7 @@
 /** @file The few marks of the page, as inline SVG: lanes, right and wrong, phase states. Shape always says what colour says. */
 import type { VNode } from "preact";
 
-/** A lane's mark, centred: circle for the first, square for the second. */
+/** A lane's mark, centred: circle, square, triangle, diamond. */
 export function LaneMark({
   lane,
   x,
@@ -13,11 +13,22 @@ export function LaneMark({
   readonly y: number;
   readonly size: number;
 }): VNode {
-  return lane === 0 ? (
-    <circle class="lane-mark" cx={x} cy={y} r={size / 2} />
-  ) : (
-    <rect class="lane-mark" x={x - size / 2} y={y - size / 2} width={size} height={size} />
-  );
+  const half = size / 2;
+  switch (lane % 4) {
+    case 0:
+      return <circle class="lane-mark" cx={x} cy={y} r={half} />;
+    case 1:
+      return <rect class="lane-mark" x={x - half} y={y - half} width={size} height={size} />;
+    case 2:
+      return <path class="lane-mark" d={`M${x},${y - half * 1.1}l${half * 1.15},${size}h${-size * 1.15}Z`} />;
+    default:
+      return (
+        <path
+          class="lane-mark"
+          d={`M${x},${y - half * 1.3}l${half * 1.3},${half * 1.3}l${-half * 1.3},${half * 1.3}l${-half * 1.3},${-half * 1.3}Z`}
+        />
+      );
+  }
 }
 
 /** A seed's mark, centred: disc right, open diamond wrong, small square unknown. */
@@ -54,6 +65,22 @@ export function VerdictGlyph({ ok }: { readonly ok: boolean }): VNode {
   return (
     <Glyph>
       <path class={ok ? "verdict-ok" : "verdict-bad"} d={ok ? "M-5,0.5L-1.5,4L5,-4" : "M-4,-4L4,4M4,-4L-4,4"} />
+    </Glyph>
+  );
+}
+
+/** Drawings on buttons, 16 units wide. */
+const BUTTON_PATHS = {
+  play: "M-4,-6L6,0L-4,6Z",
+  pause: "M-5,-6h3.5v12h-3.5ZM1.5,-6h3.5v12h-3.5Z",
+  step: "M-6,-6L2,0L-6,6ZM3,-6h2.5v12h-2.5Z",
+} as const;
+
+/** A drawing beside a button's word. */
+export function ButtonGlyph({ name }: { readonly name: keyof typeof BUTTON_PATHS }): VNode {
+  return (
+    <Glyph>
+      <path fill="currentColor" d={BUTTON_PATHS[name]} />
     </Glyph>
   );
 }

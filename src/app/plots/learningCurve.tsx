@@ -6,7 +6,8 @@
  */
 import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
-import { formatCount, formatPercent } from "../format.ts";
+import { widestGap } from "../comparison.ts";
+import { formatCount, formatPercent, formatPoints } from "../format.ts";
 import { LaneMark } from "../components/icons.tsx";
 import { linePath, linearScale, niceDomain, ticksBetween } from "../../charts/scale.ts";
 import { useWidth } from "./useWidth.ts";
@@ -22,9 +23,9 @@ export interface LearningCurveProps {
   readonly budget: number;
 }
 
-const MARGIN = { top: 30, right: 18, bottom: 46, left: 36 } as const;
+const MARGIN = { top: 30, right: 84, bottom: 46, left: 36 } as const;
 /** Lanes stand a little apart, so that whiskers do not cover each other. */
-const DODGE_PX = 4;
+const DODGE_PX = 7;
 /** From this many points on, whiskers would run together: a band instead. */
 const BAND_POINTS = 16;
 /** The y axis spans at least this much accuracy: noise must not look like progress. */
@@ -96,8 +97,16 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
           )}
         </g>
         {lanes.map((lane, index) => (
-          <CurveLine key={index} lane={lane} index={index} x={x} y={y} />
+          <CurveLine
+            key={index}
+            lane={lane}
+            index={index}
+            dodge={(index - (lanes.length - 1) / 2) * DODGE_PX}
+            x={x}
+            y={y}
+          />
         ))}
+        <GapMark lanes={lanes} x={x} y={y} />
       </svg>
     </div>
   );
@@ -106,15 +115,17 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
 function CurveLine({
   lane,
   index,
+  dodge,
   x,
   y,
 }: {
   readonly lane: CurveLane;
   readonly index: number;
+  /** Distance to the side, so that lanes do not hide each other; pixels. */
+  readonly dodge: number;
   readonly x: (value: number) => number;
   readonly y: (value: number) => number;
 }): VNode {
-  const dodge = index === 0 ? -DODGE_PX : DODGE_PX;
   const points = lane.rounds.map(({ round, examples, evaluation }) => ({
     round,
     examples,
@@ -149,6 +160,36 @@ function CurveLine({
     </g>
   );
 }
+
+/** The widest gap to the first lane at the last round that both have, as a bracket with its size. */
+function GapMark({
+  lanes,
+  x,
+  y,
+}: {
+  readonly lanes: readonly CurveLane[];
+  readonly x: (value: number) => number;
+  readonly y: (value: number) => number;
+}): VNode | null {
+  const gap = widestGap(lanes);
+  if (gap === undefined) return null;
+  const [first, other] = [y(gap.first.evaluation.accuracy), y(gap.other.evaluation.accuracy)];
+  const at = x(Math.max(gap.first.examples, gap.other.examples)) + GAP_PX;
+  const points = gap.other.evaluation.accuracy - gap.first.evaluation.accuracy;
+  return (
+    <g class={`curve-gap lane-${gap.lane}`}>
+      <path
+        d={`M${(at - 4).toFixed(1)},${first.toFixed(1)}h8M${(at - 4).toFixed(1)},${other.toFixed(1)}h8M${at.toFixed(1)},${first.toFixed(1)}V${other.toFixed(1)}`}
+      />
+      <text x={at + 8} y={(first + other) / 2} dy="0.32em">
+        {formatPoints(points)}
+      </text>
+    </g>
+  );
+}
+
+/** From the last point to the bracket. */
+const GAP_PX = 18;
 
 /** An upright bar with caps. */
 function whiskerPath(x: number, low: number, high: number): string {

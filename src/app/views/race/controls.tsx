@@ -1,7 +1,8 @@
 /** @file The buttons: one primary (Start, Pause, Resume), Step, New run; beside them what the page is doing. */
 import type { VNode } from "preact";
-import type { AppState } from "../../appState.ts";
-import { hasRun, primaryAction } from "../../appState.ts";
+import type { AppState, Pace } from "../../appState.ts";
+import { hasRun, PACES, primaryAction } from "../../appState.ts";
+import { ButtonGlyph } from "../../components/icons.tsx";
 import type { RaceActions } from "../../raceActions.ts";
 import { PHASE_LABELS } from "../../phaseText.ts";
 
@@ -65,19 +66,30 @@ export function Controls({
     <div class="controls">
       <div class="buttons" role="group" aria-label="Run">
         <Button
-          class="primary"
+          class="primary play"
+          glyph={action === "pause" ? "pause" : "play"}
           off={action === undefined || (action === "start" && !valid)}
           onPress={() => action !== undefined && actions[action]()}
         >
           {label}
         </Button>
-        <Button off={!mayStep} title="Both lanes take one phase" onPress={() => actions.step()}>
+        <Button glyph="step" off={!mayStep} title="Every lane takes one phase" onPress={() => actions.step()}>
           Step
         </Button>
         <Button off={!idle || fresh} title="Put this run away and begin another" onPress={() => actions.newRun()}>
           New run
         </Button>
       </div>
+      <label class="pace">
+        <span>Pace</span>
+        <select value={state.pace} onChange={(event) => actions.setPace(event.currentTarget.value as Pace)}>
+          {(Object.keys(PACES) as Pace[]).map((pace) => (
+            <option key={pace} value={pace}>
+              {PACES[pace].label}
+            </option>
+          ))}
+        </select>
+      </label>
       <p class="status">
         <span class={`lamp lamp-${lampOf(state)}`} aria-hidden="true" />
         {fresh && idle && !valid ? "Correct the marked settings to start." : statusText(state)}
@@ -90,14 +102,16 @@ interface ButtonProps {
   readonly off: boolean;
   readonly onPress: () => void;
   readonly children: string;
+  readonly glyph?: "play" | "pause" | "step";
   readonly class?: string;
   readonly title?: string;
 }
 
 /** A button that keeps the keyboard's focus while it is off: `disabled` would lose it at every press. */
-function Button({ off, onPress, children, ...rest }: ButtonProps): VNode {
+function Button({ off, onPress, children, glyph, ...rest }: ButtonProps): VNode {
   return (
     <button type="button" aria-disabled={off} onClick={() => off || onPress()} {...rest}>
+      {glyph !== undefined && <ButtonGlyph name={glyph} />}
       {children}
     </button>
   );

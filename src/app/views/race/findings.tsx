@@ -1,7 +1,7 @@
 /** @file What the run measured so far, in words and as a table; before a run, what a round is. */
 import type { VNode } from "preact";
 import type { LaneRounds } from "../../comparison.ts";
-import { describeGap } from "../../comparison.ts";
+import { describeGaps } from "../../comparison.ts";
 import { formatNats, formatPercent } from "../../format.ts";
 import { PHASE_HELP, PHASE_LABELS, PHASES } from "../../phaseText.ts";
 
@@ -22,20 +22,24 @@ export function HowItWorks(): VNode {
 }
 
 /** The gap between the lanes, with its uncertainty. */
-export function Findings({ lanes }: { readonly lanes: readonly [LaneRounds, LaneRounds] }): VNode {
-  const gap = describeGap(...lanes);
+export function Findings({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode {
+  const gaps = describeGaps(lanes);
   return (
     <section class="findings" aria-labelledby="findings-title">
       <h2 id="findings-title">What was measured</h2>
-      {gap === undefined ? (
-        <p>Nothing to compare yet: both lanes must finish a round of training first.</p>
+      {gaps.length === 0 ? (
+        <p>Nothing to compare yet: two lanes must finish a round of training first.</p>
       ) : (
-        <p class={`gap gap-${gap.verdict}`}>{gap.text}</p>
+        gaps.map(({ verdict, text }) => (
+          <p key={text} class={`gap gap-${verdict}`}>
+            {text}
+          </p>
+        ))
       )}
       <LevelTable lanes={lanes} />
       <p class="note">
-        Intervals treat the two lanes as independent samples. Both answer the same questions, so the true uncertainty of
-        their gap may be smaller. Other seeds give other curves.
+        Intervals treat lanes as independent samples. All answer the same questions, so the true uncertainty of a gap
+        may be smaller. Other seeds give other curves.
       </p>
     </section>
   );

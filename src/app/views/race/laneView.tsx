@@ -1,20 +1,20 @@
 /** @file One lane: what it is, what it is doing, its pool, its training loss and its latest pairs. */
 import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
+import { laneLetter } from "../../appState.ts";
+import { Glyph, LaneMark } from "../../components/icons.tsx";
 import { describeChange } from "../../comparison.ts";
+import type { Page } from "../../controller.ts";
 import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../../format.ts";
-import type { StudentFormat } from "../../../student/types.ts";
 import type { LaneState } from "../../laneState.ts";
 import { acceptedPairs, teacherUse } from "../../laneState.ts";
-import { roundLabel } from "../../phaseText.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
 import { LossSparkline } from "../../plots/lossSparkline.tsx";
-import { PoolPlot } from "../../plots/poolPlot.tsx";
 import type { Problem } from "../../problem.ts";
 import { STRATEGIES } from "../../choices.ts";
-import { Glyph, LaneMark, SeedMark } from "../../components/icons.tsx";
 import { PairList } from "./pairList.tsx";
-import { PhaseStrip } from "./phaseStrip.tsx";
+import { PoolPlot } from "./pool/poolPlot.tsx";
+import type { PoolAxes } from "./pool/poolToolbar.tsx";
+import { seedTools } from "./pool/seedTools.ts";
 
 export interface LaneViewProps {
   readonly index: number;
@@ -22,43 +22,38 @@ export interface LaneViewProps {
   readonly strategy: string;
   readonly lane: LaneState;
   readonly problem: Problem | null;
-  readonly lossKind: LossKind;
-  readonly maxLoss: number;
-  readonly onLossKind: (kind: LossKind) => void;
-  readonly onRestart: () => void;
-  /** Absent while no student is open. */
-  readonly onSave?: ((format: StudentFormat) => void) | undefined;
+  readonly page: Page;
+  readonly axes: PoolAxes;
+  /** Its student is open in the worker. */
+  readonly open: boolean;
+  /** Absent once a run is on the page. */
+  readonly onStrategy: ((name: string) => void) | undefined;
+  readonly onRemove: (() => void) | undefined;
 }
 
 /** A lane, top to bottom. */
-export function LaneView({
-  index,
-  label,
-  strategy,
-  lane,
-  problem,
-  lossKind,
-  maxLoss,
-  onLossKind,
-  onRestart,
-  onSave,
-}: LaneViewProps): VNode {
+export function LaneView(props: LaneViewProps): VNode {
+  const { index, label, strategy, lane, problem, page, axes, open, onStrategy, onRemove } = props;
   const [highlighted, setHighlighted] = useState<string | null>(null);
-  const { pool, picks, picksRound, poolRound } = lane;
-  // Rings belong to the pool they were drawn from: last round's must not sit on this round's losses.
+  const { pool, picks, picksRound, poolRound, children, tally } = lane;
+  // Rings and children belong to the pool they were drawn from: last round's must not sit on this round's losses.
   const rings = picksRound === poolRound ? picks : NO_PICKS;
+  const young = tally.round === poolRound ? children : NO_CHILDREN;
+  const seed = useMemo(() => seedTools(page, index, open, lane.run?.config), [page, index, open, lane.run?.config]);
   const plot = useMemo(
     () => (
       <PoolPlot
+        lane={index}
         label={label}
         pool={pool}
         picks={rings}
-        lossKind={lossKind}
-        maxLoss={maxLoss}
+        children={young}
+        axes={axes}
         highlighted={highlighted}
+        tools={seed}
       />
     ),
-    [label, pool, rings, lossKind, maxLoss, highlighted],
+    [index, label, pool, rings, young, axes, highlighted, seed],
   );
   const sparkline = useMemo(
     () => <LossSparkline losses={lane.losses} rounds={lane.rounds} label={label} />,
@@ -68,21 +63,37 @@ export function LaneView({
     () => <PairList examples={lane.examples} label={label} onSeed={setHighlighted} />,
     [lane.examples, label],
   );
+  const about = Object.hasOwn(STRATEGIES, strategy) ? STRATEGIES[strategy as keyof typeof STRATEGIES] : "";
   return (
     <section class={`lane lane-${index}`} aria-labelledby={`lane-title-${index}`}>
       <header class="lane-head">
         <div>
-          <h2 id={`lane-title-${index}`}>
+          <h3 id={`lane-title-${index}`}>
             <Glyph>
               <LaneMark lane={index} x={0} y={0} size={12} />
             </Glyph>
-            {label}
-          </h2>
-          <p class="lane-about">
-            {Object.hasOwn(STRATEGIES, strategy)
-              ? STRATEGIES[strategy as keyof typeof STRATEGIES]
-              : "A strategy of the loop."}
-          </p>
+            {onStrategy === undefined ? (
+              label
+            ) : (
+              <label class="lane-choice">
+                <span class="hidden">Strategy of lane {laneLetter(index)}</span>
+                <select value={strategy} onChange={(event) => onStrategy(event.currentTarget.value)}>
+                  {!Object.hasOwn(STRATEGIES, strategy) && <option value={strategy}>{strategy}</option>}
+                  {Object.keys(STRATEGIES).map((name) => (
+                    <option key={name} value={name}>
+                      {name}
+                    </option>
+                  ))}
+                </select>
+              </label>
+            )}
+            {onRemove !== undefined && (
+              <button type="button" class="quiet" onClick={onRemove}>
+                Remove lane
+              </button>
+            )}
+          </h3>
+          <p class="lane-about">{about === "" ? "A strategy of the loop." : about}</p>
         </div>
         <LaneFigure lane={lane} />
       </header>
@@ -93,7 +104,7 @@ export function LaneView({
           </p>
           <p>{problem.advice}</p>
           {problem.remedy === "restart" && (
-            <button type="button" onClick={onRestart}>
+            <button type="button" onClick={() => page.race.restart()}>
               Restart
             </button>
           )}
@@ -106,29 +117,22 @@ export function LaneView({
           ))}
         </ul>
       )}
-      {lane.run !== null && <p class="round-label">{roundLabel(lane)}</p>}
       <TeacherMeter lane={lane} />
-      <PhaseStrip lane={lane} label={label} />
+      {plot}
       {lane.run !== null && (
         <>
-          <div class="panel-head">
-            <h3>Pool{poolRound > 0 ? ` before round ${poolRound}'s training` : ""}</h3>
-            <LossChoice index={index} lossKind={lossKind} onLossKind={onLossKind} />
-          </div>
-          <PoolLegend />
-          {plot}
-          <h3>Training loss, nats per token</h3>
+          <h4>Training loss, nats per token</h4>
           {sparkline}
-          <h3>
+          <h4>
             Latest pairs <span class="count">{pairCount(lane)}</span>
-          </h3>
+          </h4>
           {pairs}
           <p class="lane-save">
             Download this student:{" "}
-            <button type="button" disabled={onSave === undefined} onClick={() => onSave?.("onnx")}>
+            <button type="button" disabled={!open} onClick={() => page.race.saveStudent(index, "onnx")}>
               ONNX
             </button>{" "}
-            <button type="button" disabled={onSave === undefined} onClick={() => onSave?.("safetensors")}>
+            <button type="button" disabled={!open} onClick={() => page.race.saveStudent(index, "safetensors")}>
               Safetensors
             </button>
           </p>
@@ -139,6 +143,7 @@ export function LaneView({
 }
 
 const NO_PICKS: LaneState["picks"] = new Map();
+const NO_CHILDREN: LaneState["children"] = [];
 
 function LaneFigure({ lane }: { readonly lane: LaneState }): VNode | null {
   const evaluation = lane.rounds.at(-1)?.evaluation;
@@ -168,55 +173,6 @@ function TeacherMeter({ lane }: { readonly lane: LaneState }): VNode | null {
       {formatInteger(use.tokens)} tokens, {formatUsd(use.costUsd)}
       {maxCostUsd === undefined ? "" : ` of at most ${formatUsd(maxCostUsd)}`}
       {use.cached === 0 ? "" : `, ${formatInteger(use.cached)} more from the cache`}
-    </p>
-  );
-}
-
-function LossChoice({
-  index,
-  lossKind,
-  onLossKind,
-}: {
-  readonly index: number;
-  readonly lossKind: LossKind;
-  readonly onLossKind: (kind: LossKind) => void;
-}): VNode {
-  const option = (kind: LossKind, text: string): VNode => (
-    <label>
-      <input type="radio" name={`loss-${index}`} checked={lossKind === kind} onChange={() => onLossKind(kind)} />
-      <span>{text}</span>
-    </label>
-  );
-  return (
-    <fieldset class="segmented">
-      <legend class="hidden">Place seeds by the loss of</legend>
-      {option("own", "own answer")}
-      {option("true", "worked answer")}
-    </fieldset>
-  );
-}
-
-function PoolLegend(): VNode {
-  return (
-    <p class="legend">
-      <span>
-        <Glyph>
-          <SeedMark correct={true} size={10} />
-        </Glyph>
-        right
-      </span>
-      <span>
-        <Glyph>
-          <SeedMark correct={false} size={10} />
-        </Glyph>
-        wrong
-      </span>
-      <span>
-        <Glyph size={18}>
-          <circle class="seed-ring" r={7} />
-        </Glyph>
-        picked this round
-      </span>
     </p>
   );
 }

@@ -1,40 +1,44 @@
-/** @file The race: two students of one base, seed and budget that differ in who picks what is asked. First screen of the page. */
+/** @file The race: students of one base, seed and budget that differ in who picks what is asked. First screen of the page. */
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
-import { laneLabels } from "../../appState.ts";
+import { hasRun, laneLabels, laneStrategies, shownLanes } from "../../appState.ts";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
 import { formatCount } from "../../format.ts";
-import { EMPTY_LANE } from "../../laneState.ts";
 import { LearningCurve } from "../../plots/learningCurve.tsx";
-import { maxLossOf } from "../../plots/poolLayout.ts";
 import { withDrawer } from "../../route.ts";
-import { checkSettings, summarizeDraft } from "../../settings.ts";
+import { checkSettings, LANE_SETTINGS, lanesOf, summarizeDraft } from "../../settings.ts";
 import type { ViewProps } from "../registry.ts";
 import { Controls } from "./controls.tsx";
 import { Findings, HowItWorks, RoundTable } from "./findings.tsx";
 import { LaneView } from "./laneView.tsx";
+import { LoopDiagram } from "./loopDiagram.tsx";
+import { PoolToolbar, usePoolAxes } from "./pool/poolToolbar.tsx";
 
 /** The race. */
 export function RaceView({ state, page }: ViewProps): VNode {
-  const { draft, lanes, race, lossKind } = state;
-  const [a = EMPTY_LANE, b = EMPTY_LANE] = lanes;
-  const [labelA, labelB] = laneLabels(state);
-  const run = a.run ?? b.run;
+  const { draft } = state;
+  const started = hasRun(state);
+  const lanes = shownLanes(state);
+  const labels = laneLabels(state);
+  const strategies = laneStrategies(state);
+  const run = lanes.find((lane) => lane.run !== null)?.run ?? null;
   const checked = useMemo(() => checkSettings(draft), [draft]);
+  // Rounds change once a round: what is made of them is kept until then.
   const curves = useMemo(
-    () =>
-      [
-        { label: labelA, rounds: a.rounds },
-        { label: labelB, rounds: b.rounds },
-      ] as const,
-    [labelA, labelB, a.rounds, b.rounds],
+    () => lanes.map(({ rounds }, index) => ({ label: labels[index] ?? "", rounds })),
+    [
+      labels.join(),
+      ...lanes.map(({ rounds }) => rounds),
+      ...Array.from({ length: LANE_SETTINGS.length - lanes.length }),
+    ],
   );
   const budget = run === null ? plannedBudget(checked) : run.config.rounds * run.config.querySize * run.config.perSeed;
   const curve = useMemo(() => <LearningCurve lanes={curves} budget={budget} />, [curves, budget]);
   const findings = useMemo(() => <Findings lanes={curves} />, [curves]);
   const table = useMemo(() => <RoundTable lanes={curves} />, [curves]);
-  const maxLoss = useMemo(() => maxLossOf([a.pool, b.pool], lossKind), [a.pool, b.pool, lossKind]);
-  const evaluation = (a.rounds.at(-1) ?? b.rounds.at(-1))?.evaluation;
+  const axes = usePoolAxes(state, page, lanes);
+  const evaluation = lanes.find(({ rounds }) => rounds.length > 0)?.rounds.at(-1)?.evaluation;
+  const asked = lanesOf(draft);
   return (
     <>
       <section class="bar" aria-label="Controls">
@@ -46,6 +50,7 @@ export function RaceView({ state, page }: ViewProps): VNode {
           <span>{summarizeDraft(draft)}</span>
         </p>
       </section>
+      <LoopDiagram lanes={lanes} labels={labels} />
       <div class="overview">
         <section class="curve" aria-labelledby="curve-title">
           <div class="panel-head">
@@ -70,26 +75,51 @@ export function RaceView({ state, page }: ViewProps): VNode {
         </section>
         <div class="words">{run === null ? <HowItWorks /> : findings}</div>
       </div>
-      <div class="lanes">
-        {[a, b].map((lane, index) => (
-          <LaneView
-            key={index}
-            index={index}
-            label={index === 0 ? labelA : labelB}
-            strategy={lane.run?.config.strategy.name ?? (index === 0 ? draft.strategyA : draft.strategyB)}
-            lane={lane}
-            problem={state.laneProblems[index] ?? null}
-            lossKind={lossKind}
-            maxLoss={maxLoss}
-            onLossKind={(kind) => page.race.showLoss(kind)}
-            onRestart={() => page.race.restart()}
-            onSave={race === null ? undefined : (format) => page.race.saveStudent(index, format)}
-          />
-        ))}
-      </div>
+      <section class="pools" aria-labelledby="pools-title">
+        <PoolToolbar state={state} page={page} axes={axes} />
+        <div class="lanes">
+          {lanes.map((lane, index) => {
+            const setting = started ? undefined : asked[index];
+            return (
+              <LaneView
+                key={index}
+                index={index}
+                label={labels[index] ?? ""}
+                strategy={strategies[index] ?? ""}
+                lane={lane}
+                problem={state.laneProblems[index] ?? null}
+                page={page}
+                axes={axes}
+                open={state.race !== null}
+                onStrategy={setting === undefined ? undefined : (name) => page.setUp.changeSetting(setting, name)}
+                onRemove={
+                  setting === undefined || index < 2 || index < asked.length - 1
+                    ? undefined
+                    : () => page.setUp.changeSetting(setting, "")
+                }
+              />
+            );
+          })}
+        </div>
+        {!started && asked.length < LANE_SETTINGS.length && (
+          <button
+            type="button"
+            class="add-lane"
+            onClick={() => {
+              const next = LANE_SETTINGS[asked.length];
+              if (next !== undefined) page.setUp.changeSetting(next, NEXT_STRATEGIES[asked.length] ?? "entropy");
+            }}
+          >
+            Add a lane
+          </button>
+        )}
+      </section>
     </>
   );
 }
+
+/** What a new lane picks by, by its place. */
+const NEXT_STRATEGIES: readonly string[] = ["random", "own-loss", "true-loss", "entropy"];
 
 /** An axis to look at while the settings are being corrected. */
 const UNKNOWN_BUDGET = 100;

@@ -4,9 +4,14 @@
  * each other. Pure. A seed without a finite loss
  * is not placed but counted.
  */
-import type { PoolItem } from "../../loop/records.ts";
-import type { Scale } from "../../charts/scale.ts";
-import { linearScale, niceDomain } from "../../charts/scale.ts";
+import type { PoolItem } from "../../../../loop/records.ts";
+import type { Scale } from "../../../../charts/scale.ts";
+import { linearScale, niceDomain } from "../../../../charts/scale.ts";
+
+/** How many marks across a column of one mark's width; small marks where there are many. */
+export function markSizeFor(count: number): number {
+  return count <= 400 ? 11 : count <= 1200 ? 8 : 6;
+}
 
 /** Which loss places the marks: of the student's own answer or of the worked answer. */
 export type LossKind = "own" | "true";
@@ -35,11 +40,15 @@ export interface PoolLayout {
   readonly marks: readonly PoolMark[];
   /** Seeds without this loss. */
   readonly unplaced: number;
+  /** Seeds beyond the ends of the axis. */
+  readonly outside: number;
 }
 
 export interface PoolLayoutOptions {
   readonly width: number;
   readonly lossKind: LossKind;
+  /** Left end of the loss axis in nats; 0 by default. What lies outside is not placed. */
+  readonly minLoss?: number;
   /** Right end of the loss axis in nats. */
   readonly maxLoss: number;
   readonly markSize: number;
@@ -66,10 +75,10 @@ const byNumber = new Intl.Collator("en", { numeric: true });
 /** Places the pool on a plot `width` pixels wide; the height follows from the fullest stacks. */
 export function layoutPool(
   items: readonly PoolItem[],
-  { width, lossKind, maxLoss, markSize }: PoolLayoutOptions,
+  { width, lossKind, minLoss = 0, maxLoss, markSize }: PoolLayoutOptions,
 ): PoolLayout {
   const x = linearScale(
-    [0, maxLoss],
+    [minLoss, maxLoss],
     [MARGIN.left + markSize, Math.max(MARGIN.left + markSize + 1, width - MARGIN.right - markSize)],
   );
   const columns = Math.max(1, Math.floor((x.range[1] - x.range[0]) / markSize));
@@ -78,6 +87,7 @@ export function layoutPool(
   const marks: PoolMark[] = [];
   let top = 0;
   let unplaced = 0;
+  let outside = 0;
   for (const level of levels) {
     const members = items.filter((item) => item.level === level);
     const stacks = new Map<number, { readonly item: PoolItem; readonly loss: number }[]>();
@@ -87,7 +97,13 @@ export function layoutPool(
         unplaced++;
         continue;
       }
-      const column = Math.round(Math.min(1, Math.max(0, loss / maxLoss)) * columns);
+      const share = (loss - minLoss) / (maxLoss - minLoss);
+      // The ends of the whole axis are round numbers: rounding may not lose a seed there.
+      if (share < 0 || share > 1 + 1e-9) {
+        outside++;
+        continue;
+      }
+      const column = Math.round(Math.min(1, share) * columns);
       const stack = stacks.get(column);
       if (stack === undefined) stacks.set(column, [{ item, loss }]);
       else stack.push({ item, loss });
@@ -100,7 +116,12 @@ export function layoutPool(
       // A stack too deep for its row is pressed together instead of growing out of it.
       const pitch = Math.min(markSize, (height - markSize) / Math.max(1, stack.length - 1));
       stack.forEach(({ item, loss }, index) => {
-        marks.push({ item, loss, x: x((column / columns) * maxLoss), y: bottom - markSize / 2 - 2 - index * pitch });
+        marks.push({
+          item,
+          loss,
+          x: x(minLoss + (column / columns) * (maxLoss - minLoss)),
+          y: bottom - markSize / 2 - 2 - index * pitch,
+        });
       });
     }
     const answered = members.filter(({ correct }) => correct !== undefined);
@@ -114,5 +135,76 @@ export function layoutPool(
     top = bottom + ROW.gap;
   }
   marks.sort((a, b) => a.loss - b.loss || byNumber.compare(a.item.id, b.item.id));
-  return { height: top + MARGIN.axis, x, rows, marks, unplaced };
+  return { height: top + MARGIN.axis, x, rows, marks, unplaced, outside };
+}
+
+/** A seed's place by hidden states. */
+export interface Place {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Ends of a plane's axes. */
+export interface PlaneDomain {
+  readonly x: readonly [number, number];
+  readonly y: readonly [number, number];
+}
+
+/** Ends that hold all places with a little room; one unit wide where nothing spreads. */
+export function planeDomain(maps: readonly ReadonlyMap<string, Place>[]): PlaneDomain {
+  const all = maps.flatMap((places) => [...places.values()]);
+  const ends = (values: readonly number[]): readonly [number, number] => {
+    if (values.length === 0) return [-1, 1];
+    let [low, high] = [Infinity, -Infinity];
+    for (const value of values) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+    const room = high > low ? (high - low) * 0.04 : 1;
+    return [low - room, high + room];
+  };
+  return { x: ends(all.map(({ x }) => x)), y: ends(all.map(({ y }) => y)) };
+}
+
+/** The pool as a cloud: `places` in a plot of this size, one unit as long across as up. */
+export function layoutPlane(
+  items: readonly PoolItem[],
+  places: ReadonlyMap<string, Place>,
+  {
+    width,
+    height,
+    domain,
+    lossKind,
+  }: {
+    readonly width: number;
+    readonly height: number;
+    readonly domain: PlaneDomain;
+    readonly lossKind: LossKind;
+  },
+): PoolLayout {
+  const [left, right] = [MARGIN.left, Math.max(MARGIN.left + 1, width - MARGIN.right)];
+  const [top, bottom] = [8, Math.max(9, height - 26)];
+  const [spanX, spanY] = [domain.x[1] - domain.x[0], domain.y[1] - domain.y[0]];
+  const unit = Math.min((right - left) / spanX, (bottom - top) / spanY);
+  const [midX, midY] = [(domain.x[0] + domain.x[1]) / 2, (domain.y[0] + domain.y[1]) / 2];
+  const halfX = (right - left) / unit / 2;
+  const marks: PoolMark[] = [];
+  let outside = 0;
+  for (const item of items) {
+    const place = places.get(item.id);
+    if (place === undefined) continue;
+    const x = (left + right) / 2 + (place.x - midX) * unit;
+    const y = (top + bottom) / 2 - (place.y - midY) * unit;
+    if (x < left - 1 || x > right + 1 || y < top - 1 || y > bottom + 1) outside++;
+    else marks.push({ item, loss: lossOf(item, lossKind) ?? Number.NaN, x, y });
+  }
+  marks.sort((a, b) => a.x - b.x || a.y - b.y);
+  return {
+    height,
+    x: linearScale([midX - halfX, midX + halfX], [left, right]),
+    rows: [],
+    marks,
+    unplaced: items.length - marks.length - outside,
+    outside,
+  };
 }

@@ -1,0 +1,48 @@
+/** @file Why a seed was picked, or not, in words with this strategy's numbers. Pure. */
+import type { ExperimentConfig } from "../../../../loop/config.ts";
+import type { PoolItem } from "../../../../loop/records.ts";
+import { PICKERS, STRATEGIES } from "../../../choices.ts";
+import { formatCount, formatNats } from "../../../format.ts";
+import type { PickInfo } from "../../../laneState.ts";
+
+/** Place of a seed among the pool's scores, 1 the highest; undefined without scores. */
+export function rankOf(item: PoolItem, pool: readonly PoolItem[]): number | undefined {
+  const { score } = item;
+  if (score === undefined) return undefined;
+  return 1 + pool.filter((other) => other.score !== undefined && other.score > score).length;
+}
+
+/** One or two sentences. `picks`: of the round of this pool, empty before they are drawn. */
+export function whyPicked(
+  item: PoolItem,
+  pool: readonly PoolItem[],
+  picks: ReadonlyMap<string, PickInfo>,
+  config: Pick<ExperimentConfig, "strategy" | "querySize"> | undefined,
+): string {
+  const pick = picks.get(item.id);
+  const of = `of ${formatCount(pool.length, "seed")}`;
+  if (picks.size === 0) return "Nothing is picked yet in this round.";
+  const name = config?.strategy.name ?? "";
+  if (item.score === undefined) {
+    if (name === "random") {
+      const chance = `Every seed had the same chance: ${picks.size} ${of}.`;
+      return pick === undefined ? `Not drawn. ${chance}` : `Drawn by chance, as number ${pick.order}. ${chance}`;
+    }
+    return pick === undefined
+      ? `${name} did not pick it; it gives single seeds no score.`
+      : `${name} picked it as number ${pick.order} of ${picks.size}; it gives single seeds no score.`;
+  }
+  const rank = pick?.rank ?? rankOf(item, pool);
+  const scores = pool.flatMap(({ score }) => (score === undefined ? [] : [score])).sort((a, b) => a - b);
+  const median = scores[Math.floor(scores.length / 2)];
+  const meaning = Object.hasOwn(STRATEGIES, name) ? ` ${STRATEGIES[name as keyof typeof STRATEGIES]}` : "";
+  const numbers = `Score ${formatNats(item.score)}, rank ${rank ?? "–"} ${of} (median ${formatNats(median)}).`;
+  const kind = config?.strategy.picker?.kind ?? "argmax";
+  const picker =
+    kind === "argmax"
+      ? pick === undefined
+        ? ` The ${picks.size} highest were picked.`
+        : ""
+      : ` Picker: ${Object.hasOwn(PICKERS, kind) ? PICKERS[kind as keyof typeof PICKERS].toLowerCase() : kind}.`;
+  return `${pick === undefined ? "Not picked." : `Picked as number ${pick.order} of ${picks.size}.`} ${numbers}${picker}${meaning}`;
+}

@@ -1,0 +1,151 @@
+/** @file The pool's numbers: where marks and new pairs stand, how they move, zoom, and why a seed was picked, in words. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { layoutPlane, layoutPool, planeDomain } from "../../src/app/views/race/pool/poolLayout.ts";
+import { makeScene, nearest, positionsAt } from "../../src/app/views/race/pool/poolScene.ts";
+import { panBy, WHOLE, zoomBy, zoomTo } from "../../src/app/views/race/pool/poolSlice.ts";
+import type { Zoom } from "../../src/app/views/race/pool/poolSlice.ts";
+import { rankOf, whyPicked } from "../../src/app/views/race/pool/whyPicked.ts";
+import type { Child, PickInfo } from "../../src/app/laneState.ts";
+import type { PoolItem } from "../../src/loop/records.ts";
+
+const seed = (id: string, ownLoss: number, score?: number): PoolItem => ({
+  id,
+  question: `question ${id}`,
+  answer: "",
+  level: "one",
+  ownLoss,
+  ...(score === undefined ? {} : { score }),
+});
+const pick = (order: number): PickInfo => ({ order, score: null, rank: null });
+const child = (id: string, seedId: string): Child => ({
+  id,
+  seedId,
+  operation: "vary",
+  accepted: true,
+  question: "",
+  reason: "",
+});
+const POOL = [seed("a", 0.1), seed("b", 0.4), seed("c", 0.9)];
+const layout = layoutPool(POOL, { width: 400, lossKind: "own", maxLoss: 1, markSize: 10 });
+const scene = (children: readonly Child[] = []) =>
+  makeScene({
+    marks: layout.marks,
+    picks: new Map([["b", pick(1)]]),
+    children,
+    shows: ({ id }) => id !== "c",
+    markSize: 10,
+    width: 400,
+    shelfY: layout.height + 15,
+  });
+
+test("what lies outside a zoomed axis is counted, what lies inside is placed", () => {
+  const zoomed = layoutPool(POOL, { width: 400, lossKind: "own", minLoss: 0.3, maxLoss: 0.5, markSize: 10 });
+  expect(zoomed.marks.map(({ item }) => item.id)).toEqual(["b"]);
+  expect(zoomed.outside).toBe(2);
+  expect(zoomed.x(0.3)).toBeLessThan(zoomed.marks[0]!.x);
+});
+
+test("picks are ringed, what the filter leaves out is faint, and a point finds its mark", () => {
+  const { marks, picked, faint } = scene();
+  expect(marks.map(({ item }, i) => [item.id, picked[i], faint[i]])).toEqual([
+    ["a", 0, 0],
+    ["b", 1, 0],
+    ["c", 0, 1],
+  ]);
+  const positions = positionsAt(scene(), new Map(), 1);
+  const { x, y } = marks[1]!;
+  expect(nearest(positions, x + 3, y - 3, 9)).toBe(1);
+  expect(nearest(positions, x, y - 60, 9)).toBe(-1);
+});
+
+test("marks move from where they were to where they belong", () => {
+  const before = new Map([["a", [200, 50] as const]]);
+  expect([...positionsAt(scene(), before, 0).slice(0, 2)]).toEqual([200, 50]);
+  const { x, y } = layout.marks[0]!;
+  const there = positionsAt(scene(), before, 1);
+  expect(there[0]).toBeCloseTo(x, 3);
+  expect(there[1]).toBeCloseTo(y, 3);
+  const between = positionsAt(scene(), before, 0.5);
+  expect(between[0]! < 200 && between[0]! > x).toBe(true);
+});
+
+test("new pairs stand in the row, in the order of their seeds, none on another, whatever their number", () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom("a", "b", "c"), { maxLength: 300 }), (parents) => {
+      const { children } = scene(parents.map((parent, i) => child(String(i), parent)));
+      expect(children).toHaveLength(parents.length);
+      children.forEach((one, i) => {
+        expect(one.x).toBeGreaterThanOrEqual(0);
+        expect(one.x).toBeLessThanOrEqual(400);
+        const next = children[i + 1];
+        if (next === undefined) return;
+        expect(next.x - one.x).toBeGreaterThan(0.9);
+        expect(next.parent).toBeGreaterThanOrEqual(one.parent);
+      });
+    }),
+  );
+});
+
+test("a plane keeps shapes: one unit is as long across as up", () => {
+  const places = new Map([
+    ["a", { x: 0, y: 0 }],
+    ["b", { x: 1, y: 0 }],
+    ["c", { x: 0, y: 1 }],
+  ]);
+  const plane = layoutPlane(POOL, places, { width: 400, height: 300, domain: planeDomain([places]), lossKind: "own" });
+  const at = new Map(plane.marks.map(({ item, x, y }) => [item.id, { x, y }]));
+  expect(at.get("b")!.x - at.get("a")!.x).toBeCloseTo(at.get("a")!.y - at.get("c")!.y, 6);
+  const few = layoutPlane(POOL, new Map([["a", { x: 0, y: 0 }]]), {
+    width: 400,
+    height: 300,
+    domain: planeDomain([places]),
+    lossKind: "own",
+  });
+  expect([few.marks.length, few.unplaced]).toEqual([1, 2]);
+});
+
+test("zooming and moving never leave the whole, and zooming out comes back to it", () => {
+  const step = fc.oneof(
+    fc.constant((zoom: Zoom) => zoomBy(zoom, 0.5)),
+    fc.double({ min: -2, max: 2, noNaN: true }).map((share) => (zoom: Zoom) => panBy(zoom, share)),
+    fc.tuple(fc.double({ min: 0, max: 1, noNaN: true }), fc.double({ min: 0, max: 1, noNaN: true })).map(
+      ([a, b]) =>
+        (zoom: Zoom) =>
+          zoomTo(zoom, a, b),
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      let zoom = WHOLE;
+      for (const change of steps) {
+        zoom = change(zoom);
+        expect(zoom.from).toBeGreaterThanOrEqual(0);
+        expect(zoom.to).toBeLessThanOrEqual(1 + 1e-9);
+        expect(zoom.to - zoom.from).toBeGreaterThan(0.01);
+      }
+      for (let i = 0; i < 8; i++) zoom = zoomBy(zoom, 2);
+      expect(zoom).toEqual(WHOLE);
+    }),
+  );
+});
+
+const plain = (text: string): string => text.replaceAll("\u00a0", " ");
+
+test("why a seed was picked is said with this strategy's numbers", () => {
+  const pool = [seed("a", 0.1, 0.1), seed("b", 0.4, 0.4), seed("c", 0.9, 0.9)];
+  const picks = new Map([["c", { order: 1, score: 0.9, rank: 1 }]]);
+  const config = { strategy: { name: "own-loss", picker: { kind: "argmax" } }, querySize: 1 } as const;
+  expect(rankOf(pool[1]!, pool)).toBe(2);
+  expect(plain(whyPicked(pool[2]!, pool, picks, config))).toMatch(
+    /^Picked as number 1 of 1\. Score 0\.900, rank 1 of 3 seeds \(median 0\.400\)\. Loss of the student's own answer/,
+  );
+  expect(plain(whyPicked(pool[1]!, pool, picks, config))).toMatch(
+    /^Not picked\. Score 0\.400, rank 2 of 3 seeds .* The 1 highest were picked\./,
+  );
+  expect(whyPicked(pool[0]!, pool, new Map(), config)).toBe("Nothing is picked yet in this round.");
+  const random = { strategy: { name: "random", picker: { kind: "argmax" } }, querySize: 1 } as const;
+  expect(plain(whyPicked(POOL[1]!, POOL, new Map([["b", pick(1)]]), random))).toBe(
+    "Drawn by chance, as number 1. Every seed had the same chance: 1 of 3 seeds.",
+  );
+});
