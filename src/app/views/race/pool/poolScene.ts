@@ -150,14 +150,14 @@ export function drawScene(
       }
     });
     context.fillStyle = palette.right;
-    context.fill(right);
+    paint(context, right);
     context.fillStyle = palette.surface;
-    context.fill(wrong);
+    paint(context, wrong);
     context.strokeStyle = palette.wrong;
     context.lineWidth = scene.markSize > 7 ? 1.75 : 1.25;
     context.stroke(wrong);
     context.fillStyle = palette.unknown;
-    context.fill(unknown);
+    paint(context, unknown);
     context.strokeStyle = palette.ink;
     context.lineWidth = scene.markSize > 7 ? 1.5 : 1.25;
     context.stroke(rings);
@@ -210,8 +210,12 @@ function drawChildren(
   context.lineWidth = 1.75;
   context.stroke(strongLinks);
   context.fillStyle = palette.lane;
-  context.fill(accepted);
+  paint(context, accepted);
   context.strokeStyle = palette.wrong;
   context.lineWidth = 1.5;
   context.stroke(rejected);
+}
+
+function paint(context: CanvasRenderingContext2D, path: Path2D): void {
+  context.fill(path);
 }

@@ -49,7 +49,7 @@ export function SeedCard({ item, pool, picks, children, tools }: SeedCardProps):
           <>
             <dt>The student's own answer · {formatNats(ownLoss)} nats per token when scored</dt>
             <dd class="worked">
-              {tokens?.own != null ? (
+              {tokens !== null && tokens.own !== null ? (
                 <HeatStrip tokens={tokens.own} />
               ) : ownAnswer === "" ? (
                 <em>(nothing)</em>

@@ -38,10 +38,11 @@ export function whyPicked(
   const meaning = Object.hasOwn(STRATEGIES, name) ? ` ${STRATEGIES[name as keyof typeof STRATEGIES]}` : "";
   const numbers = `Score ${formatNats(item.score)}, rank ${rank ?? "–"} ${of} (median ${formatNats(median)}).`;
   const kind = config?.strategy.picker?.kind ?? "argmax";
+  const highest = picks.size === 1 ? "The highest was picked." : `The ${picks.size} highest were picked.`;
   const picker =
     kind === "argmax"
       ? pick === undefined
-        ? ` The ${picks.size} highest were picked.`
+        ? ` ${highest}`
         : ""
       : ` Picker: ${Object.hasOwn(PICKERS, kind) ? PICKERS[kind as keyof typeof PICKERS].toLowerCase() : kind}.`;
   return `${pick === undefined ? "Not picked." : `Picked as number ${pick.order} of ${picks.size}.`} ${numbers}${picker}${meaning}`;
