@@ -4,6 +4,7 @@
  */
 import type { RoundSummary } from "../loop/records.ts";
 import { evenly } from "./evenly.ts";
+import { mean } from "./sampling.ts";
 import { distinctN, nearDuplicateShare } from "./textDiversity.ts";
 import type { StudyRun } from "./types.ts";
 
@@ -32,6 +33,11 @@ export const DIAGNOSTICS = {
     label: "picked − pool, answered right at first",
     unit: "points",
     help: "The same minus the pool's own share: below 0 picks are harder than the pool.",
+  },
+  pickedLevel: {
+    label: "level of picks",
+    unit: "number",
+    help: "Mean level of difficulty of the picked seeds, 0 being the task's easiest and 1 its hardest.",
   },
   verificationYield: {
     label: "verification yield",
@@ -124,6 +130,10 @@ export function diagnose({
       typeof pickedBaseAccuracy === "number" && typeof poolBaseAccuracy === "number"
         ? pickedBaseAccuracy - poolBaseAccuracy
         : undefined,
+    pickedLevel: meanLevel(
+      picks.flatMap((entry) => entry.picks.map(({ level }) => level)),
+      Object.keys(summaries[0]?.evaluation.byLevel ?? {}),
+    ),
     verificationYield: share(accepted.length, examples.length),
     teacherErrorRate: share(sumOf(summaries, "unsound"), sumOf(summaries, "taught")),
     duplicateRate: share(
@@ -140,6 +150,12 @@ export function diagnose({
   return Object.fromEntries(
     Object.entries(figures).filter(([, value]) => typeof value === "number" && Number.isFinite(value)),
   );
+}
+
+/** Mean place of the levels among those of the task, easy to hard, 0…1; levels that no test question has are left out. */
+function meanLevel(picked: readonly string[], easyToHard: readonly string[]): number | undefined {
+  const places = picked.map((level) => easyToHard.indexOf(level)).filter((place) => place >= 0);
+  return places.length === 0 || easyToHard.length < 2 ? undefined : mean(places) / (easyToHard.length - 1);
 }
 
 /** Of all rounds. */

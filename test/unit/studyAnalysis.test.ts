@@ -169,9 +169,14 @@ test("coverage, repeats, diversity", () => {
 });
 
 test("yield and teacher errors count what was asked, written and wrong", () => {
+  const first = round(0, 40);
+  const byLevel = { easy: { n: 1, correct: 1 }, hard: { n: 1, correct: 1 }, harder: { n: 1, correct: 0 } };
   const figures = diagnose(
     run({ strategy: "random", seed: 1 }, [40, 50], {
-      rounds: [round(0, 40), { ...round(1, 50), taught: 4, unsound: 1 }],
+      rounds: [
+        { ...first, evaluation: { ...first.evaluation, byLevel } },
+        { ...round(1, 50), taught: 4, unsound: 1 },
+      ],
       examples: [
         example(1, "one two"),
         example(1, "three four"),
@@ -182,7 +187,12 @@ test("yield and teacher errors count what was asked, written and wrong", () => {
         {
           type: "picks",
           round: 1,
-          picks: ["a", "b"].map((seedId) => ({ seedId, level: "a", score: null, rank: null })),
+          picks: ["a", "b", "a", "b"].map((seedId, i) => ({
+            seedId,
+            level: ["easy", "hard", "harder", "?"][i] ?? "",
+            score: null,
+            rank: null,
+          })),
         },
       ],
       measures: {
@@ -206,6 +216,8 @@ test("yield and teacher errors count what was asked, written and wrong", () => {
     coverage: 0.25,
     difficultyShift: -0.25,
     influence: 0.5,
+    // Places 0, 1 and 2 of 2; a level without test questions has none.
+    pickedLevel: 0.5,
   });
   expect(Object.keys(figures)).not.toContain("dispersion");
 });

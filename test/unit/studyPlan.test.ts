@@ -195,6 +195,20 @@ test("shards are disjoint, whole, the same for everyone, and balanced to one run
     expect(() => parseShard(text)).toThrow("--shard: expected i/n with i from 1 to n");
 });
 
+test("work follows what is generated, scored and trained on; a ceiling ends it", () => {
+  const config = plan({ ...STUDY, tasks: ["word-problems"] }).cells[0]?.config;
+  if (config === undefined) throw new Error("a first cell");
+  const task = { ...config.task, pool: 100, test: 50 };
+  const base = { ...config, task, rounds: 2, querySize: 10, perSeed: 1, replay: 0, accumulate: true };
+  // Three evaluations; 10 and then 20 rows.
+  expect(estimateWork(base)).toBe(150 + 30);
+  expect(estimateWork({ ...base, strategy: { ...base.strategy, name: "own-loss" } })).toBe(150 + 30 + 400);
+  expect(estimateWork({ ...base, accumulate: false, replay: 1 })).toBe(150 + 40);
+  expect(estimateWork({ ...base, rounds: 9, budget: { examples: 20 } })).toBe(estimateWork(base));
+  expect(estimateWork({ ...base, replay: "all" })).toBe(150 + 30 + 200);
+  expect(estimateWork({ ...base, rounds: 0 })).toBe(50);
+});
+
 test("dispersion and the cosine of means are those of the vectors behind the products", () => {
   const products = (rows: readonly (readonly number[])[]) =>
     rows.flatMap((a) => rows.map((b) => a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0)));

@@ -20,15 +20,18 @@ export function parseShard(text: string): Shard {
 
 /**
  * Work of a run in rough units: a generated answer, a scored row or a row trained on counts as one. Only its
- * proportions matter: for dividing a study, and for the time left.
+ * proportions matter: for dividing a study, and for the time left. A run with a ceiling is taken to
+ * end in the round that fills it.
  */
 export function estimateWork(config: ExperimentConfig): number {
-  const { rounds, querySize, perSeed, task, training, accumulate, strategy } = config;
+  const { task, training, accumulate, strategy, budget, warmUp, replay } = config;
+  const asked = config.querySize * config.perSeed;
+  const pairs = Math.min(budget.examples ?? Infinity, config.rounds * asked);
+  const rounds = Math.min(config.rounds, Math.ceil(pairs / asked) + (warmUp === "seeds" ? 1 : 0));
   const evaluation = (rounds + 1) * task[task.evaluateOn];
   const scoring = strategy.name === "random" ? 0 : 2 * rounds * task.pool;
-  const pairs = querySize * perSeed;
-  const replayed = typeof config.replay === "number" ? 1 + config.replay : 1;
-  const rows = (accumulate ? (pairs * rounds * (rounds + 1)) / 2 : pairs * rounds) * replayed;
+  const written = accumulate ? (pairs * (rounds + 1)) / 2 : pairs;
+  const rows = replay === "all" ? written + rounds * task.pool : written * (1 + replay);
   return evaluation + scoring + rows * training.epochs;
 }
 
