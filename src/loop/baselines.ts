@@ -50,6 +50,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
       query: { scores: "fresh", candidates: "seeds", repeats: "avoided" },
       pairs: "seeds",
       perSeed: 1,
+      balance: false,
       warmUp: "none",
       restart: true,
       accumulate: true,
@@ -59,7 +60,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
   },
   "all-seeds": {
     description: "Finetuning once on all seed pairs.",
-    fixed: () => ({ rounds: 1, warmUp: "seeds", restart: true }),
+    fixed: () => ({ query: { scores: "fresh" }, rounds: 1, warmUp: "seeds", restart: true }),
   },
   /**
    * Everything generated beforehand from random seeds (arXiv 2512.00884): picks depend on nothing that the student
@@ -73,6 +74,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
       strategy: RANDOM,
       query: { scores: "fresh", candidates: "seeds", repeats: "avoided" },
       pairs: "teacher",
+      balance: false,
       warmUp: "none",
       restart: true,
       accumulate: true,
@@ -102,6 +104,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
       teacher: { operations: ["vary"], ...calls(beside, "one") },
       verification: "off",
       perSeed: 1,
+      balance: false,
       warmUp: "seeds",
       restart: true,
       accumulate: true,

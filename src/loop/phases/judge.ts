@@ -37,8 +37,7 @@ export async function* judgeOwnAnswers(
   const signal = run.signal === undefined ? leave.signal : AbortSignal.any([run.signal, leave.signal]);
   const items = questions.map((seed, i) => ({ seed, own: answers[i] ?? "" }));
   const work = inParallel(items, run.teacherConcurrency, async ({ seed, own }) => {
-    // The judgement is of this very answer: in a replayed run another answer must not get it.
-    const id = `r${round}-judge-${seed.id}-${hashString(own).toString(16)}`;
+    const id = idOf(round, seed.id, own);
     const rng = phaseRng(run, round, "judge").fork(id);
     return askOnce(run, round, { id, rng, example: seed }, "judge", known, signal, async (call) => {
       const { value, usage } = await run.teacher.judge(seed.question, [seed.answer, own], call);
@@ -68,6 +67,22 @@ function judgementOf({ outcome }: StoredReply): Judgement & { readonly failure?:
   return Number.isFinite(worked) && Number.isFinite(own)
     ? { own, worked }
     : { ...UNJUDGED, failure: `expected two scores, got "${outcome.text}"` };
+}
+
+/** The judgement is of this very answer: in a replayed run another answer must not get it. */
+function idOf(round: number, seedId: string, own: string): string {
+  return `r${round}-judge-${seedId}-${hashString(own).toString(16)}`;
+}
+
+/** Why judgements of an earlier session are missing, in the order of the candidates. */
+export function storedFailures(
+  replies: readonly StoredReply[],
+  round: number,
+  items: readonly { readonly id: string; readonly ownAnswer?: string }[],
+): readonly string[] {
+  const judged = replies.filter((reply) => reply.round === round && reply.call === "judge");
+  const byId = new Map(judged.map((reply) => [reply.id, judgementOf(reply)]));
+  return items.flatMap(({ id, ownAnswer = "" }) => byId.get(idOf(round, id, ownAnswer))?.failure ?? []);
 }
 
 /** What the judgements of a round used: of this session or an earlier one. */

@@ -8,7 +8,7 @@ import { NO_USAGE } from "../../teacher/usage.ts";
 import type { LoopRecord, PoolItem } from "../records.ts";
 import { phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
-import { judgeUsage } from "./judge.ts";
+import { judgeUsage, storedFailures } from "./judge.ts";
 import { looksAt, measure, type Look } from "./measure.ts";
 
 /** The candidates as the student sees them, in their order; undefined when nothing was looked at. A stored pool is used as it is. */
@@ -31,6 +31,7 @@ export async function* scorePool(
       if (stored === undefined) await run.store.append({ type: "pool", round, items: known });
       else run.judgeUsage = judgeUsage(run.stored?.replies ?? [], round);
       run.firstPool ??= known;
+      yield* unjudged(round, storedFailures(run.stored?.replies ?? [], round, known), known.length);
       yield { type: "pool", round, items: known };
     }
     yield phaseRecord(round, "score", "end", total, total);
@@ -42,13 +43,8 @@ export async function* scorePool(
   for (; next.done !== true; next = await work.next()) yield phaseRecord(round, "score", "progress", next.value, total);
   const seen = next.value;
 
-  const unjudged = seen.flatMap(({ unjudged: failure }) => (failure === undefined ? [] : [failure]));
-  if (unjudged.length > 0)
-    yield {
-      type: "warning",
-      code: "teacher-failed",
-      message: `round ${round}: ${unjudged.length} of ${candidates.length} own answers could not be judged and count as good; the first: ${unjudged[0]}`,
-    };
+  const failures = seen.flatMap(({ unjudged: failure }) => failure ?? []);
+  yield* unjudged(round, failures, candidates.length);
 
   const items = candidates.map(({ id, question, answer, level }, i): PoolItem => {
     const { unjudged: _, ...looked } = seen[i] ?? {};
@@ -59,4 +55,14 @@ export async function* scorePool(
   yield { type: "pool", round, items };
   yield phaseRecord(round, "score", "end", total, total);
   return items;
+}
+
+/** A warning when some own answers could not be judged. */
+function* unjudged(round: number, failures: readonly string[], candidates: number): Generator<LoopRecord, void> {
+  if (failures.length === 0) return;
+  yield {
+    type: "warning",
+    code: "teacher-failed",
+    message: `round ${round}: ${failures.length} of ${candidates} own answers could not be judged and count as good; the first: ${failures[0]}`,
+  };
 }
