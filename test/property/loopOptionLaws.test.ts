@@ -242,7 +242,7 @@ describe.each(taskNames.filter((name) => name !== "custom"))("over hundreds of p
       query: { candidates: "all" },
       teacher: { errorRate },
       training: { epochs: 1, batchSize: 512, learningRate: 1e-9 },
-    } as Parameters<typeof sumsConfig>[0]);
+    });
 
   it("are none of the held-out questions, and right where the teacher never errs", async () => {
     const did = await run(config(0), task, createSolverTeacher(task), 4000);

@@ -1,13 +1,15 @@
 /** @file The complete baselines: each does what its paper says, round by round, and an experiment cannot contradict the baseline it names. */
+import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
-import { baselineNames, experimentOfBaseline } from "../../src/loop/baselines.ts";
+import { BASELINES, baselineNames, experimentOfBaseline } from "../../src/loop/baselines.ts";
 import type { BaselineName, ExperimentConfig } from "../../src/loop/config.ts";
 import { parseBaseline, parseExperimentConfig } from "../../src/loop/parseConfig.ts";
 import type { LoopRecord } from "../../src/loop/records.ts";
 import type { GenerateOptions, Generation, PromptCompletion } from "../../src/student/types.ts";
 import { collect, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { NotingStudent } from "../support/notingStudent.ts";
+import { runCli } from "../support/runCli.ts";
 import { sumsTask, sumsTeacher } from "../support/sums.ts";
 
 /** Also notes how each list of prompts was answered. */
@@ -282,4 +284,13 @@ describe("an experiment that names a baseline", () => {
   ])("refuses %j", (value, message) => {
     expect(() => parseExperimentConfig(value)).toThrow(message);
   });
+});
+
+it("the README and --help list every baseline with its sentence", async () => {
+  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+  const { out } = await runCli(["loop", "--help"]);
+  for (const name of baselineNames) {
+    expect(readme).toContain(`\n| \`${name}\` | ${BASELINES[name].description} |\n`);
+    expect(out).toContain(`  ${name.padEnd(10)}${BASELINES[name].description}\n`);
+  }
 });
