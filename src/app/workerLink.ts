@@ -78,6 +78,21 @@ export class WorkerLink {
     }
   }
 
+  /** Does `work` in a worker of its own that may connect to `origins`, and ends it; rejects when it crashes. */
+  async beside<R>(origins: readonly string[], work: (service: LoopService) => Promise<R>): Promise<R> {
+    let crash: (error: Error) => void = () => undefined;
+    const crashed = new Promise<never>((_, reject) => {
+      crash = reject;
+    });
+    crashed.catch(() => undefined);
+    const connection = await this.#connect((error) => crash(error), origins);
+    try {
+      return await Promise.race([work(connection.service), crashed]);
+    } finally {
+      connection.close();
+    }
+  }
+
   /** Ends the worker. */
   close(): void {
     this.#connection?.close();

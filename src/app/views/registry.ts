@@ -32,6 +32,11 @@ export const VIEWS: readonly ViewEntry[] = [
     title: "Lessons",
     load: { lazy: async () => (await import("./lessons/lessonsView.tsx")).LessonsView },
   },
+  {
+    id: "studies",
+    title: "Studies",
+    load: { lazy: async () => (await import("./studies/studiesView.tsx")).StudiesView },
+  },
 ];
 
 /** The entry of a route's view; the first for one that is not known. */
