@@ -66,7 +66,7 @@ test("a report of the terminal is shown as text, with its figures and tables to 
   expect(parsed.querySelectorAll("path, line, circle, polyline").length).toBeGreaterThan(3);
   expect(svg).not.toMatch(/class=|var\(/);
   const png = await pngBytes(figure);
-  expect([...png.slice(1, 4)].map((byte) => String.fromCodePoint(byte)).join("")).toBe("PNG");
+  expect(new TextDecoder().decode(png.slice(1, 4))).toBe("PNG");
   const bitmap = await createImageBitmap(new Blob([png.slice()]));
   expect(bitmap.width).toBe(figure.viewBox.baseVal.width * 2);
 
@@ -104,7 +104,7 @@ test("a small grid runs in the tab, is kept as runs, and becomes a report", asyn
   expect(text).toContain("own-loss");
   const runs = await library.list();
   expect(runs.length).toBe(6);
-  expect([...new Set(runs.map(({ manifest }) => manifest.config.seed))].sort()).toEqual([5, 6, 7]);
+  expect([...new Set(runs.map(({ manifest }) => manifest.config.seed))].sort((a, b) => a - b)).toEqual([5, 6, 7]);
   // The accuracies are the stored runs' own.
   const last = runs
     .filter(({ manifest }) => manifest.config.strategy.name === "own-loss")
