@@ -36,6 +36,10 @@ export interface RaceActions {
   step(): void;
   newRun(): void;
   discardStored(): void;
+  /** Puts a stored race on the page, in place of what is there; `go`: and goes on with it. */
+  open(runIds: readonly string[], go: boolean): void;
+  /** Takes runs off the page that are being deleted. */
+  forget(runIds: readonly string[]): void;
   restart(): void;
   /** Ends the download under way; what has arrived is kept. */
   cancelDownload(): void;
@@ -130,6 +134,26 @@ export class RaceController implements RaceActions {
     });
   }
 
+  open(runIds: readonly string[], go: boolean): void {
+    void this.#link.attempt(go ? "engine" : "storage", async (service) => {
+      if (this.#store.state.race !== null) await service.stop();
+      const runs = (await service.runs()).filter(({ manifest }) => runIds.includes(manifest.runId));
+      this.#clear();
+      const stored = storedRaceOf(runs);
+      if (stored === undefined) return this.#showRecords(service, runIds);
+      await this.#showStored(service, stored);
+      if (!go) return;
+      await this.#openStored(service);
+      await service.start();
+    });
+  }
+
+  forget(runIds: readonly string[]): void {
+    const { race, lanes } = this.#store.state;
+    const shown = lanes.some(({ run }) => run !== null && runIds.includes(run.runId));
+    if (race === null && shown) this.#clear();
+  }
+
   /** A new worker in place of the one that crashed; the run on the page goes on from storage. */
   restart(): void {
     const interrupted = this.#store.state.race;
@@ -205,10 +229,14 @@ export class RaceController implements RaceActions {
 
   async #showStored(service: LoopService, stored: StoredRace | undefined): Promise<void> {
     if (stored === undefined) return;
-    const histories = await Promise.all(stored.runIds.map((runId) => service.runRecords(runId)));
+    await this.#showRecords(service, stored.runIds);
+    this.#link.set({ stored });
+  }
+
+  async #showRecords(service: LoopService, runIds: readonly string[]): Promise<void> {
+    const histories = await Promise.all(runIds.map((runId) => service.runRecords(runId)));
     this.#store.update((state) => ({
       ...state,
-      stored,
       lanes: histories.map((history, index) => reduceRecords(state.lanes[index] ?? EMPTY_LANE, history)),
     }));
   }

@@ -6,6 +6,7 @@ import type { LoopService } from "../../src/protocol/loopService.ts";
 import { LoopServiceImpl } from "../../src/loop/service.ts";
 import type { RunLibrary } from "../../src/loop/runStore.ts";
 import type { EngineInfo } from "../../src/runtime/types.ts";
+import { packRuns, unpackRuns, zipFiles } from "../../src/storage/runArchive.ts";
 import { LinearStudent } from "./linearStudent.ts";
 import { sumsTask, sumsTeacher } from "./sums.ts";
 
@@ -30,6 +31,7 @@ export function linearRace(library: RunLibrary, { onWork, errorRate = 0.1 }: Lin
       student: new LinearStudent({ size: SIZE, ...(onWork === undefined ? {} : { onWork }) }),
       name: "linear",
     }),
+    archiver: { pack: packRuns, unpack: unpackRuns, zip: zipFiles },
     createTask: () => sumsTask(SIZE),
     createTeacher: () => sumsTeacher({ errorRate, size: SIZE }),
   });

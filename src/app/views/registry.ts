@@ -27,6 +27,9 @@ export interface ViewEntry {
 
 export const VIEWS: readonly ViewEntry[] = [
   { id: "race", title: "Race", load: RaceView },
+  { id: "data", title: "Data", load: { lazy: async () => (await import("./data/dataView.tsx")).DataView } },
+  { id: "talk", title: "Talk", load: { lazy: async () => (await import("./talk/talkView.tsx")).TalkView } },
+  { id: "runs", title: "Runs", load: { lazy: async () => (await import("./runs/runsView.tsx")).RunsView } },
   {
     id: "lessons",
     title: "Lessons",
