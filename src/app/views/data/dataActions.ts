@@ -3,11 +3,10 @@ import type { LoopService, PairChange } from "../../../protocol/loopService.ts";
 import type { Page } from "../../controller.ts";
 import { formatCount } from "../../format.ts";
 import { perPage } from "../../perPage.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
 import type { Problem } from "../../problem.ts";
 import { problemOf } from "../../problem.ts";
 import { defineSlice } from "../../slice.ts";
-import type { Column, Filters, ShownRun, Sorting, TableRow } from "./pairTable.ts";
+import type { Column, Filters, LossKind, ShownRun, Sorting, TableRow } from "./pairTable.ts";
 import { rowsToCsv, rowsToJsonl, tableRows } from "./pairTable.ts";
 
 export interface DataState {

@@ -4,14 +4,13 @@ import { useEffect, useMemo } from "preact/hooks";
 import type { AppState } from "../../appState.ts";
 import { laneLabels } from "../../appState.ts";
 import { formatInteger } from "../../format.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
 import type { ViewProps } from "../registry.ts";
 import type { DataController, DataState } from "./dataActions.ts";
 import { dataOf, dataSlice } from "./dataActions.ts";
 import { PairDetails } from "./pairDetails.tsx";
 import { PairGrid } from "./pairGrid.tsx";
 import { FATES, filterRows, sortRows } from "./pairTable.ts";
-import type { ShownRun, TableRow } from "./pairTable.ts";
+import type { LossKind, ShownRun, TableRow } from "./pairTable.ts";
 import "./data.css";
 
 /** The view. */
@@ -79,7 +78,6 @@ export function DataView({ state, page }: ViewProps): VNode {
         <PairDetails
           key={open.key}
           row={open}
-          lossKind={lossKind}
           ended={endedOf(state, open)}
           saving={slice.saving}
           problem={problem}

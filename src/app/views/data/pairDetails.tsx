@@ -2,7 +2,6 @@
 import type { VNode } from "preact";
 import { useState } from "preact/hooks";
 import { formatInteger, formatNats, formatUsd } from "../../format.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
 import type { Problem } from "../../problem.ts";
 import { DrawerView } from "../../shell/drawer.tsx";
 import type { DataController } from "./dataActions.ts";
@@ -11,7 +10,6 @@ import { fateOf, tokensOf } from "./pairTable.ts";
 
 export interface PairDetailsProps {
   readonly row: TableRow;
-  readonly lossKind: LossKind;
   /** No training follows in the row's run. */
   readonly ended: boolean;
   readonly saving: boolean;

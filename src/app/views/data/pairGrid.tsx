@@ -7,9 +7,8 @@ import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Glyph, LaneMark, VerdictGlyph } from "../../components/icons.tsx";
 import { formatInteger, formatNats, formatUsd } from "../../format.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
 import type { DataController } from "./dataActions.ts";
-import type { Column, Sorting, TableRow } from "./pairTable.ts";
+import type { Column, LossKind, Sorting, TableRow } from "./pairTable.ts";
 import { COLUMNS, fateOf, lossOf, tokensOf } from "./pairTable.ts";
 
 export interface PairGridProps {

@@ -1,6 +1,8 @@
 /** @file The rows of the data table: searched, filtered, sorted, written as CSV and JSON Lines. Pure. */
 import type { PairRow } from "../../../protocol/loopService.ts";
-import type { LossKind } from "../../plots/poolLayout.ts";
+
+/** Which loss of a seed: of the student's own answer, or of the worked one. */
+export type LossKind = "own" | "true";
 
 /** Whose pairs: a run, with its place among those shown. */
 export interface ShownRun {
