@@ -66,6 +66,7 @@ export const OWNED_PACKAGES = {
   "@ai-sdk/anthropic": ["teacher"],
   "@ai-sdk/google": ["teacher"],
   jsonrepair: ["teacher"],
+  "@huggingface/transformers": ["teacher"],
   "@huggingface/tokenizers": ["tokenizer"],
   "@huggingface/jinja": ["tokenizer"],
   "@bufbuild/protobuf": ["onnx"],

@@ -2,6 +2,7 @@
  * @file The loop worker of the page: the service on its real parts, an ONNX Runtime
  * engine, students fetched by address or from the hub, the registries, IndexedDB. Wiring only.
  */
+import teacherWorkerUrl from "./teacher.worker.ts?worker&url";
 import { urlSource, type FileSource } from "../src/formats/fileSource.ts";
 import { ModelCache } from "../src/hub/modelCache.ts";
 import { opfsFiles } from "../src/hub/opfsFiles.ts";
@@ -21,6 +22,8 @@ import { packStudent } from "../src/student/packStudent.ts";
 import { openStudent } from "../src/student/student.ts";
 import { CUSTOM } from "../src/tasks/custom/custom.ts";
 import { createTask } from "../src/tasks/registry.ts";
+import { connectLocalModel } from "../src/teacher/local/localWorker.ts";
+import { LocalShelf } from "../src/teacher/local/localShelf.ts";
 import { createTeacher } from "../src/teacher/registry.ts";
 
 // One folder above the worker's own, when served from sources (/workers) and when built (/assets).
@@ -36,6 +39,14 @@ function pageSource(name: string, task: string): FileSource {
 const replies = indexedDbReplyCache();
 const ownData = createDataShelf(indexedDbDataFiles(), sha256Hex);
 const students = new TabStudents(new ModelCache(opfsFiles("models")));
+
+/** A worker of its own for a model in the tab: of a blob, so that it may connect where this one may and nowhere else. */
+function startTeacherWorker(): Worker {
+  const script = `import ${JSON.stringify(new URL(teacherWorkerUrl, import.meta.url).href)};`;
+  const address = URL.createObjectURL(new Blob([script], { type: "text/javascript" }));
+  return new Worker(address, { type: "module", name: "teacher" });
+}
+const localModels = new LocalShelf(() => connectLocalModel(startTeacherWorker()));
 
 exposeLoopService(
   new LoopServiceImpl({
@@ -60,6 +71,7 @@ exposeLoopService(
     createTask: async ({ task: { name, data } }) =>
       createTask(name, data === undefined ? {} : { [CUSTOM]: await ownData.options(data) }),
     data: ownData,
-    createTeacher: ({ teacher }, task, key) => createTeacher(teacher, task, { key, cache: replies }),
+    createTeacher: ({ teacher }, task, key) =>
+      createTeacher(teacher, task, { key, cache: replies, holdModel: (model) => localModels.hold(model) }),
   }),
 );

@@ -3,6 +3,7 @@
  * bounds of its numbers. Plain data, no narrower than sense and no wider than the loop's own
  * schema (a test holds them to it). What becomes of them is in `settings.ts`.
  */
+import type { LocalDevice, LocalDtype } from "../teacher/config.ts";
 import type { CheckerName } from "../tasks/custom/settings.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
@@ -59,6 +60,8 @@ export const TEACHERS = {
   openai: "A server with an OpenAI-compatible API: OpenAI, OpenRouter, Groq, Ollama, LM Studio, vLLM, …",
   anthropic: "Anthropic's API",
   google: "Google's Gemini API",
+  transformers:
+    "A language model in this tab, through transformers.js: fetched once, no key, nothing leaves the machine",
 } as const;
 
 /** Names of the teachers for people. */
@@ -67,7 +70,24 @@ export const TEACHER_LABELS: Readonly<Record<keyof typeof TEACHERS, string>> = {
   openai: "OpenAI-compatible",
   anthropic: "Anthropic",
   google: "Google",
+  transformers: "Model in this tab",
 };
+
+/** Weights of a model in the tab, with what each means. */
+export const TEACHER_DTYPES = {
+  q4: "Four bits: small, and most models have them",
+  q4f16: "Four bits, computed in half precision",
+  fp16: "Half precision",
+  q8: "Eight bits",
+  fp32: "Single precision",
+} as const satisfies Partial<Record<LocalDtype, string>>;
+
+/** Where a model in the tab runs. */
+export const TEACHER_DEVICES = {
+  auto: "WebGPU if it can load the model, else WASM; the run says which",
+  webgpu: "The GPU, or an error that says why not",
+  wasm: "The CPU",
+} as const satisfies Partial<Record<LocalDevice, string>>;
 
 export type TeacherChoice = keyof typeof TEACHERS;
 

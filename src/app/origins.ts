@@ -26,6 +26,7 @@ export function originsOf(experiments: readonly Reaching[]): readonly string[] {
 }
 
 function teacherOrigins({ name, chat }: NonNullable<Reaching["teacher"]>): readonly string[] {
+  if (name === "transformers" && chat?.url === undefined) return HUB_ORIGINS;
   const address = chat?.url ?? OWN_ADDRESS[name];
   return address === undefined || !URL.canParse(address) ? [] : [new URL(address).origin];
 }

@@ -21,6 +21,8 @@ import {
   STRATEGIES,
   STUDENTS,
   TASKS,
+  TEACHER_DEVICES,
+  TEACHER_DTYPES,
   TEACHERS,
   VERIFICATIONS,
 } from "./choices.ts";
@@ -50,6 +52,9 @@ export interface SettingsDraft {
   /** Empty: the provider's own address. */
   readonly teacherUrl: string;
   readonly teacherModel: string;
+  /** Of a model in the tab: its weights, and where it runs. */
+  readonly teacherDtype: string;
+  readonly teacherDevice: string;
   /** Of the whole race, both lanes together. */
   readonly teacherRequests: string;
   /** US dollars per million tokens; empty when not known. */
@@ -126,7 +131,8 @@ export interface Settings {
 
 export interface ChatTeacherSettings {
   readonly name: Exclude<TeacherChoice, "solver">;
-  readonly chat: Pick<ChatSettings, "model" | "limits"> & Partial<Pick<ChatSettings, "url" | "price">>;
+  readonly chat: Pick<ChatSettings, "model" | "limits"> &
+    Partial<Pick<ChatSettings, "url" | "price" | "dtype" | "device" | "maxOutputTokens">>;
 }
 
 export type SettingName = keyof SettingsDraft;
@@ -166,6 +172,8 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   verification: D.verification,
   teacherUrl: "",
   teacherModel: "",
+  teacherDtype: "q4",
+  teacherDevice: "auto",
   teacherRequests: "1000",
   teacherPromptPrice: "",
   teacherCompletionPrice: "",
@@ -310,6 +318,14 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     noKey("teacherModel");
     noKey("teacherUrl");
     const requests = number("teacherRequests");
+    const local =
+      name === "transformers"
+        ? {
+            dtype: oneOf("teacherDtype", TEACHER_DTYPES),
+            device: oneOf("teacherDevice", TEACHER_DEVICES),
+            maxOutputTokens: LOCAL_OUTPUT_TOKENS,
+          }
+        : {};
     const promptUsd = amount("teacherPromptPrice");
     const completionUsd = amount("teacherCompletionPrice");
     const budget = amount("teacherBudget");
@@ -320,6 +336,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       name,
       chat: {
         model,
+        ...local,
         ...(url === "" ? {} : { url }),
         ...(price === undefined ? {} : { price }),
         // Each lane is a run with a ceiling of its own.
@@ -394,6 +411,9 @@ export function isPlainAddress(text: string): boolean {
   const { protocol, username, password, search, hash } = new URL(text);
   return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
 }
+
+/** Of a model in the tab, which may take a second for a few tokens: a small one that does not come to an end never does. */
+const LOCAL_OUTPUT_TOKENS = 400;
 
 /** Tokens of one request and its reply, for an estimate: about what the built-in prompts and a short answer take. */
 const TOKENS_PER_CALL = { prompt: 350, completion: 120 } as const;

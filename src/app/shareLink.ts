@@ -30,6 +30,8 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
   verification: "verify",
   teacherUrl: "at",
   teacherModel: "says",
+  teacherDtype: "dtype",
+  teacherDevice: "on",
   teacherRequests: "requests",
   teacherPromptPrice: "in",
   teacherCompletionPrice: "out",

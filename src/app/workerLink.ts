@@ -19,6 +19,8 @@ export class WorkerLink {
   readonly #connect: Connect;
   readonly #listeners = new Set<BatchListener>();
   #connection: Connection | undefined;
+  /** The service of a worker beside the present one, while there is one. */
+  #beside: LoopService | undefined;
   /** Besides the page's own, where the worker may connect to. */
   #origins: readonly string[] = [];
   /** Number of the latest piece of work: an older one that ends late changes nothing. */
@@ -71,9 +73,16 @@ export class WorkerLink {
     const { service } = this;
     if (service !== undefined && sameOrigins(origins, this.#origins)) return work(service);
     const connection = await this.#connect(() => undefined, origins);
+    this.#beside = connection.service;
     try {
+      // Of a worker without a race: how far a download is.
+      await connection.service.subscribe((batch) => {
+        const told = batch.filter(({ type }) => type === "download");
+        if (told.length > 0) for (const listener of this.#listeners) listener(told);
+      });
       return await work(connection.service);
     } finally {
+      this.#beside = undefined;
       connection.close();
     }
   }
@@ -133,7 +142,7 @@ export class WorkerLink {
   /** Ends what is under way without calling it a failure. */
   cancel(): void {
     this.#cancelled = true;
-    void this.#connection?.service.stop().catch(() => undefined);
+    void (this.#beside ?? this.service)?.stop().catch(() => undefined);
   }
 
   /** Changes the page's state. */

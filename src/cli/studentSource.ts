@@ -26,9 +26,13 @@ export const STUDENT_HELP =
 
 /** The cache of models: `$TUTELAGE_CACHE`, else `tutelage` in the user's cache folder. */
 export function modelCache(): ModelCache {
+  return new ModelCache(folderFiles(join(cacheRoot(), "models")));
+}
+
+/** Folder of everything that is fetched once and kept. */
+export function cacheRoot(): string {
   const { TUTELAGE_CACHE: own, XDG_CACHE_HOME: shared } = process.env;
-  const root = isSet(own) ? own : join(isSet(shared) ? shared : join(homedir(), ".cache"), "tutelage");
-  return new ModelCache(folderFiles(join(resolve(root), "models")));
+  return resolve(isSet(own) ? own : join(isSet(shared) ? shared : join(homedir(), ".cache"), "tutelage"));
 }
 
 /**

@@ -3,21 +3,29 @@
  * where its key comes from: the environment, never an option, which would stay in the
  * shell's history and in the list of processes.
  */
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { badInput } from "../core/errors.ts";
 import { parseJson } from "../formats/json.ts";
 import { readTextFile } from "../formats/node/directorySource.ts";
 import { openReplyCache } from "../storage/node/replyCacheFile.ts";
 import type { Task } from "../tasks/types.ts";
+import type { HoldModel } from "../teacher/local/localChat.ts";
+import { LocalShelf } from "../teacher/local/localShelf.ts";
+import { threadHost } from "../teacher/local/threadHost.ts";
+import { openTransformersModel } from "../teacher/local/transformersModel.ts";
 import { chatProviderOf, createTeacher, teacherNames } from "../teacher/registry.ts";
 import type { TeacherSettings } from "../teacher/registry.ts";
-import type { ChatProvider } from "../teacher/config.ts";
+import { LOCAL_DEVICES, LOCAL_DTYPES } from "../teacher/config.ts";
+import type { HttpProvider } from "../teacher/config.ts";
 import type { Teacher } from "../teacher/types.ts";
 import type { Options, OptionSpecs } from "./options.ts";
+import type { Output } from "./output.ts";
+import { cacheRoot, formatBytes } from "./studentSource.ts";
 
 /** Environment variables with a key, of any provider and of one. */
 const KEY_VARIABLE = "TUTELAGE_TEACHER_KEY";
-const PROVIDER_VARIABLES: Readonly<Record<ChatProvider, readonly string[]>> = {
+const PROVIDER_VARIABLES: Readonly<Record<HttpProvider, readonly string[]>> = {
   openai: ["OPENAI_API_KEY"],
   anthropic: ["ANTHROPIC_API_KEY"],
   google: ["GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"],
@@ -29,6 +37,11 @@ const DEFAULT_CACHE = join("runs", "teacher-cache.jsonl");
 export const TEACHER_OPTIONS: OptionSpecs = {
   "teacher-url": { value: "URL", description: "where a chat teacher is asked (default: the provider's own address)" },
   "teacher-model": { value: "NAME", description: "model of a chat teacher" },
+  "teacher-dtype": { value: LOCAL_DTYPES.join("|"), description: "weights of --teacher transformers (default: q4)" },
+  "teacher-device": {
+    value: LOCAL_DEVICES.join("|"),
+    description: "where --teacher transformers runs (default: auto, here the CPU)",
+  },
   "teacher-calls": { value: "two|one", description: "question and answer in two calls or one (default: two)" },
   "teacher-structured": {
     value: "schema|json|prompt",
@@ -68,6 +81,8 @@ export async function chatOptions(options: Options): Promise<Readonly<Record<str
   return defined({
     url: given("teacher-url", text),
     model: given("teacher-model", text),
+    dtype: given("teacher-dtype", text),
+    device: given("teacher-device", text),
     calls: given("teacher-calls", text),
     structured: given("teacher-structured", text),
     stream: options.flag("teacher-stream") ? true : undefined,
@@ -102,15 +117,37 @@ export async function openTeacher(
   const provider = chatProviderOf(settings.name);
   if (provider === undefined) return createTeacher(settings, task);
   const cachePath = options.text("teacher-cache") ?? DEFAULT_CACHE;
-  return createTeacher(settings, task, {
-    key: keyOf(provider, settings.chat?.url, environment),
-    cache: cachePath === "off" ? undefined : await openReplyCache(cachePath),
+  const cache = cachePath === "off" ? undefined : await openReplyCache(cachePath);
+  if (provider === "transformers") return createTeacher(settings, task, { cache, holdModel: holdLocally() });
+  return createTeacher(settings, task, { key: keyOf(provider, settings.chat?.url, environment), cache });
+}
+
+/** Models run in this process; a directory here is meant before a name on the hub. */
+function holdLocally(): HoldModel {
+  const cacheDir = join(cacheRoot(), "transformers");
+  const shelf = new LocalShelf(() =>
+    threadHost((settings, onProgress) => openTransformersModel(settings, { onProgress, cacheDir })),
+  );
+  return (settings) =>
+    shelf.hold({ ...settings, model: existsSync(settings.model) ? resolve(settings.model) : settings.model });
+}
+
+/** Fetches and loads a teacher's model, where it has one, and says where it runs. */
+export async function prepareTeacher(teacher: Teacher, output: Output, signal: AbortSignal): Promise<void> {
+  const found = await teacher.prepare?.({
+    signal,
+    onProgress: ({ id, path, loadedBytes, totalBytes }) =>
+      output.progress(`${id}: ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}  ${path}`),
   });
+  if (found !== undefined)
+    output.note(
+      `teacher: ${teacher.name}, ${found.dtype}, on ${found.device}${found.fallbackReason === undefined ? "" : ` (${found.fallbackReason})`}`,
+    );
 }
 
 /** A provider's own variable is sent to that provider alone. */
 function keyOf(
-  provider: ChatProvider,
+  provider: HttpProvider,
   url: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
 ): string | undefined {

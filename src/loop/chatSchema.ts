@@ -1,5 +1,6 @@
 /** @file The settings of a chat teacher in an experiment: checks and defaults. A key is none of them, and refused as an unknown setting. */
 import * as v from "valibot";
+import { LOCAL_DEVICES, LOCAL_DTYPES } from "../teacher/config.ts";
 import type { TemplateName } from "../teacher/prompts/types.ts";
 import { choice, flag, group, real, text, whole } from "./schemaParts.ts";
 
@@ -14,6 +15,8 @@ export const price = group({ promptUsd: usd, completionUsd: usd });
 export const chatSettings = group({
   url: v.exactOptional(text),
   model: text,
+  dtype: v.exactOptional(choice(LOCAL_DTYPES)),
+  device: v.exactOptional(choice(LOCAL_DEVICES)),
   calls: v.optional(choice(["two", "one"]), "two"),
   structured: v.optional(choice(["schema", "json", "prompt"]), "schema"),
   stream: v.optional(flag, false),

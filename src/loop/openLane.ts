@@ -3,7 +3,7 @@
  * them up to its run line. All or nothing.
  */
 import { invariant } from "../core/errors.ts";
-import type { CachedModel, PrepareStudentContext } from "../hub/types.ts";
+import type { CachedModel, DownloadProgress, PrepareStudentContext } from "../hub/types.ts";
 import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import type { Student } from "../student/types.ts";
@@ -69,6 +69,8 @@ export interface LaneSetting {
   readonly signal: AbortSignal;
   readonly untouched: UntouchedAnswers;
   readonly teacherKey: string | undefined;
+  /** How far the teacher's model is, where it has to be fetched. */
+  readonly onProgress: (progress: DownloadProgress) => void;
   /** Takes warnings that come after opening. */
   readonly tell: (record: LoopRecord) => void;
 }
@@ -92,6 +94,14 @@ export async function openLane<E extends RaceEngine>(
   const teacher = await deps.createTeacher(config, task, setting.teacherKey);
   const early: LoopRecord[] = [];
   let tell = (record: LoopRecord): void => void early.push(record);
+  owned.push(async () => teacher.close?.());
+  const model = await teacher.prepare?.({ signal: setting.signal, onProgress: setting.onProgress });
+  if (model?.fallbackReason !== undefined)
+    tell({
+      type: "warning",
+      code: "teacher",
+      message: `the teacher runs on ${model.device}, not on WebGPU: ${model.fallbackReason}`,
+    });
   const { student, name, pack } = await deps.openStudent(engine, config, (message) =>
     tell({ type: "warning", code: "student", message }),
   );

@@ -98,6 +98,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     badInput(`strategy "${name}"`, "a holdout student", "none here", "Run it from the terminal");
 
   if (stored === undefined) {
+    const teacherModel = deps.teacher.description?.();
     await store.create({
       schemaVersion: RUN_SCHEMA_VERSION,
       runId: store.runId,
@@ -111,6 +112,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
         trainable: student.parameters.trainable,
       },
       ...(prompts === undefined ? {} : { prompts }),
+      ...(teacherModel === undefined ? {} : { teacherModel }),
       ...(deps.race === undefined ? {} : { race: deps.race }),
     });
   }

@@ -18,6 +18,9 @@ import { stopsEarly } from "./stopping.ts";
 /** Problems told at once; more would hide the first. */
 const MAX_PROBLEMS = 5;
 
+/** For a reply of a model that runs here. */
+const LOCAL_TIMEOUT_SECONDS = 600;
+
 /**
  * The experiment that `value` describes, complete. With a `baseline`, what makes that baseline may be left
  * out, and must not be contradicted.
@@ -35,7 +38,7 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   }
   const { generation, ...rest } = parsed.output;
   const maxNewTokens = generation.maxNewTokens ?? answerTokens(rest.task.name);
-  const complete: ExperimentConfig = { ...rest, generation: { ...generation, maxNewTokens } };
+  const complete = withPatience({ ...rest, generation: { ...generation, maxNewTokens } }, value);
   const config = complete.baseline === undefined ? complete : asBaseline(complete.baseline, complete, value, where);
   checkStrategy(config, where);
   checkTask(config, where);
@@ -168,6 +171,9 @@ function checkTeacher(config: ExperimentConfig, where: string): void {
       chat === undefined ? `settings of the chat teacher "${name}", with a model` : `none with the teacher "${name}"`,
       chat === undefined ? "none" : "settings",
     );
+  const local = chat?.dtype !== undefined ? "dtype" : chat?.device !== undefined ? "device" : undefined;
+  if (local !== undefined && name !== "transformers")
+    badInput(`${where}.teacher.chat.${local}`, 'none but with the teacher "transformers"', `one with "${name}"`);
   if (chat !== undefined && calls !== undefined)
     badInput(`${where}.teacher.calls`, "none with a chat teacher, which has teacher.chat.calls", JSON.stringify(calls));
   if (chat !== undefined && price !== undefined)
@@ -191,6 +197,15 @@ function checkBudget({ budget, stop, task, teacher }: ExperimentConfig, where: s
     );
   if (stopsEarly(stop) && task.validation === 0)
     badInput(`${where}.task.validation`, "at least 1, because stop.target and stop.plateau look at it", "0");
+}
+
+/** A model that runs here is slower than a service: it has longer for a reply, unless `given` says how long. */
+function withPatience(config: ExperimentConfig, given: unknown): ExperimentConfig {
+  const { teacher } = config;
+  const part = (value: unknown, key: string): unknown => (isGroup(value) ? value[key] : undefined);
+  const said = part(part(part(given, "teacher"), "chat"), "timeoutSeconds") !== undefined;
+  if (teacher.name !== "transformers" || teacher.chat === undefined || said) return config;
+  return { ...config, teacher: { ...teacher, chat: { ...teacher.chat, timeoutSeconds: LOCAL_TIMEOUT_SECONDS } } };
 }
 
 /** A chat teacher's own ceilings hold the budget: they count what is in flight too. */

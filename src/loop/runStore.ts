@@ -6,7 +6,7 @@
  */
 import type { EngineInfo } from "../runtime/types.ts";
 import type { StepRecord } from "../student/types.ts";
-import type { TeacherUsage } from "../teacher/types.ts";
+import type { ModelDescription, TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Intervention, LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 
@@ -26,6 +26,8 @@ export interface RunManifest {
   readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
   /** Prompts of a chat teacher: `sha256` of everything they say. */
   readonly prompts?: { readonly name: string; readonly version: number; readonly sha256: string };
+  /** A teacher that is a model run here: on what, and why not on WebGPU. */
+  readonly teacherModel?: ModelDescription;
   /** The race this run is a lane of. */
   readonly race?: { readonly id: string; readonly lane: number };
 }

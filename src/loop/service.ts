@@ -7,7 +7,7 @@
 import { badInput, invariant, throwIfAborted } from "../core/errors.ts";
 import type { Plane } from "../core/principalComponents.ts";
 import { Rng } from "../core/rng.ts";
-import type { CachedModel } from "../hub/types.ts";
+import type { CachedModel, DownloadProgress } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
 import type { StudentFormat, TokenLoss } from "../student/types.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
@@ -79,6 +79,8 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
   readonly #deps: LoopServiceDeps<E>;
   readonly #events = new EventBatcher();
   #current: OpenRace | undefined;
+  /** Abort the tests of teachers under way. */
+  readonly #testing = new Set<AbortController>();
   /** Aborts the opening of a race. */
   #opening: AbortController | undefined;
   #state: RaceState = "idle";
@@ -161,6 +163,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     // A step under way holds the turn: end it first.
     this.#current?.abort.abort();
     this.#opening?.abort();
+    for (const abort of this.#testing) abort.abort();
     this.#talking?.abort();
     return this.#inTurn(async () => {
       await this.#closeBench();
@@ -224,9 +227,19 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     const [seed] = task.splits({ pool: 1, validation: 0, test: 0 }, rng.fork("splits")).pool;
     invariant(seed !== undefined, "a task has questions");
     const teacher = await this.#deps.createTeacher(config, task, teacherKey);
-    const checks: TeacherCheck[] = [];
-    for await (const check of checkTeacher(teacher, task, seed, rng.fork("test"))) checks.push(check);
-    return checks;
+    const onProgress = (progress: DownloadProgress): void => this.#events.push({ type: "download", progress });
+    const abort = new AbortController();
+    this.#testing.add(abort);
+    try {
+      const model = await teacher.prepare?.({ onProgress, signal: abort.signal });
+      const checks: TeacherCheck[] = [];
+      for await (const check of checkTeacher(teacher, task, seed, rng.fork("test"), abort.signal))
+        checks.push(checks.length === 0 && model !== undefined ? { ...check, model } : check);
+      return checks;
+    } finally {
+      this.#testing.delete(abort);
+      teacher.close?.();
+    }
   }
 
   async packStudent(index: number, format: StudentFormat): Promise<Uint8Array> {
@@ -386,8 +399,18 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       const untouched = new UntouchedAnswers();
       const { teacherKey } = options;
       for (const [lane, plan] of prepared.entries()) {
+        const onProgress = (progress: DownloadProgress): void => this.#events.push({ type: "download", progress });
         const tell = (record: LoopRecord): void => this.#events.push({ type: "record", lane, record });
-        const setting = { raceId, lane, showPool: options.showPool, signal: abort.signal, untouched, teacherKey, tell };
+        const setting = {
+          raceId,
+          lane,
+          showPool: options.showPool,
+          signal: abort.signal,
+          untouched,
+          teacherKey,
+          tell,
+          onProgress,
+        };
         opened.push(await openLane(this.#deps, engine, plan, setting, owned));
       }
       const lanes = opened.map(({ lane }) => lane);

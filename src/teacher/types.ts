@@ -63,8 +63,40 @@ export interface Teacher {
     answers: readonly [string, string],
     call: TeacherCall,
   ): Promise<TeacherReply<{ readonly scores: readonly [number, number] }>>;
+  /** Makes the teacher ready, where that takes long (a model to be fetched); says what it turned out to be. @throws TeacherError; `aborted`. */
+  prepare?(context: PrepareTeacherContext): Promise<ModelDescription>;
+  /** What `prepare` found; undefined before. */
+  description?(): ModelDescription | undefined;
+  /** Gives up what `prepare` made. Idempotent. */
+  close?(): void;
   /** Counts what calls of an earlier session used towards the ceilings. Absent where there are none. */
   charge?(usage: TeacherUsage): void;
+}
+
+/** How far a teacher's model is. */
+export interface TeacherProgress {
+  readonly id: string;
+  /** File that is coming now. */
+  readonly path: string;
+  /** Of all files known so far. */
+  readonly loadedBytes: number;
+  readonly totalBytes: number;
+  /** Since the first. */
+  readonly bytesPerSecond: number;
+}
+
+/** Whom preparing a teacher tells. */
+export interface PrepareTeacherContext {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: TeacherProgress) => void;
+}
+
+/** A local model as it runs. */
+export interface ModelDescription {
+  readonly device: string;
+  readonly dtype: string;
+  /** Why it does not run on WebGPU. */
+  readonly fallbackReason?: string;
 }
 
 /** One call of a check and what came of it. Plain JSON. */
@@ -76,6 +108,8 @@ export interface TeacherCheck {
   /** Whether the task's checker accepts it, and why not; or what went wrong, in plain words. */
   readonly note: string;
   readonly usage: TeacherUsage;
+  /** Of the first check of a teacher that is a model run here. */
+  readonly model?: ModelDescription;
 }
 
 /** A reply that is kept, with what it used when it was asked for. */

@@ -11,6 +11,8 @@ const textOf = (name: string) => readFileSync(join(ASSETS, name), "utf8");
 /** Strings that no minifier removes: of the engine's JavaScript, and of the glue that starts its threads. */
 const ENGINE = "_OrtInit";
 const GLUE = "em-pthread";
+/** Of transformers.js. */
+const TRANSFORMERS = "MusicgenForConditionalGeneration";
 
 test("each WebAssembly binary is emitted once and no chunk carries the glue", () => {
   const binaries = files().filter((name) => name.endsWith(".wasm"));
@@ -35,6 +37,18 @@ test("what the page loads before a worker starts holds no ONNX Runtime", () => {
     expect(text, name).not.toContain(ENGINE);
     for (const match of text.matchAll(/(?:import|from)\s*\(?["'`]\.\/([\w.-]+\.js)["'`]/g)) queue.push(match[1]!);
   }
+});
+
+test("transformers.js is a chunk of the teacher's worker alone, which only a teacher in the tab loads", () => {
+  const scripts = files().filter((name) => name.endsWith(".js"));
+  const carriers = scripts.filter((name) => textOf(name).includes(TRANSFORMERS));
+  expect(carriers).toHaveLength(1);
+  const users = scripts.filter((name) => textOf(name).includes(`./${carriers[0]!}`));
+  expect(users.map((name) => name.replace(/-[\w-]{8}\.js$/, ""))).toEqual(["teacher.worker"]);
+  const starters = scripts.filter((name) => name !== users[0] && textOf(name).includes(users[0]!));
+  expect(starters.map((name) => name.replace(/-[\w-]{8}\.js$/, ""))).toEqual(["loop.worker"]);
+  // Not imported there, but named: a worker is started from it.
+  expect(textOf(starters[0]!)).not.toMatch(new RegExp(`(?:import|from)\\s*\\(?["'\`]\\./${users[0]!}`));
 });
 
 test("every path in the page is relative, so that the build works below any path", () => {

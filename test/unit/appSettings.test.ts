@@ -14,6 +14,8 @@ import {
   STRATEGIES,
   STUDENTS,
   TASKS,
+  TEACHER_DEVICES,
+  TEACHER_DTYPES,
   TEACHERS,
   VERIFICATIONS,
 } from "../../src/app/choices.ts";
@@ -76,6 +78,8 @@ test("every experiment the page can ask for is one the loop takes", () => {
         verification: someOf(VERIFICATIONS),
         teacherUrl: fc.constantFrom("", "http://localhost:11434/v1"),
         teacherModel: fc.constantFrom("qwen3:8b", "org/model"),
+        teacherDtype: fc.constantFrom(...Object.keys(TEACHER_DTYPES)),
+        teacherDevice: fc.constantFrom(...Object.keys(TEACHER_DEVICES)),
         teacherPromptPrice: fc.constantFrom("0.15", "3"),
         teacherCompletionPrice: fc.constantFrom("0", ".6"),
         teacherBudget: fc.constantFrom("", "1.50"),

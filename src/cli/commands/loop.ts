@@ -23,7 +23,7 @@ import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
 import { loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
 import { openStudentSource } from "../studentSource.ts";
-import { chatOptions, KEY_HELP, openTeacher, refuseKeyOption } from "../teacherOptions.ts";
+import { chatOptions, KEY_HELP, openTeacher, prepareTeacher, refuseKeyOption } from "../teacherOptions.ts";
 
 const OPTIONS: OptionSpecs = {
   out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
@@ -119,6 +119,7 @@ export const loopCommand: Command = {
     process.once("SIGINT", stop).once("SIGTERM", stop);
     const engine = await openEngine(options, output);
     try {
+      await prepareTeacher(teacher, output, abort.signal);
       const student = await openStudent(engine, {
         source,
         method: config.training.method,
@@ -156,6 +157,7 @@ export const loopCommand: Command = {
       }
     } finally {
       process.off("SIGINT", stop).off("SIGTERM", stop);
+      teacher.close?.();
       await engine.dispose();
     }
   },

@@ -13,6 +13,7 @@ import {
   chatOptions,
   KEY_HELP,
   openTeacher,
+  prepareTeacher,
   refuseKeyOption,
   TEACHER_NAME_OPTION,
   TEACHER_OPTIONS,
@@ -59,6 +60,7 @@ export const teacherCommand: Command = {
     const teacher = await openTeacher(settings, task, options);
     let failed = 0;
     await withInterrupt(async (signal) => {
+      await prepareTeacher(teacher, output, signal);
       for await (const check of checkTeacher(teacher, task, seed, rng, signal)) {
         if (!check.ok) failed++;
         const { call, ok, result, note, usage } = check;
@@ -67,6 +69,7 @@ export const teacherCommand: Command = {
         output.record(check, [`${ok ? "ok    " : "FAILED"} ${call} (${use})`, ...lines].join("\n"));
       }
     });
+    teacher.close?.();
     if (failed > 0)
       throw new TutelageError("teacher", `teacher check: ${failed} ${failed === 1 ? "call" : "calls"} failed`);
   },

@@ -11,6 +11,8 @@ import type { TemplateName } from "../prompts/types.ts";
 import { TeacherError } from "../teacherError.ts";
 import type { FinishReason, Teacher, TeacherCall, TeacherReply, TeacherUsage, ReplyCache } from "../types.ts";
 import { addUsage, NO_USAGE } from "../usage.ts";
+import { localChatModel } from "../local/localChat.ts";
+import type { HoldModel } from "../local/localChat.ts";
 import { ask } from "./ask.ts";
 import { Gate } from "./gate.ts";
 import type { Spent } from "./gate.ts";
@@ -18,7 +20,7 @@ import { openModel } from "./openModel.ts";
 import { parseReply, schemaOf } from "./parseReply.ts";
 import type { FieldValues, ReplyFields } from "./parseReply.ts";
 import { replyKey } from "./replyKey.ts";
-import type { ChatProvider, ChatSettings } from "../config.ts";
+import type { ChatProvider, ChatSettings, HttpProvider } from "../config.ts";
 import type { ChatMessage, ChatRequest } from "./types.ts";
 
 const QUESTION = { question: "text" } as const;
@@ -32,6 +34,8 @@ const MAX_SEED = 0x7fffffff;
 export interface ChatTeacherOptions {
   readonly key?: string | undefined;
   readonly cache?: ReplyCache | undefined;
+  /** Where local models run; without it there are none. */
+  readonly holdModel?: HoldModel | undefined;
   readonly fetch?: typeof fetch | undefined;
   readonly now?: (() => number) | undefined;
   /** Pauses before tries again; shorter in tests. */
@@ -54,12 +58,15 @@ export function createChatTeacher(
   settings: ChatSettings,
   options: ChatTeacherOptions = {},
 ): ChatTeacher {
-  const { limits, price, concurrency, retries, timeoutSeconds } = settings;
+  const { limits, price, retries, timeoutSeconds } = settings;
   const { cache, now = Date.now, firstPauseMs, breakerPauseMs } = options;
   if (limits.maxCostUsd !== undefined && price === undefined)
     badInput("teacher.chat.limits.maxCostUsd", "a price to count with", "none", "Give teacher.chat.price");
   const prompts = promptsFor(task.name, settings.prompts);
-  const model = openModel(provider, settings, options);
+  const local = provider === "transformers" ? localChatModel(settings, holderOf(options)) : undefined;
+  const model = local ?? openModel(provider as HttpProvider, settings, options);
+  // A local model answers one request at a time: waiting for a turn is no part of a request's time.
+  const concurrency = local === undefined ? settings.concurrency : 1;
   const gate = new Gate({ limits, price, concurrency, now, breakerPauseMs });
   const asking = { model, gate, retries, timeoutSeconds, price, firstPauseMs, now };
 
@@ -138,6 +145,13 @@ export function createChatTeacher(
       return gate.spent;
     },
     charge: (usage) => gate.charge(usage),
+    ...(local === undefined
+      ? {}
+      : {
+          prepare: (context) => local.prepare(context),
+          description: () => local.description,
+          close: () => local.close(),
+        }),
     propose: (seed, operation, call) => fields("propose", seedValues(seed, operation), QUESTION, call),
     async answer(question, call) {
       const { example } = call;
@@ -163,4 +177,8 @@ export function createChatTeacher(
       return { value: { scores }, usage: addUsage(there.usage, back.usage), finishReason: "stop" };
     },
   };
+}
+
+function holderOf({ holdModel }: ChatTeacherOptions): HoldModel {
+  return holdModel ?? badInput("teacher transformers", "a place to run a model in", "none here");
 }

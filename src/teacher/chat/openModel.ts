@@ -9,11 +9,11 @@ import type { FinishReason } from "../types.ts";
 import { boundedFetch } from "./boundedFetch.ts";
 import { classifyError } from "./classifyError.ts";
 import { redactor } from "./redact.ts";
-import type { ChatProvider, ChatSettings } from "../config.ts";
+import type { ChatSettings, HttpProvider } from "../config.ts";
 import type { ChatModel, ChatReply, ChatRequest } from "./types.ts";
 
 /** Where each provider is asked when nothing else is said. */
-export const PROVIDER_URLS: Readonly<Record<ChatProvider, string>> = {
+export const PROVIDER_URLS: Readonly<Record<HttpProvider, string>> = {
   openai: "https://api.openai.com/v1",
   anthropic: "https://api.anthropic.com/v1",
   google: "https://generativelanguage.googleapis.com/v1beta",
@@ -32,7 +32,7 @@ export interface OpenModelOptions {
  * The address that is asked, without a slash at its end.
  * @throws BadInputError when it is no http(s) address, or holds a user, password, query or fragment: places where keys would be kept and shown.
  */
-export function chatUrl(provider: ChatProvider, url: string | undefined): string {
+export function chatUrl(provider: HttpProvider, url: string | undefined): string {
   const text = url ?? PROVIDER_URLS[provider];
   if (!URL.canParse(text))
     badInput("teacher url", "an address such as http://localhost:11434/v1", "a text that is none");
@@ -51,7 +51,7 @@ export function chatUrl(provider: ChatProvider, url: string | undefined): string
 
 /** The model that `settings` name; connects at the first request. @throws BadInputError for a bad address. */
 export function openModel(
-  provider: ChatProvider,
+  provider: HttpProvider,
   settings: Pick<ChatSettings, "url" | "model" | "stream">,
   { key, fetch }: OpenModelOptions = {},
 ): ChatModel {
@@ -79,7 +79,7 @@ export function openModel(
 }
 
 async function loadModel(
-  provider: ChatProvider,
+  provider: HttpProvider,
   baseURL: string,
   model: string,
   key: string | undefined,

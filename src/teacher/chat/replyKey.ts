@@ -7,9 +7,21 @@ import type { ChatModel, ChatRequest } from "./types.ts";
 const KEY_VERSION = 1;
 
 /** SHA-256 of provider, address, model, messages, parameters and seed, as hexadecimal digits. */
-export function replyKey({ provider, url, model }: ChatModel, request: ChatRequest): string {
+export function replyKey({ provider, url, model, variant }: ChatModel, request: ChatRequest): string {
   const { messages, maxOutputTokens, temperature = null, seed, format, schema } = request;
   const said = messages.map(({ role, content }) => [role, content]);
-  const parts = [KEY_VERSION, provider, url, model, said, maxOutputTokens, temperature, seed, format, schema];
+  const parts: unknown[] = [
+    KEY_VERSION,
+    provider,
+    url,
+    model,
+    said,
+    maxOutputTokens,
+    temperature,
+    seed,
+    format,
+    schema,
+  ];
+  if (variant !== undefined) parts.push(variant);
   return bytesToHex(sha256(utf8ToBytes(JSON.stringify(parts))));
 }

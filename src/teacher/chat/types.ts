@@ -36,6 +36,8 @@ export interface ChatModel {
   /** Where it is asked: part of what identifies a reply. */
   readonly url: string;
   readonly model: string;
+  /** What else tells two models of one name apart, such as the precision of their weights. */
+  readonly variant?: string;
   /** @throws TeacherError, in whose message no key is; aborts with the signal's reason. */
   complete(request: ChatRequest, signal: AbortSignal): Promise<ChatReply>;
 }

@@ -11,16 +11,14 @@ export function statusText(state: AppState): string {
   const { crash, pending, raceState, stored } = state;
   if (crash !== null) return "Stopped: the worker is gone.";
   if (pending === "worker") return "Starting the worker…";
-  if (pending === "engine" && state.download !== null) return "Fetching the student…";
+  if (pending === "engine" && state.download !== null) return "Fetching a model…";
   if (pending === "engine") return "Preparing engine and students…";
   if (pending === "pause") return "Pausing after the current batch…";
   if (pending === "stop" || pending === "storage") return "Putting the run away…";
   if (stored !== null) return "An unfinished run is waiting.";
   switch (raceState) {
     case "idle":
-      return state.draft.student === "hub"
-        ? "Ready. The student is fetched from the hub unless this browser has it; nothing else leaves this tab."
-        : "Ready. Nothing leaves this tab: no key, no download, no network.";
+      return readiness(state);
     case "ready":
       return "Ready to run.";
     case "running":
@@ -34,6 +32,17 @@ export function statusText(state: AppState): string {
     default:
       return raceState satisfies never;
   }
+}
+
+/** What a run of these settings would tell others. */
+function readiness({ draft: { student, teacher } }: AppState): string {
+  const fetched = student === "hub" || teacher === "transformers";
+  const model = "A model is fetched from the hub unless this browser has it";
+  if (teacher !== "solver" && teacher !== "transformers")
+    return `Ready. Questions and answers go to and from the teacher's address. ${fetched ? `${model}.` : "Nothing else leaves this tab."}`;
+  return fetched
+    ? `Ready. ${model}; nothing else leaves this tab.`
+    : "Ready. Nothing leaves this tab: no key, no download, no network.";
 }
 
 /** The status and where each lane is, for the live region: changes with phases, not with progress. */

@@ -1,22 +1,17 @@
 /** @file Fields of a chat teacher: where and whom to ask, the key, ceilings and prices, the estimate, and the test. A teacher's words are shown as text only. */
 import type { VNode } from "preact";
-import type { TeacherCheck } from "../../../teacher/types.ts";
-import type { AppState } from "../../appState.ts";
 import { formatCount, formatInteger, formatUsd } from "../../format.ts";
 import { OWN_ADDRESS } from "../../origins.ts";
-import type { CheckedSettings, SettingName } from "../../settings.ts";
+import type { CheckedSettings } from "../../settings.ts";
 import { estimateTeacher } from "../../settings.ts";
-import type { SetUpActions } from "./setUpActions.ts";
-
-export interface TeacherFieldsProps {
-  readonly state: AppState;
-  readonly checked: CheckedSettings;
-  readonly actions: SetUpActions;
-}
+import { LocalTeacherFields } from "./localTeacherFields.tsx";
+import type { TeacherFieldsProps } from "./teacherInputs.tsx";
+import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
 /** The fields that a chat teacher needs; none for the built-in one. */
 export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode | null {
-  const { draft, teacherKey, teacherChecks, pending } = state;
+  const { draft, teacherKey } = state;
+  if (draft.teacher === "transformers") return <LocalTeacherFields {...{ state, checked, actions }} />;
   if (!Object.hasOwn(OWN_ADDRESS, draft.teacher)) return null;
   const address = draft.teacherUrl.trim() || OWN_ADDRESS[draft.teacher];
   const field = { draft, checked, actions };
@@ -73,12 +68,7 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
         <TextField {...field} name="teacherBudget" label="Spend at most" help="US dollars, both lanes together" />
       </div>
       {checked.ok && <Estimate checked={checked} />}
-      <div>
-        <button type="button" disabled={pending !== null || !checked.ok} onClick={() => actions.testTeacher()}>
-          {pending === "teacher" ? "Testing…" : "Test teacher"}
-        </button>
-      </div>
-      <div aria-live="polite">{teacherChecks !== null && <Checks checks={teacherChecks} />}</div>
+      <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
   );
 }
@@ -91,70 +81,5 @@ function Estimate({ checked }: { readonly checked: CheckedSettings & { readonly 
       {costUsd === null ? "" : `, about ${formatUsd(costUsd)}`}. It stops cleanly where a ceiling is reached. The page
       needs the service's leave to be asked from a browser (CORS).
     </p>
-  );
-}
-
-const CALL_NAMES: Readonly<Record<TeacherCheck["call"], string>> = {
-  propose: "A new question",
-  answer: "An answer",
-  pair: "A question and its answer",
-  judge: "A judgement",
-};
-
-function Checks({ checks }: { readonly checks: readonly TeacherCheck[] }): VNode {
-  return (
-    <ul class="checks" aria-label="Result of the test">
-      {checks.map(({ call, ok, result, note, usage }) => (
-        <li key={call}>
-          <p>
-            <strong>{CALL_NAMES[call]}</strong>: {ok ? "works" : "failed"}, {formatInteger(usage.durationMs)}&nbsp;ms,{" "}
-            {formatInteger(usage.promptTokens + usage.completionTokens)} tokens, {formatUsd(usage.costUsd)}
-            {usage.cached === undefined ? "" : ", from the cache"}
-          </p>
-          {result !== "" && <pre>{result}</pre>}
-          {note !== "" && <p class={ok ? "field-help" : "field-error"}>{note}</p>}
-        </li>
-      ))}
-    </ul>
-  );
-}
-
-function TextField({
-  name,
-  label,
-  help,
-  placeholder = "",
-  checked,
-  draft,
-  actions,
-}: {
-  readonly name: SettingName;
-  readonly label: string;
-  readonly help: string;
-  readonly placeholder?: string;
-  readonly draft: AppState["draft"];
-  readonly checked: CheckedSettings;
-  readonly actions: SetUpActions;
-}): VNode {
-  const error = checked.ok ? undefined : checked.errors[name];
-  return (
-    <div class="field field-wide">
-      <label for={`setting-${name}`}>{label}</label>
-      <input
-        id={`setting-${name}`}
-        type="text"
-        autocomplete="off"
-        spellcheck={false}
-        placeholder={placeholder}
-        maxLength={300}
-        value={draft[name]}
-        aria-invalid={error !== undefined}
-        aria-describedby={`about-${name}`}
-        onInput={(event) => actions.changeSetting(name, event.currentTarget.value)}
-      />
-      <p id={`about-${name}`} class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
-        {error ?? help}
-      </p>
-    </div>
   );
 }

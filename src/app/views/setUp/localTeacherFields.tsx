@@ -1,0 +1,66 @@
+/** @file Fields of a teacher that is a model in the tab: which, at what precision, where it runs. */
+import type { VNode } from "preact";
+import { ChoiceField } from "../../components/fields.tsx";
+import { TEACHER_DEVICES, TEACHER_DTYPES } from "../../choices.ts";
+import type { TeacherFieldsProps } from "./teacherInputs.tsx";
+import { TestTeacher, TextField } from "./teacherInputs.tsx";
+
+/** The fields of the teacher "transformers". */
+export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode {
+  const { draft } = state;
+  const field = { draft, checked, actions };
+  const choice = {
+    draft,
+    errors: checked.ok ? {} : checked.errors,
+    onChange: actions.changeSetting.bind(actions),
+  };
+  return (
+    <div class="teacher">
+      <div class="fields">
+        <TextField
+          {...field}
+          name="teacherModel"
+          label="Teacher model"
+          placeholder="onnx-community/Qwen2.5-0.5B-Instruct"
+          help="On the hub, with ONNX files for transformers.js"
+        />
+        <TextField
+          {...field}
+          name="teacherUrl"
+          label="Address"
+          placeholder="https://huggingface.co"
+          help="Empty: the hub. Another host of models in its layout"
+        />
+        <ChoiceField
+          {...choice}
+          name="teacherDtype"
+          label="Weights"
+          options={TEACHER_DTYPES}
+          help={helpOf(TEACHER_DTYPES, draft.teacherDtype)}
+        />
+        <ChoiceField
+          {...choice}
+          name="teacherDevice"
+          label="Runs on"
+          options={TEACHER_DEVICES}
+          help={helpOf(TEACHER_DEVICES, draft.teacherDevice)}
+        />
+        <TextField
+          {...field}
+          name="teacherRequests"
+          label="Requests at most"
+          help="Of both lanes together, retries included"
+        />
+      </div>
+      <p class="note">
+        The model is fetched once and kept by this browser; it costs no money, but time and memory: it answers one
+        request at a time. What it says is checked like every teacher's words, and a small model is often wrong.
+      </p>
+      <TestTeacher state={state} checked={checked} actions={actions} />
+    </div>
+  );
+}
+
+function helpOf(options: Readonly<Record<string, string>>, value: string): string {
+  return Object.hasOwn(options, value) ? (options[value] ?? "") : "";
+}

@@ -1,0 +1,13 @@
+/** @file The worker of a teacher that is a model in the tab. Wiring only: started by the loop worker when such a teacher is asked, and by nobody else. */
+import glue from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
+import binary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
+import { serveLocalModel } from "../src/teacher/local/localWorker.ts";
+import type { MessageEnd } from "../src/teacher/local/localWorker.ts";
+import { openTransformersModel } from "../src/teacher/local/transformersModel.ts";
+
+const absolute = (url: string): string => new URL(url, import.meta.url).href;
+const ortFiles = { mjs: absolute(glue), wasm: absolute(binary) };
+
+serveLocalModel(globalThis as unknown as MessageEnd, (settings, onProgress) =>
+  openTransformersModel(settings, { onProgress, ortFiles }),
+);
