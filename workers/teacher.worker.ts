@@ -2,12 +2,11 @@
 import glue from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
 import binary from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import { serveLocalModel } from "../src/teacher/local/localWorker.ts";
-import type { MessageEnd } from "../src/teacher/local/localWorker.ts";
 import { openTransformersModel } from "../src/teacher/local/transformersModel.ts";
 
 const absolute = (url: string): string => new URL(url, import.meta.url).href;
 const ortFiles = { mjs: absolute(glue), wasm: absolute(binary) };
 
-serveLocalModel(globalThis as unknown as MessageEnd, (settings, onProgress) =>
+serveLocalModel(globalThis, (settings, onProgress) =>
   openTransformersModel(settings, { onProgress, ortFiles }),
 );

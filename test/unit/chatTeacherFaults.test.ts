@@ -66,8 +66,9 @@ describe("a chat teacher that fails a fifth of the time", () => {
       // Three tries at 20 %: about 0.8 % of the items are lost.
       expect(failed.length).toBeGreaterThan(0);
       expect(failed.length).toBeLessThan(20);
-      expect(usage.requests).toBe(requests);
-      expect(teacher.spent.requests).toBe(requests);
+      expect(teacher.spent.requests).toBe(usage.requests);
+      // A busy server may have read nothing yet of a request whose time is over: it was sent all the same.
+      expect(requests).toBeLessThanOrEqual(usage.requests);
       expect(requests).toBeGreaterThan(500);
       expect(Object.keys(faults).sort()).toEqual(["429", "500", "malformed", "reset", "timeout", "truncated"]);
       for (const error of failed) expect(error.passing).toBe(true);

@@ -75,7 +75,7 @@ describe("a model in transformers.js", () => {
 it("a JSON object ends where its braces do, not inside texts and thoughts", () => {
   const endsAt = (text: string): number => {
     const watch = objectWatcher();
-    return [...text].findIndex((letter) => watch(letter));
+    return text.split("").findIndex((letter) => watch(letter));
   };
   const object = String.raw`{"a": "} \" }", "b": {"c": 1}}`;
   expect(endsAt(`${object} and so on`)).toBe(object.length - 1);

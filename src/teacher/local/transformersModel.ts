@@ -158,7 +158,7 @@ class TransformersModel implements LocalModel {
       ...(temperature === undefined || temperature === 0 ? {} : { temperature }),
       streamer,
       stopping_criteria: new Until(),
-    } as Parameters<PreTrainedModel["generate"]>[0])) as Tensor;
+    })) as Tensor;
     const completionTokens = (output.dims[1] ?? promptTokens) - promptTokens;
     const ended = whole || completionTokens < maxNewTokens || this.#endsIn(output);
     return { text, finishReason: ended ? "stop" : "length", promptTokens, completionTokens };
@@ -173,13 +173,13 @@ class TransformersModel implements LocalModel {
     const tokenizer = this.#tokenizer;
     const templated = typeof tokenizer.chat_template === "string" || Array.isArray(tokenizer.chat_template);
     const text = templated
-      ? (tokenizer.apply_chat_template(
+      ? tokenizer.apply_chat_template(
           messages.map(({ role, content }) => ({ role, content })),
           { tokenize: false, add_generation_prompt: true },
-        ) as string)
+        )
       : `${messages.map(({ content }) => content).join("\n\n")}\n\n`;
     // A template writes the special tokens itself.
-    return tokenizer(text, { add_special_tokens: !templated }) as Encoded;
+    return tokenizer(text, { add_special_tokens: !templated });
   }
 
   #contextLength(): number {
