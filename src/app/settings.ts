@@ -415,27 +415,6 @@ export function isPlainAddress(text: string): boolean {
 /** Of a model in the tab, which may take a second for a few tokens: a small one that does not come to an end never does. */
 const LOCAL_OUTPUT_TOKENS = 400;
 
-/** Tokens of one request and its reply, for an estimate: about what the built-in prompts and a short answer take. */
-const TOKENS_PER_CALL = { prompt: 350, completion: 120 } as const;
-const CALLS_PER_PAIR = 2;
-
-/** What a race with a chat teacher asks for in all, roughly; `costUsd` null without prices. */
-export function estimateTeacher({ teacher, strategies, rounds, querySize, perSeed }: Settings): {
-  readonly requests: number;
-  readonly tokens: number;
-  readonly costUsd: number | null;
-} {
-  const requests = strategies.length * rounds * querySize * perSeed * CALLS_PER_PAIR;
-  const { prompt, completion } = TOKENS_PER_CALL;
-  const price = teacher?.chat.price;
-  return {
-    requests,
-    tokens: requests * (prompt + completion),
-    costUsd:
-      price === undefined ? null : (requests * (prompt * price.promptUsd + completion * price.completionUsd)) / 1e6,
-  };
-}
-
 /** The experiments of the lanes: equal but for the strategy, and for the verification where that is compared. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
   const { task, data, strategies, pool, heldOut, teacher, errorRate, verification, picker, maxNewTokens, ...more } =

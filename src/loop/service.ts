@@ -36,9 +36,10 @@ import type {
   TokenLossRequest,
 } from "../protocol/loopService.ts";
 import { checkTeacher } from "../teacher/checkTeacher.ts";
-import type { TeacherCheck } from "../teacher/types.ts";
+import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { DataShelf } from "./dataShelf.ts";
+import { bothLanes, estimateRun } from "./estimate.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
@@ -240,6 +241,16 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       this.#testing.delete(abort);
       teacher.close?.();
     }
+  }
+
+  async estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null> {
+    const lanes: TeacherEstimate[] = [];
+    for (const experiment of experiments) {
+      const config = parseExperimentConfig(experiment);
+      const estimate = estimateRun(config, await this.#deps.createTask(config));
+      if (estimate !== undefined) lanes.push(estimate);
+    }
+    return lanes.length === 0 ? null : lanes.reduce(bothLanes);
   }
 
   async packStudent(index: number, format: StudentFormat): Promise<Uint8Array> {

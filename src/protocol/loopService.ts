@@ -10,7 +10,7 @@ import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
 import type { ChosenToken, StudentFormat, TokenLoss } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
-import type { TeacherCheck } from "../teacher/types.ts";
+import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
 
 /** One execution provider as this machine has it. */
@@ -254,6 +254,8 @@ export interface LoopService {
   sampleQuestions(experiment: unknown, count: number): Promise<readonly SampleQuestion[]>;
   /** One call of each kind to the teacher of `request.experiment`. What the teacher does wrong is in the result. */
   testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
+  /** What the lanes of `experiments` would ask of their chat teacher in all; null for a teacher that costs nothing. Asks nobody. */
+  estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
   /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
   packStudent(lane: number, format: StudentFormat): Promise<Uint8Array>;
   /** Keeps data files of the user's own; returns the hash that experiments name them by (`task.data.digest`). @throws bad-input for files that are no tables. */
@@ -307,6 +309,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   stopTalk: true,
   sampleQuestions: true,
   testTeacher: true,
+  estimateTeacher: true,
   packStudent: true,
   packRun: true,
   addData: true,

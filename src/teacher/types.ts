@@ -99,6 +99,21 @@ export interface ModelDescription {
   readonly fallbackReason?: string;
 }
 
+/** What a run would ask of a teacher, without retries and faults. */
+export interface TeacherEstimate {
+  readonly requests: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  /** Null without a price. */
+  readonly costUsd: number | null;
+  /** That the teacher's part takes. */
+  readonly minutes: number;
+  /** That one request was taken to last. */
+  readonly requestSeconds: number;
+  /** The ceiling that ends the run before this is used up; absent when none does. */
+  readonly ceiling?: "requests" | "tokens" | "money" | "minutes" | undefined;
+}
+
 /** One call of a check and what came of it. Plain JSON. */
 export interface TeacherCheck {
   readonly call: "propose" | "answer" | "pair" | "judge";

@@ -19,14 +19,7 @@ import {
   TEACHERS,
   VERIFICATIONS,
 } from "../../src/app/choices.ts";
-import {
-  checkSettings,
-  DEFAULT_DRAFT,
-  emptyMeans,
-  estimateTeacher,
-  experimentsOf,
-  looksLikeKey,
-} from "../../src/app/settings.ts";
+import { checkSettings, DEFAULT_DRAFT, emptyMeans, experimentsOf, looksLikeKey } from "../../src/app/settings.ts";
 import { draftFromQuery, linkNotice, linkOf, queryFromDraft } from "../../src/app/shareLink.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
@@ -286,12 +279,6 @@ test("a chat teacher becomes the experiment's, with a half of every ceiling for 
         price: { promptUsd: 1, completionUsd: 2 },
       },
     });
-  const { requests, costUsd } = estimateTeacher(checked.settings);
-  const { rounds, querySize, perSeed } = DEFAULT_EXPERIMENT;
-  expect(requests).toBe(2 * rounds * querySize * perSeed * 2);
-  // A call takes more than a hundred tokens and fewer than a thousand.
-  expect((costUsd ?? 0) / requests).toBeGreaterThan(0.0001);
-  expect((costUsd ?? 0) / requests).toBeLessThan(0.002);
   const errorsOf = (change: Partial<SettingsDraft>): string[] => {
     const result = checkSettings({ ...DEFAULT_DRAFT, ...chat, ...change });
     return result.ok ? [] : Object.keys(result.errors);

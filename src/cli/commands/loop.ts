@@ -20,6 +20,7 @@ import { BASELINE_HELP, experimentOf, LOOP_OPTIONS } from "../loopOptions.ts";
 import { showRecords } from "../loopReport.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
+import { printEstimate } from "../printEstimate.ts";
 import { openEngine } from "../session.ts";
 import { loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
 import { openStudentSource } from "../studentSource.ts";
@@ -32,6 +33,8 @@ const OPTIONS: OptionSpecs = {
     value: "RUN",
     description: "the settings of the run in this folder and its teacher's replies, without asking the teacher",
   },
+  estimate: { description: "only print what a chat teacher would be asked, and what that costs; asks nothing" },
+  "estimate-latency": { value: "SECONDS", description: "of one request, for --estimate (default: a guess)" },
   ...LOOP_OPTIONS,
 };
 
@@ -108,8 +111,12 @@ export const loopCommand: Command = {
       if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
       folder = resume;
     }
-    const source = await openStudentSource(config.student, output, config.task.name);
     const task = createTask(config.task.name, custom === undefined ? {} : { custom });
+    if (options.flag("estimate")) {
+      const seconds = options.given("estimate-latency") ? options.number("estimate-latency", { min: 0 }) : undefined;
+      return printEstimate(config, task, seconds, output);
+    }
+    const source = await openStudentSource(config.student, output, config.task.name);
     const teacher =
       replayed === undefined
         ? await openTeacher(config.teacher, task, options)

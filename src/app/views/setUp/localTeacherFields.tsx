@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { ChoiceField } from "../../components/fields.tsx";
 import { TEACHER_DEVICES, TEACHER_DTYPES } from "../../choices.ts";
+import { Estimate } from "./teacherEstimate.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
@@ -56,6 +57,7 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
         The model is fetched once and kept by this browser; it costs no money, but time and memory: it answers one
         request at a time. What it says is checked like every teacher's words, and a small model is often wrong.
       </p>
+      {checked.ok && <Estimate checked={checked} actions={actions} />}
       <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
   );

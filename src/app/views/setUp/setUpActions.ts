@@ -1,5 +1,6 @@
 /** @file What the set-up drawer does: settings as typed, tokens and keys, the teacher's test, folders and kept models. */
 import type { PickedFolder } from "../../../hub/types.ts";
+import type { TeacherEstimate } from "../../../teacher/types.ts";
 import type { LoopService } from "../../../protocol/loopService.ts";
 import type { AppState } from "../../appState.ts";
 import { originsOf } from "../../origins.ts";
@@ -18,6 +19,8 @@ export interface SetUpActions {
   applyPreset(change: Partial<SettingsDraft>): void;
   setToken(token: string): void;
   setTeacherKey(key: string): void;
+  /** What the experiments would ask of their teacher; null while that cannot be said. */
+  estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
   /** One call of each kind to the teacher of the settings. */
   testTeacher(): void;
   pickFolder(folder: PickedFolder): void;
@@ -70,6 +73,15 @@ export class SetUpController implements SetUpActions {
 
   setTeacherKey(teacherKey: string): void {
     this.#link.set({ teacherKey, teacherChecks: null });
+  }
+
+  async estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null> {
+    try {
+      return (await this.#link.service?.estimateTeacher(experiments)) ?? null;
+    } catch {
+      // What is wrong with the settings is told at the fields, and when a run is started.
+      return null;
+    }
   }
 
   testTeacher(): void {

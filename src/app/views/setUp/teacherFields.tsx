@@ -1,10 +1,8 @@
 /** @file Fields of a chat teacher: where and whom to ask, the key, ceilings and prices, the estimate, and the test. A teacher's words are shown as text only. */
 import type { VNode } from "preact";
-import { formatCount, formatInteger, formatUsd } from "../../format.ts";
 import { OWN_ADDRESS } from "../../origins.ts";
-import type { CheckedSettings } from "../../settings.ts";
-import { estimateTeacher } from "../../settings.ts";
 import { LocalTeacherFields } from "./localTeacherFields.tsx";
+import { Estimate } from "./teacherEstimate.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
@@ -67,19 +65,9 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
         />
         <TextField {...field} name="teacherBudget" label="Spend at most" help="US dollars, both lanes together" />
       </div>
-      {checked.ok && <Estimate checked={checked} />}
+      {checked.ok && <Estimate checked={checked} actions={actions} />}
+      <p class="note">The service has to let pages ask it (CORS).</p>
       <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
-  );
-}
-
-function Estimate({ checked }: { readonly checked: CheckedSettings & { readonly ok: true } }): VNode {
-  const { requests, tokens, costUsd } = estimateTeacher(checked.settings);
-  return (
-    <p class="note">
-      A whole run asks about {formatCount(requests, "request")} and {formatInteger(tokens)} tokens
-      {costUsd === null ? "" : `, about ${formatUsd(costUsd)}`}. It stops cleanly where a ceiling is reached. The page
-      needs the service's leave to be asked from a browser (CORS).
-    </p>
   );
 }
