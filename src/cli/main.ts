@@ -1,4 +1,5 @@
 /** @file The `tutelage` program: finds the command, turns errors into messages and exit statuses. */
+import { setMaxListeners } from "node:events";
 import { BadInputError, messageOf, TutelageError } from "../core/errors.ts";
 import type { Command } from "./command.ts";
 import { cacheCommand } from "./commands/cache.ts";
@@ -29,8 +30,13 @@ function usage(): string {
   return `Usage: tutelage COMMAND [options]\n\nA small language model learns in a closed loop: it picks what to ask, a teacher answers, ONNX Runtime trains it.\n\nCommands:\n${lines.join("\n")}\n\nOptions of a command: tutelage COMMAND --help\nExit status: 0 done, 2 bad input or usage, 1 failure.\n`;
 }
 
+/** The most requests of a teacher at once, twice over, and some. */
+const MAX_LISTENERS = 200;
+
 /** Runs the program; returns the exit status: 0 done, 2 bad input or usage, 1 failure. */
 export async function main(argv: readonly string[], streams: Streams = PROCESS_STREAMS): Promise<number> {
+  // Each teacher call in flight listens to the run's one signal: many listeners are no leak.
+  setMaxListeners(MAX_LISTENERS);
   const [name, ...args] = argv;
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     (name === undefined ? streams.err : streams.out)(usage());

@@ -49,7 +49,7 @@ export interface ClosedLoopDeps {
   readonly resume?: boolean | undefined;
   /** Generate and score the whole pool each round for display, whatever the strategy needs. Changes no pick, pair or weight. */
   readonly showPool?: boolean | undefined;
-  /** Teacher items in flight at once, the chat teacher's setting or 4 by default. Never changes what they say. */
+  /** Teacher items in flight at once, twice a chat teacher's requests or 4 by default. Never changes what they say. */
   readonly teacherConcurrency?: number | undefined;
   /** Opens the student that the strategy's `holdout` names; the loop uses it once and disposes it. */
   readonly openHoldout?: (() => Promise<Student>) | undefined;

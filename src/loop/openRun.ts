@@ -73,9 +73,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     now,
     showPool,
     // One call after another where the order decides which of them a ceiling refuses.
-    teacherConcurrency: keepsCeilings(config)
-      ? 1
-      : (deps.teacherConcurrency ?? config.teacher.chat?.concurrency ?? DEFAULT_CONCURRENCY),
+    teacherConcurrency: keepsCeilings(config) ? 1 : (deps.teacherConcurrency ?? itemsInFlight(config)),
     recorded: deps.recorded ?? [],
     rng,
     splits,
@@ -184,4 +182,9 @@ function checkRowsFit(run: RunState): void {
   if (run.showPool || trained || worked) {
     for (const seed of pool) student.encode(rowOf(task, seed));
   }
+}
+
+/** A chat teacher counts its requests in flight itself: while some items store a reply, others are ready to ask in their place. */
+function itemsInFlight({ teacher: { chat } }: ExperimentConfig): number {
+  return chat === undefined ? DEFAULT_CONCURRENCY : 2 * chat.concurrency;
 }

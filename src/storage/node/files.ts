@@ -113,11 +113,14 @@ export async function readJsonLines(path: string): Promise<JsonLines> {
 /** Appends lines to a file in order of the calls; lines that wait for the disk together are written together. */
 export class LineFile {
   readonly #path: string;
+  readonly #sync: boolean;
   #waiting: string[] = [];
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(path: string) {
+  /** `sync` false: a line survives the end of the process, but perhaps not a power cut. */
+  constructor(path: string, { sync = true }: { readonly sync?: boolean } = {}) {
     this.#path = path;
+    this.#sync = sync;
   }
 
   /** Resolves when the line is on the disk. After a failed write every later one fails too: a torn line must stay the last. */
@@ -131,7 +134,7 @@ export class LineFile {
         const file = await open(this.#path, "a");
         try {
           await file.appendFile(lines);
-          await file.datasync();
+          if (this.#sync) await file.datasync();
         } finally {
           await file.close();
         }

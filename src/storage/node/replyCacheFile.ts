@@ -33,7 +33,8 @@ export async function openReplyCache(path: string): Promise<ReplyCache> {
     const { key, ...reply } = parsed.output;
     replies.set(key, reply);
   }
-  const file = new LineFile(path);
+  // A reply that is lost costs one request.
+  const file = new LineFile(path, { sync: false });
   // A torn last line is ended, so that the next one stands alone.
   if (text !== "" && !text.endsWith("\n")) await fileOperation(path, () => appendFile(path, "\n"));
   return {
