@@ -7,6 +7,4 @@ import { openTransformersModel } from "../src/teacher/local/transformersModel.ts
 const absolute = (url: string): string => new URL(url, import.meta.url).href;
 const ortFiles = { mjs: absolute(glue), wasm: absolute(binary) };
 
-serveLocalModel(globalThis, (settings, onProgress) =>
-  openTransformersModel(settings, { onProgress, ortFiles }),
-);
+serveLocalModel(globalThis, (settings, onProgress) => openTransformersModel(settings, { onProgress, ortFiles }));

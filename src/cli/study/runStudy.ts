@@ -22,7 +22,7 @@ import { openHoldout } from "../experimentStudents.ts";
 import type { Options } from "../options.ts";
 import type { Output } from "../output.ts";
 import { openStudentSource } from "../studentSource.ts";
-import { openTeacher } from "../teacherOptions.ts";
+import { openTeacher, prepareTeacher } from "../teacherOptions.ts";
 import { dropCheckpoints, readMeasures, runFolder, takeOver, writeFailure, writeMeasures } from "./studyFolder.ts";
 import { WorkClock } from "./workClock.ts";
 
@@ -198,7 +198,9 @@ class GroupRunner {
     const store = await openRunFolder(path, { runId: id }).catch((error: unknown) => {
       throw error instanceof BadInputError ? new FolderInUse(error.message, { cause: error }) : error;
     });
+    const teacher = await openTeacher(config.teacher, task, options);
     try {
+      await prepareTeacher(teacher, output, signal);
       const resume = (await store.load()) !== undefined;
       const records = closedLoop(config, {
         student: joined.student,
@@ -206,7 +208,7 @@ class GroupRunner {
         now: () => Date.now() + joined.sparedMs,
         openHoldout: async () => openHoldout(config, await this.#shelf.engine(), output),
         task,
-        teacher: await openTeacher(config.teacher, task, options),
+        teacher,
         store,
         signal,
         resume,
@@ -226,6 +228,7 @@ class GroupRunner {
       return stored.rounds.at(-1);
     } finally {
       this.#waiting.delete(id);
+      teacher.close?.();
       await store.close();
     }
   }

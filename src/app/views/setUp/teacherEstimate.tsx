@@ -29,10 +29,11 @@ export function Estimate({
   const experiments = JSON.stringify(experimentsOf(checked.settings));
   useEffect(() => {
     let gone = false;
-    const timer = setTimeout(async () => {
+    const ask = async (): Promise<void> => {
       const found = await actions.estimateTeacher(JSON.parse(experiments) as readonly unknown[]);
       if (!gone) setEstimate(found);
-    }, QUIET_MS);
+    };
+    const timer = setTimeout(() => void ask(), QUIET_MS);
     return () => {
       gone = true;
       clearTimeout(timer);
