@@ -38,14 +38,14 @@ interface WebgpuOperations {
 /** One student of each family on WebGPU. */
 export const WEBGPU_STUDENTS: Readonly<Record<string, WebgpuOperations>> = {
   "llama-gqa-tied": { always: ["score", "full", "LoRA", "generate"], onRequest: [] },
-  "mistral-sliding": { always: [], onRequest: ["score", "generate"] },
-  "qwen2-sliding-yarn": { always: [], onRequest: ["score", "generate"] },
-  "qwen3-sliding-new-config": { always: [], onRequest: ["score", "generate"] },
+  "mistral-sliding": { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
+  "qwen2-sliding-yarn": { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
+  "qwen3-sliding-new-config": { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
   gemma2: { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
-  "gemma3-patterned": { always: ["score"], onRequest: ["generate"] },
-  "phi-head-norms": { always: [], onRequest: ["score", "generate"] },
-  "gpt2-prefixed": { always: ["score", "full"], onRequest: [] },
-  "gpt-neox-parallel": { always: ["score"], onRequest: ["generate"] },
+  "gemma3-patterned": { always: ["score"], onRequest: ["full", "LoRA", "generate"] },
+  "phi-head-norms": { always: [], onRequest: ["score", "full", "LoRA", "generate"] },
+  "gpt2-prefixed": { always: ["score", "full"], onRequest: ["LoRA", "generate"] },
+  "gpt-neox-parallel": { always: ["score"], onRequest: ["full", "LoRA", "generate"] },
 };
 
 const ENGINE_OPERATIONS = ["score", "full", "LoRA", "generate"] as const;
