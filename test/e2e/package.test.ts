@@ -50,7 +50,9 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the package holds the built command line, not the sources", () => {
   const names = readdirSync(installed);
-  expect(names).toEqual(expect.arrayContaining(["LICENSE", "README.md", "dist", "package.json", "public", "scripts"]));
+  expect(names).toEqual(
+    expect.arrayContaining(["LICENSE", "README.md", "dist", "package.json", "presets", "public", "scripts"]),
+  );
   expect(names).not.toContain("src");
   expect(readdirSync(join(installed, "dist"))).toEqual(["cli"]);
   for (const path of [...Object.values(manifest.bin), ...Object.values(manifest.exports)])

@@ -244,7 +244,7 @@ test("a folder of another study, bad options and missing arguments are refused",
   await study(file, "--shard", "4/4", "--out", space.in("claimed"), "--ep", "nonsense");
   const cases: readonly (readonly [readonly string[], string])[] = [
     [[foreign, "--out", space.in("merged")], ", cells.0.config.name: expected"],
-    [[file], "--out: expected a value (DIR), got none"],
+    [["merge", space.in("merged")], "--out: expected a value (DIR), got none"],
     [
       [file, "--out", space.in("x"), "--shard", "0/2"],
       '--shard: expected i/n with i from 1 to n, such as 1/4, got "0/2"',

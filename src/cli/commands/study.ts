@@ -1,5 +1,7 @@
 /** @file `tutelage study`: a grid of runs from one file, in shards or whole; merging; the report. */
+import { join } from "node:path";
 import { badInput, throwIfAborted, TutelageError } from "../../core/errors.ts";
+import { folderName } from "../../loop/study/planStudy.ts";
 import { cellsOfShard, estimateWork, parseShard } from "../../loop/study/shards.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
@@ -14,7 +16,10 @@ import { writeReport } from "../study/writeReport.ts";
 import { KEY_HELP, refuseKeyOption, TEACHER_OPTIONS } from "../teacherOptions.ts";
 
 const OPTIONS: OptionSpecs = {
-  out: { value: "DIR", description: "folder of the study; the one it was begun in to go on (not of study report)" },
+  out: {
+    value: "DIR",
+    description: "folder of the study; the one it was begun in to go on (default: runs/NAME; merge needs one)",
+  },
   shard: { value: "i/n", description: "run the i-th of n parts alone, i from 1" },
   quick: { description: "with what the file says under quick: some minutes in place of hours" },
   "dry-run": { description: "check everything, print the runs, run nothing" },
@@ -32,7 +37,7 @@ export const studyCommand: Command = {
   summary: "Run a grid of loops (tasks × strategies × seeds × options) and compare them.",
   help: () =>
     helpText(
-      "tutelage study FILE.json --out DIR [options]\n       tutelage study merge DIR... --out DIR\n       tutelage study report DIR",
+      "tutelage study FILE.json [options]\n       tutelage study merge DIR... --out DIR\n       tutelage study report DIR",
       'Runs the study in FILE.json: every run in a folder of its own under DIR/runs, with one line each on stdout: {"cell","state","accuracy",...}. The same command goes on with what is left after an interruption or a failure. At its end, and with merge and report, DIR/report.html and DIR/report.json compare what is finished. Exit status 1 when a run failed.',
       OPTIONS,
       `The format of FILE.json: docs/studies.md and public/study.schema.json. Seeds are those of the file. ${KEY_HELP}`,
@@ -74,13 +79,13 @@ async function report(folder: string, output: Output): Promise<void> {
 async function study(file: string, options: Options, output: Output): Promise<void> {
   const shard = options.given("shard") ? parseShard(options.requiredText("shard")) : undefined;
   const dry = options.flag("dry-run");
-  const out = dry ? "" : options.requiredText("out");
   const { plan, taskOf } = await prepareStudy(file, options.flag("quick"), options, output);
   const cells = shard === undefined ? plan.cells : cellsOfShard(plan.cells, shard);
   if (dry) {
     for (const { id, config } of cells) output.record({ cell: id, work: Math.round(estimateWork(config)) }, id);
     return;
   }
+  const out = options.given("out") ? options.requiredText("out") : join("runs", folderName(plan.name));
   await claimFolder(out, plan);
   output.note(`study: ${plan.name}, ${cells.length} of ${plan.cells.length} runs, in ${out}`);
   const { failed } = await withInterrupt(async (signal) => {

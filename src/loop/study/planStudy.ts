@@ -85,7 +85,7 @@ export function planStudy(value: unknown, where: string, options: { readonly qui
       seeds.flatMap((seed) =>
         strategies.map((strategy): StudyCell => {
           const parts = [task.label, ...(several ? [variant.label] : []), strategy.label, `seed${seed}`];
-          const id = parts.map(slug).join(".");
+          const id = parts.map(folderName).join(".");
           const layers = [study.experiment ?? {}, task.settings, variant.settings];
           const below = layers.reduce<Settings>(mergeSettings, {});
           const at = `${where}, run ${id}`;
@@ -198,7 +198,7 @@ function axisOf(
     const settings = typeof entry === "string" ? meaning(entry) : own;
     const label = typeof given === "string" ? given : labelOf(settings);
     if (label === undefined) badInput(`${at}.label`, "a label", "none", "Nothing else names this entry");
-    const folder = slug(label).toLowerCase();
+    const folder = folderName(label).toLowerCase();
     const before = seen.get(folder);
     if (before !== undefined)
       badInput(
@@ -228,7 +228,7 @@ function strategySettings(name: string): Settings {
 }
 
 /** A label as a part of a folder's name. */
-function slug(label: string): string {
+export function folderName(label: string): string {
   return label.replaceAll(/[^\p{L}\p{N}_+-]+/gu, "-");
 }
 
