@@ -35,7 +35,7 @@ function layerRules(layer, allowed) {
 export default {
   plugins: ["typescript", "unicorn", "oxc", "import", "promise"],
   categories: { correctness: "error", suspicious: "error" },
-  ignorePatterns: ["dist", "public", "test-results", "node_modules", "runs", "scripts/golden/**/*.mjs"],
+  ignorePatterns: ["dist", "public", "test-results", "node_modules", "/runs", "scripts/golden/**/*.mjs"],
   rules: {
     "import/no-cycle": "error",
     "import/no-self-import": "error",
