@@ -3,7 +3,7 @@
  * `measures.json` once it is finished), `failures/ID.json`, `report.json` and `report.html`.
  */
 import { cp, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import * as v from "valibot";
 import { badInput, messageOf } from "../../core/errors.ts";
 import { parseJson } from "../../formats/json.ts";
@@ -12,6 +12,7 @@ import type { StudyPlan } from "../../loop/study/planStudy.ts";
 import { VERSION } from "../../loop/version.ts";
 import { readTextIfAny, writeWhole } from "../../storage/node/files.ts";
 import { readRunFolder } from "../../storage/node/folderStore.ts";
+import { LOCK_FILE } from "../../storage/node/lockFolder.ts";
 import type { RunMeasures, StudyCell, StudyInput, StudyRun } from "../../study/types.ts";
 
 const STUDY = "study.json";
@@ -161,9 +162,10 @@ export async function copyRun(from: string, to: string, id: string): Promise<voi
   const temporary = `${target}.tmp`;
   await mkdir(join(to, "runs"), { recursive: true });
   await rm(temporary, { recursive: true, force: true });
-  await cp(runFolder(from, id), temporary, { recursive: true, filter: (path) => !path.endsWith("/lock") });
+  await cp(runFolder(from, id), temporary, { recursive: true, filter: (path) => basename(path) !== LOCK_FILE });
   await rm(target, { recursive: true, force: true });
   await rename(temporary, target);
+  await rm(failureFile(to, id), { force: true });
 }
 
 /** Copies why a run failed, if it did. */
@@ -186,7 +188,7 @@ export async function dropCheckpoints(folder: string, id: string): Promise<void>
 
 /** Gives a run folder free that a process on another machine held and left. */
 export async function takeOver(folder: string, id: string, host: string): Promise<void> {
-  const path = join(runFolder(folder, id), "lock");
+  const path = join(runFolder(folder, id), LOCK_FILE);
   const holder = await readFile(path, "utf8").catch(() => "");
   if (holder !== "" && holder.trim().split(" ")[1] !== host) await rm(path, { force: true });
 }
