@@ -65,7 +65,12 @@ exposeLoopService(
         seed,
         onWarning: warn,
       });
-      return { student, name, pack: (format) => packStudent(student, format) };
+      return {
+        student,
+        name,
+        pack: (format) => packStudent(student, format),
+        needs: (rows, options) => student.trainingNeeds(rows, options),
+      };
     },
     students,
     createTask: async ({ task: { name, data } }) =>

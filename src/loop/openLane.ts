@@ -13,7 +13,7 @@ import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { DataShelf } from "./dataShelf.ts";
 import { Interventions } from "./interventions.ts";
-import type { Lane, PackStudent } from "./race.ts";
+import type { Lane, PackStudent, TrainingNeedsOf } from "./race.ts";
 import type { RunArchiver } from "./runShelf.ts";
 import type { LoopRecord } from "./records.ts";
 import { finishedRecords } from "./runRecords.ts";
@@ -21,7 +21,7 @@ import type { RunLibrary, StoredRun } from "./runStore.ts";
 import type { UntouchedAnswers } from "./untouchedAnswers.ts";
 
 /** What the service needs of an engine; a student needs the rest. */
-export type RaceEngine = Pick<Engine, "info" | "dispose">;
+export type RaceEngine = Pick<Engine, "info" | "dispose"> & Partial<Pick<Engine, "live" | "memory">>;
 
 /** Where students come from that are not at hand. */
 export interface StudentShelf {
@@ -43,7 +43,12 @@ export interface LoopServiceDeps<E extends RaceEngine> {
     engine: E,
     config: ExperimentConfig,
     warn: (message: string) => void,
-  ) => Promise<{ readonly student: Student; readonly name: string; readonly pack?: PackStudent }>;
+  ) => Promise<{
+    readonly student: Student;
+    readonly name: string;
+    readonly pack?: PackStudent;
+    readonly needs?: TrainingNeedsOf;
+  }>;
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
   readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
@@ -102,7 +107,7 @@ export async function openLane<E extends RaceEngine>(
       code: "teacher",
       message: `the teacher runs on ${model.device}, not on WebGPU: ${model.fallbackReason}`,
     });
-  const { student, name, pack } = await deps.openStudent(engine, config, (message) =>
+  const { student, name, pack, needs } = await deps.openStudent(engine, config, (message) =>
     tell({ type: "warning", code: "student", message }),
   );
   owned.push(() => student.dispose());
@@ -128,7 +133,16 @@ export async function openLane<E extends RaceEngine>(
   const { student: described, resumedAtRound } = first.value;
   tell = setting.tell;
   return {
-    lane: { config, student, task, store, interventions, records, ...(pack === undefined ? {} : { pack }) },
+    lane: {
+      config,
+      student,
+      task,
+      store,
+      interventions,
+      records,
+      ...(pack === undefined ? {} : { pack }),
+      ...(needs === undefined ? {} : { needs }),
+    },
     info: { lane: setting.lane, runId, config, student: described, resumedAtRound },
     told: [first.value, ...early, ...(stored === undefined ? [] : finishedRecords(stored))],
   };

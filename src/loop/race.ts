@@ -6,7 +6,7 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import type { StepUnit } from "../protocol/loopService.ts";
-import type { Student, StudentFormat } from "../student/types.ts";
+import type { ExampleRow, Student, StudentFormat, TrainingNeeds, TrainOptions } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import { breather } from "./breathe.ts";
 import type { ExperimentConfig } from "./config.ts";
@@ -17,6 +17,9 @@ import type { RunStore } from "./runStore.ts";
 
 /** Zip archive of the student as it is. */
 export type PackStudent = (format: StudentFormat) => Promise<Uint8Array>;
+
+/** What training on such rows needs. */
+export type TrainingNeedsOf = (rows: readonly ExampleRow[], options: TrainOptions) => TrainingNeeds;
 
 /** A closed loop under way, with what it owns. */
 export interface Lane {
@@ -29,6 +32,7 @@ export interface Lane {
   readonly records: AsyncGenerator<LoopRecord, void, void>;
   /** Absent for students that are not made of files. */
   readonly pack?: PackStudent;
+  readonly needs?: TrainingNeedsOf;
 }
 
 export type RaceEvent =
@@ -53,6 +57,7 @@ export class Race {
   /** Tail of the work on the engine: pulls and questions to students take turns. Never rejects. */
   #turn: Promise<void> = Promise.resolve();
   #running: Promise<void> | undefined;
+  #waiting = 0;
   #halt = false;
   #pauseMs = 0;
   /** Ends the wait between two phases. */
@@ -67,6 +72,11 @@ export class Race {
   /** Every lane has ended, well or badly. */
   get done(): boolean {
     return this.#entries.every((entry) => entry.ended);
+  }
+
+  /** Pieces of work that run on the engine or wait for it. */
+  get waiting(): number {
+    return this.#waiting;
   }
 
   get running(): boolean {
@@ -116,7 +126,12 @@ export class Race {
 
   /** Runs `work` when no pull is under way. */
   between<R>(work: () => Promise<R>): Promise<R> {
-    const result = this.#turn.then(work);
+    this.#waiting++;
+    const result = this.#turn
+      .then(() => work())
+      .finally(() => {
+        this.#waiting--;
+      });
     this.#turn = result.then(
       () => undefined,
       () => undefined,

@@ -9,7 +9,7 @@ import type { Plane } from "../core/principalComponents.ts";
 import { Rng } from "../core/rng.ts";
 import type { CachedModel, DownloadProgress } from "../hub/types.ts";
 import { EventBatcher } from "../protocol/eventBatcher.ts";
-import type { StudentFormat, TokenLoss } from "../student/types.ts";
+import type { StudentFormat, TokenLoss, TrainingNeeds } from "../student/types.ts";
 import type { EventListener } from "../protocol/eventBatcher.ts";
 import { toWireError } from "../protocol/errors.ts";
 import type {
@@ -25,6 +25,7 @@ import type {
   TalkEvent,
   TalkPartners,
   TalkRequest,
+  EngineStatus,
   LoopService,
   ProviderStatus,
   RaceInfo,
@@ -39,6 +40,7 @@ import { checkTeacher } from "../teacher/checkTeacher.ts";
 import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { DataShelf } from "./dataShelf.ts";
+import { engineStatus, laneNeeds } from "./engineStatus.ts";
 import { bothLanes, estimateRun } from "./estimate.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
@@ -65,6 +67,9 @@ interface OpenRace extends RaceToAsk {
   readonly abort: AbortController;
   /** Releases lanes and engine. */
   readonly release: () => Promise<void>;
+  readonly engine: RaceEngine;
+  /** Of the first lane; made when first asked for. */
+  needs?: TrainingNeeds | undefined;
   /** Axes of `mapPool`, fixed by its first call. */
   plane?: Plane;
 }
@@ -182,6 +187,15 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       badInput("setPace.pauseMs", `0 to ${MAX_PAUSE_MS}`, String(pauseMs));
     this.#pauseMs = pauseMs;
     this.#current?.race.setPace(pauseMs);
+  }
+
+  async engineStatus(): Promise<EngineStatus> {
+    const providers = await this.#deps.providers();
+    const open = this.#current;
+    if (open === undefined) return { providers, queue: 0 };
+    const [first] = open.lanes;
+    if (first !== undefined) open.needs ??= laneNeeds(first);
+    return engineStatus(providers, open.engine, open.race.waiting, open.needs);
   }
 
   async tokenLosses({ lane, question, answer }: TokenLossRequest): Promise<readonly TokenLoss[]> {
@@ -436,7 +450,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       for (const [lane, { told }] of opened.entries()) {
         for (const record of told) this.#events.push({ type: "record", lane, record });
       }
-      this.#current = { race, lanes, places, abort, release };
+      this.#current = { race, lanes, places, abort, release, engine };
       this.#setState("ready");
       await this.#events.flush();
       return { raceId, engine: engine.info, lanes: opened.map(({ info }) => info) };

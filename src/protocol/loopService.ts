@@ -7,8 +7,8 @@ import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.t
 import type { ExperimentConfig } from "../loop/config.ts";
 import type { Intervention, LoopRecord, Phase, RoundSummary, SyntheticExample } from "../loop/records.ts";
 import type { DataFiles, RunHeader } from "../loop/runStore.ts";
-import type { EngineInfo, ExecutionProvider } from "../runtime/types.ts";
-import type { ChosenToken, StudentFormat, TokenLoss } from "../student/types.ts";
+import type { EngineInfo, EngineMemory, ExecutionProvider } from "../runtime/types.ts";
+import type { ChosenToken, StudentFormat, TokenLoss, TrainingNeeds } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
@@ -210,6 +210,20 @@ export interface PoolMap {
   readonly dimensions: number;
 }
 
+/** What computes and what it holds, for people and reports of faults. */
+export interface EngineStatus {
+  readonly providers: readonly ProviderStatus[];
+  /** Of the open race; absent without one. */
+  readonly engine?: EngineInfo;
+  /** Device tensors and sessions that are open. */
+  readonly live?: { readonly tensors: number; readonly bytes: number; readonly sessions: number };
+  readonly memory?: EngineMemory;
+  /** Pieces of work that run on the engine or wait for it. */
+  readonly queue: number;
+  /** Of the first lane, with its seeds' worked answers as rows; absent for students without graphs. */
+  readonly needs?: TrainingNeeds;
+}
+
 export interface TestTeacherRequest {
   /** Checked by `parseExperimentConfig`; its task, seed and teacher are used. */
   readonly experiment: unknown;
@@ -233,6 +247,8 @@ export interface LoopService {
   step(unit: StepUnit): Promise<void>;
   /** Waits so long, in ms, whenever all lanes have ended a phase, so that people can follow; 0, the default, not at all. Holds for later races too. */
   setPace(pauseMs: number): Promise<void>;
+  /** What computes and what it holds, now. */
+  engineStatus(): Promise<EngineStatus>;
   /** Ends the race, aborting what runs (a download too), and releases engine and students. The runs stay stored. */
   stop(): Promise<void>;
   /** Sends every event from now on, in batches (about 20 a second at most). A second subscriber replaces the first. */
@@ -300,6 +316,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   pause: true,
   step: true,
   setPace: true,
+  engineStatus: true,
   stop: true,
   subscribe: true,
   tokenLosses: true,

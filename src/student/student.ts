@@ -29,6 +29,7 @@ import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
 import { innerProducts, meanStates, type SimilarityOptions } from "./similarity.ts";
 import { spellLosses, tokenLosses } from "./tokenLosses.ts";
+import { trainingNeeds } from "./trainingNeeds.ts";
 import { Trainer, type TrainerState } from "./trainer.ts";
 import type {
   EncodedRow,
@@ -43,6 +44,7 @@ import type {
   StepRecord,
   Student,
   TokenLoss,
+  TrainingNeeds,
   TrainMethod,
   TrainOptions,
 } from "./types.ts";
@@ -398,6 +400,14 @@ export class LanguageModel implements Student {
     if (this.parameters.total <= SMALL_PARAMETERS) return false;
     const settings = { checkpointing: "auto" } as const;
     return chooseMemory(this.#sessions.blueprint, rows, options, this.#engine.ep, settings).gradientCheckpointing;
+  }
+
+  /** What training on such rows would need; builds graphs and runs none. */
+  trainingNeeds(rows: readonly ExampleRow[], options: TrainOptions): TrainingNeeds {
+    const encoded = this.encodeAll(rows, options.truncate);
+    const gradientCheckpointing = options.gradientCheckpointing ?? this.#mustRecompute(encoded, options);
+    const { blueprint } = this.#parts().sessions;
+    return trainingNeeds(blueprint, encoded, { ...options, gradientCheckpointing }, this.#engine.ep);
   }
 
   /**

@@ -65,6 +65,19 @@ export interface TokenLoss {
   readonly end: boolean;
 }
 
+/** What one training needs of a machine, from its graphs and before anything runs. */
+export interface TrainingNeeds {
+  readonly ep: EngineInfo["ep"];
+  /** The largest micro-batch: rows, tokens a row. */
+  readonly batch: number;
+  readonly length: number;
+  readonly gradientCheckpointing: boolean;
+  /** ONNX nodes that one optimizer step runs: forward and backward of its micro-batches, and the optimizer. */
+  readonly nodesPerStep: number;
+  /** Estimated bytes by cause; `total` is their sum. */
+  readonly bytes: Readonly<Record<string, number>>;
+}
+
 /** What rows are compared by: the student's hidden states over an answer, or the gradient embedding of BADGE. */
 export type SimilarityKind = "hidden" | "badge";
 

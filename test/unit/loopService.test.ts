@@ -433,3 +433,35 @@ describe("what people look at", () => {
     await service.stop();
   });
 });
+
+describe("the engine's status", () => {
+  it("names the providers without a race, and the engine, what it holds and a training's needs with one", async () => {
+    const needs = {
+      ep: "cpu",
+      batch: 4,
+      length: 16,
+      gradientCheckpointing: false,
+      nodesPerStep: 10,
+      bytes: { total: 1 },
+    } as const;
+    let asked = 0;
+    const { service } = sumsService({
+      openStudent: async () => ({
+        student: new LinearStudent({}),
+        name: "linear",
+        needs: (rows, options) => {
+          asked++;
+          expect(rows).toHaveLength(config.task.pool);
+          expect(options.batchSize).toBe(config.training.batchSize);
+          return needs;
+        },
+      }),
+    });
+    expect(await service.engineStatus()).toEqual({ providers: await service.providers(), queue: 0 });
+    await service.createRace({ lanes, ...auto });
+    expect(await service.engineStatus()).toMatchObject({ engine: { version: "linear 1" }, queue: 0, needs });
+    await service.engineStatus();
+    expect(asked).toBe(1);
+    await service.stop();
+  });
+});

@@ -42,7 +42,7 @@ export function AppView({ state, page }: ViewProps): VNode {
       {drawer === "setup" && <SetUpDrawer state={state} page={page} banners={banners} onClose={close} />}
       {drawer === "engine" && (
         <DrawerView title="Engine" banners={banners} onClose={close}>
-          <EnginePanel state={state} />
+          <EnginePanel state={state} page={page} />
         </DrawerView>
       )}
     </>

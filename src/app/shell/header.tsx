@@ -6,7 +6,7 @@ import { formatInteger } from "../format.ts";
 import { formatRoute, withDrawer } from "../route.ts";
 import type { ViewEntry } from "../views/registry.ts";
 import { lampOf } from "../views/race/controls.tsx";
-import { PROVIDER_TEXT, tokensPerSecond } from "../views/engine/enginePanel.tsx";
+import { PROVIDER_TEXT, tokensPerSecond } from "../views/engine/engineReport.ts";
 import { chooseTheme, readTheme, THEMES } from "./theme.ts";
 import type { Theme } from "./theme.ts";
 

@@ -1,59 +1,84 @@
-/** @file What computes: provider, adapter, threads, isolation, speed, and why not something better. */
+/** @file The engine panel: what computes, what it may and holds, why not something better; and all of it as text for a report of a fault. */
 import type { VNode } from "preact";
-import type { AppState } from "../../appState.ts";
-import type { EngineInfo } from "../../../runtime/types.ts";
-import { formatInteger, formatLarge, formatStudent } from "../../format.ts";
+import { useEffect, useState } from "preact/hooks";
+import type { EngineStatus } from "../../../protocol/loopService.ts";
+import { messageOf } from "../../../core/errors.ts";
+import type { ViewProps } from "../registry.ts";
+import { engineReport, reportText } from "./engineReport.ts";
 
-/** Providers in words. */
-export const PROVIDER_TEXT: Readonly<Record<EngineInfo["ep"], string>> = {
-  cpu: "CPU",
-  wasm: "WASM on the CPU",
-  webgpu: "WebGPU",
-};
-
-/** Mean over the lanes of their training speed; null before a step. */
-export function tokensPerSecond({ lanes }: AppState): number | null {
-  const speeds = lanes.flatMap((lane) => lane.tokensPerSecond ?? []);
-  return speeds.length === 0 ? null : speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
-}
+/** How often the open panel asks again. */
+const REFRESH_MS = 2000;
 
 /** What computes. */
-export function EnginePanel({ state }: { readonly state: AppState }): VNode {
-  const { race, lanes, isolated } = state;
-  const run = lanes.find(({ run }) => run !== null)?.run ?? null;
-  const engine = race?.engine ?? run?.engine ?? null;
-  const student = run?.student ?? race?.lanes[0]?.student ?? null;
-  const speed = tokensPerSecond(state);
+export function EnginePanel({ state, page }: ViewProps): VNode {
+  const { status, failure } = useStatus(page, state.crash !== null);
+  const [copied, setCopied] = useState<string | null>(null);
+  const sections = engineReport(state, status);
+  const text = reportText(sections, navigator.userAgent);
+  const copy = async (): Promise<void> => {
+    try {
+      await navigator.clipboard.writeText(text);
+      setCopied("Copied.");
+    } catch {
+      setCopied("This browser does not let the page copy: select the text below.");
+    }
+  };
   return (
     <section class="engine" aria-label="Engine">
-      <dl>
-        <Fact name="Engine">{engine === null ? "chosen at Start" : PROVIDER_TEXT[engine.ep]}</Fact>
-        {engine?.adapter !== undefined && <Fact name="Adapter">{engine.adapter}</Fact>}
-        {engine !== null && engine.ep !== "webgpu" && <Fact name="Threads">{String(engine.threads)}</Fact>}
-        {engine !== null && <Fact name="Runtime">{engine.version}</Fact>}
-        <Fact name="Cross-origin isolated">{isolated ? "yes" : "no: one thread only"}</Fact>
-        {student !== null && (
-          <Fact name="Student">
-            {`${formatStudent(student.name)}, ${formatLarge(student.parameters)} parameters${student.trainable === student.parameters ? "" : `, ${formatInteger(student.trainable)} trained`}`}
-          </Fact>
-        )}
-        {engine !== null && (
-          <Fact name="Training">{speed === null ? "not yet" : `${formatInteger(Math.round(speed))} tokens/s`}</Fact>
-        )}
-        {engine?.selfTest !== undefined && <Fact name="Self-test">{engine.selfTest}</Fact>}
-      </dl>
-      {engine?.fallbackReason !== undefined && (
-        <p class="engine-fallback">Why not a faster engine: {engine.fallbackReason}</p>
-      )}
+      {sections.map(({ title, lines }) => (
+        <div key={title} class="engine-section">
+          <h3>{title}</h3>
+          <dl>
+            {lines.map(({ name, value }) => (
+              <div key={name}>
+                <dt>{name}</dt> <dd class={name.startsWith("Why not") ? "engine-fallback" : undefined}>{value}</dd>
+              </div>
+            ))}
+          </dl>
+        </div>
+      ))}
+      {failure !== null && <p class="note">The worker gives no status: {failure}</p>}
+      <div class="buttons">
+        <button type="button" onClick={() => void copy()}>
+          Copy as text
+        </button>
+        <span role="status">{copied}</span>
+      </div>
+      <label class="engine-text">
+        <span>For a report of a fault; look it over before you send it</span>
+        <textarea readOnly rows={6} value={text} />
+      </label>
     </section>
   );
 }
 
-function Fact({ name, children }: { readonly name: string; readonly children: string }): VNode {
-  return (
-    <div>
-      <dt>{name}</dt>
-      <dd>{children}</dd>
-    </div>
-  );
+/** The worker's status, asked for again while the panel is open. */
+function useStatus(
+  page: ViewProps["page"],
+  crashed: boolean,
+): { readonly status: EngineStatus | null; readonly failure: string | null } {
+  const [status, setStatus] = useState<EngineStatus | null>(null);
+  const [failure, setFailure] = useState<string | null>(null);
+  useEffect(() => {
+    if (crashed) return undefined;
+    let gone = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const ask = async (): Promise<void> => {
+      try {
+        const next = await page.link.service?.engineStatus();
+        if (gone) return;
+        setFailure(null);
+        if (next !== undefined) setStatus(next);
+      } catch (error) {
+        if (!gone) setFailure(messageOf(error));
+      }
+      if (!gone) timer = setTimeout(() => void ask(), REFRESH_MS);
+    };
+    void ask();
+    return () => {
+      gone = true;
+      clearTimeout(timer);
+    };
+  }, [page, crashed]);
+  return { status, failure };
 }

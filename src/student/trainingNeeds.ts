@@ -1,0 +1,41 @@
+/** @file What a training needs, in numbers for people: nodes per step and memory by cause. Nothing is run or allocated. */
+import { invariant } from "../core/errors.ts";
+import { pruneGraph } from "../onnx/neededNodes.ts";
+import { buildAdamW } from "../optim/adamw.ts";
+import type { ExecutionProvider } from "../runtime/types.ts";
+import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+import { estimateTraining } from "./memoryEstimate.ts";
+import { largestShapes } from "./memoryPlan.ts";
+import type { EncodedRow, TrainingNeeds, TrainOptions } from "./types.ts";
+
+/** Needs of training `blueprint` on rows such as these on `ep`. The largest batch shape stands for all. */
+export function trainingNeeds(
+  blueprint: StudentBlueprint,
+  rows: readonly EncodedRow[],
+  options: TrainOptions,
+  ep: ExecutionProvider,
+): TrainingNeeds {
+  const shapes = largestShapes(rows, options, blueprint.decoder);
+  const [shape] = shapes.toSorted((a, b) => b.batch * b.length - a.batch * a.length);
+  invariant(shape !== undefined, "a training has at least one batch");
+  const recompute = options.gradientCheckpointing ?? false;
+  const nodes = (accumulate: boolean): number =>
+    pruneGraph(
+      buildTrainGraph(blueprint, shape.batch, shape.length, {
+        accumulate,
+        lossPositions: shape.lossPositions,
+        recompute,
+      }),
+    ).nodes.length;
+  const optimizer = buildAdamW(blueprint.layout.groups, options).nodes.length;
+  const more = options.gradAccum > 1 ? (options.gradAccum - 1) * nodes(true) : 0;
+  const plan = { ...options, shapes, gradientCheckpointing: recompute };
+  return {
+    ep,
+    batch: shape.batch,
+    length: shape.length,
+    gradientCheckpointing: recompute,
+    nodesPerStep: nodes(false) + more + optimizer,
+    bytes: { ...estimateTraining(blueprint, plan, ep) },
+  };
+}
