@@ -1,6 +1,7 @@
 /** @file What `npm run build` leaves: ONNX Runtime's glue and binaries as assets, once, and a page that does not carry the engine. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
 
@@ -54,4 +55,31 @@ test("transformers.js is a chunk of the teacher's worker alone, which only a tea
 test("every path in the page is relative, so that the build works below any path", () => {
   const html = readFileSync(join(ROOT, "dist", "index.html"), "utf8");
   expect(html.match(/(?:src|href)="\/[^"]*"/g)).toBeNull();
+});
+
+/** Most that the first load may take, gzip, without the engine. */
+const FIRST_LOAD_BYTES = 150_000;
+
+test("the first load is at most 150 kB of JavaScript, compressed: heavy views and the engine come later", () => {
+  const html = readFileSync(join(ROOT, "dist", "index.html"), "utf8");
+  const queue = [...html.matchAll(/(?:src|href)="\.\/assets\/([\w.-]+\.js)"/g)].map((match) => match[1]!);
+  expect(queue.length).toBeGreaterThan(0);
+  // The page's own entry is imported by the script that isolates it.
+  for (const name of [...queue])
+    for (const [, main] of textOf(name).matchAll(/["'`]\.\/(main-[\w.-]+\.js)["'`]/g)) queue.push(main!);
+  const seen = new Set<string>();
+  let bytes = 0;
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    const text = textOf(name);
+    bytes += gzipSync(text).length;
+    for (const match of text.matchAll(/(?:\bfrom|\bimport)\s*["'`]\.\/([\w.-]+\.js)["'`]/g)) queue.push(match[1]!);
+  }
+  expect(
+    [...seen].some((name) => name.startsWith("main-")),
+    [...seen].join(),
+  ).toBe(true);
+  expect(bytes).toBeGreaterThan(20_000);
+  expect(bytes).toBeLessThan(FIRST_LOAD_BYTES);
 });

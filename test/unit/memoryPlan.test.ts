@@ -6,6 +6,7 @@ import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
 import { estimateTraining } from "../../src/student/memoryEstimate.ts";
 import { chooseMemory, formatBytes, largestShapes } from "../../src/student/memoryPlan.ts";
+import { trainingNeeds } from "../../src/student/trainingNeeds.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import type { StudentBlueprint } from "../../src/student/graphs.ts";
 import type { EncodedRow, TrainOptions } from "../../src/student/types.ts";
@@ -90,6 +91,18 @@ describe("choosing", () => {
     chooseMemory(blueprint, rows, options, "cpu", { checkpointing, limitBytes });
   const kept = choose(undefined).estimate.total;
   const twice = choose(undefined, "on").estimate.total;
+
+  test("needs for people are the estimate of the plan, and count the nodes of every micro-batch and the optimizer", () => {
+    const plan = { ...options, gradAccum: 1, gradientCheckpointing: false };
+    const needs = trainingNeeds(blueprint, rows, plan, "cpu");
+    const shapes = largestShapes(rows, plan, blueprint.decoder);
+    expect(needs.bytes).toEqual({ ...estimateTraining(blueprint, { ...plan, shapes }, "cpu") });
+    expect(shapes).toContainEqual(expect.objectContaining({ batch: needs.batch, length: needs.length }));
+    const twice = trainingNeeds(blueprint, rows, { ...plan, gradAccum: 2 }, "cpu");
+    expect(needs.nodesPerStep).toBeGreaterThan(100);
+    expect(twice.nodesPerStep).toBeGreaterThan(1.8 * needs.nodesPerStep);
+    expect(twice.nodesPerStep).toBeLessThan(2.2 * needs.nodesPerStep);
+  });
 
   test("only shapes that no other covers count", () => {
     expect(largestShapes(rows, options, blueprint.decoder)).toEqual([{ batch: 4, length: 256, lossPositions: 256 }]);

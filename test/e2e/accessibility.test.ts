@@ -1,0 +1,115 @@
+/** @file The built page by axe-core, in light and dark, before and after a run; nothing wider than the window on a phone or at 200 % zoom. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { ROOT } from "../../scripts/setup.mjs";
+import { VIEWS } from "../../src/app/views/registry.ts";
+import { ISOLATION_HEADERS } from "../../vite.config.ts";
+import { launchChromium, openPage } from "../support/chromium.ts";
+import { closeDrawer, openDrawer } from "../support/drawers.ts";
+import { serveStatic } from "../support/serveStatic.ts";
+import type { StaticServer } from "../support/serveStatic.ts";
+
+const MINUTE_MS = 60_000;
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const TINY = "ep=wasm&rounds=1&query=3&each=1&pool=9&test=8&epochs=1";
+
+let browser: Browser;
+let server: StaticServer;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+  server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
+});
+afterAll(async () => {
+  await browser.close();
+  await server[Symbol.asyncDispose]();
+});
+
+/** What axe-core calls serious or critical, in one line each. */
+async function seriousIssues(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return page.evaluate(async () => {
+    interface Axe {
+      run(options: object): Promise<{
+        violations: { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] }[];
+      }>;
+    }
+    const { violations } = await (globalThis as unknown as { axe: Axe }).axe.run({ resultTypes: ["violations"] });
+    return violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .flatMap(({ id, nodes }) =>
+        nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ""}`),
+      );
+  });
+}
+
+/** How much wider than the window the page is, in CSS pixels. */
+function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+async function goTo(page: Page, view: string): Promise<void> {
+  await page.evaluate((id) => void (location.hash = `#/${id}`), view);
+  await page.locator(`main.view-${view}`).waitFor({ timeout: MINUTE_MS });
+  await page.waitForFunction(() => !document.querySelector("main")?.textContent?.includes("Fetching "), undefined, {
+    timeout: MINUTE_MS,
+  });
+}
+
+test(
+  "no serious issue in any view or drawer, in light and dark, before and after a run",
+  async () => {
+    await using view = await openPage(browser);
+    const { page } = view;
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    await page.goto(`${server.url}?${TINY}`);
+    await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: MINUTE_MS });
+    const issues: string[] = [];
+    const look = async (where: string): Promise<void> => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        issues.push(...(await seriousIssues(page)).map((issue) => `${where}, ${colorScheme}: ${issue}`));
+      }
+    };
+    await look("race before a run");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await page.getByRole("button", { name: "Start again", exact: true }).waitFor({ timeout: 4 * MINUTE_MS });
+    for (const { id } of VIEWS) {
+      await goTo(page, id);
+      await look(id);
+    }
+    await goTo(page, "race");
+    await page.locator(".lane-0 [role=slider]").focus();
+    await page.keyboard.press("End");
+    await page.locator(".card .heat").first().waitFor({ timeout: MINUTE_MS });
+    await look("a seed's card");
+    for (const drawer of ["setup", "engine"] as const) {
+      await openDrawer(page, drawer);
+      await look(drawer);
+      await closeDrawer(page);
+    }
+    expect(issues).toEqual([]);
+
+    for (const width of [720, 390]) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const { id } of VIEWS) {
+        await goTo(page, id);
+        await expect
+          .poll(() => overflow(page), { timeout: MINUTE_MS, message: `${id} at ${width} px` })
+          .toBeLessThanOrEqual(0);
+      }
+      for (const drawer of ["setup", "engine"] as const) {
+        await openDrawer(page, drawer);
+        await expect
+          .poll(() => overflow(page), { timeout: MINUTE_MS, message: `${drawer} at ${width} px` })
+          .toBeLessThanOrEqual(0);
+        await closeDrawer(page);
+      }
+    }
+    expect(view.problems).toEqual([]);
+  },
+  12 * MINUTE_MS,
+);
