@@ -28,6 +28,8 @@ const MARGIN = { top: 30, right: 84, bottom: 46, left: 36 } as const;
 const DODGE_PX = 7;
 /** From this many points on, whiskers would run together: a band instead. */
 const BAND_POINTS = 16;
+/** From this many points on, single marks are a smear and cost a frame: the line and the last mark remain. */
+const LINE_POINTS = 200;
 /** The y axis spans at least this much accuracy: noise must not look like progress. */
 const MIN_SPAN = 0.4;
 
@@ -145,7 +147,7 @@ function CurveLine({
       {points.length > 1 && (
         <path class="curve-line" d={linePath(points.map((point) => [point.x, point.y] as const))} />
       )}
-      {points.map((point) => (
+      {(points.length < LINE_POINTS ? points : points.slice(-1)).map((point) => (
         <g key={point.round} class="curve-point">
           <title>
             {`${lane.label}, round ${point.round}: ${formatPercent(point.evaluation.accuracy)} (${point.evaluation.correct} of ${point.evaluation.n}), ` +

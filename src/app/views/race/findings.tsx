@@ -84,14 +84,20 @@ function LevelTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode
   );
 }
 
-/** Every round of both lanes as numbers. */
+/** Rounds in the table: more would slow every drawing. */
+const SHOWN_ROUNDS = 200;
+
+/** The rounds of all lanes as numbers. */
 export function RoundTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode | null {
-  const rows = lanes.flatMap(({ label, rounds }) => rounds.map((summary) => ({ label, summary })));
+  const rows = lanes.flatMap(({ label, rounds }) => rounds.slice(-SHOWN_ROUNDS).map((summary) => ({ label, summary })));
+  const left = Math.max(0, ...lanes.map(({ rounds }) => rounds.length - SHOWN_ROUNDS));
   rows.sort((a, b) => a.summary.round - b.summary.round);
   if (rows.length === 0) return null;
   return (
     <details class="numbers">
-      <summary>The numbers as a table</summary>
+      <summary>
+        The numbers as a table{left === 0 ? "" : `: the last ${SHOWN_ROUNDS} rounds; Runs has all in its exports`}
+      </summary>
       <div class="scroll" tabindex={0} role="region" aria-label="Table of rounds">
         <table>
           <thead>
