@@ -14,7 +14,10 @@ export interface Candidate extends Question {
 export function candidatesOf(run: RunState, round: number): readonly Candidate[] {
   const seeds = run.splits.pool.map((seed) => ({ ...seed, round: 0 }));
   if (run.config.query.candidates === "seeds") return seeds;
-  const earlier = run.examples.filter((example) => example.accepted && example.round < round);
+  // As the training before saw them: a decision by hand that comes later must not change what is scored now.
+  const earlier = run.interventions
+    .applyTo(run.examples, round - 1)
+    .filter((example) => example.accepted && example.round < round);
   return [
     ...seeds,
     ...earlier.map(({ id, round: made, question, answer, level = NO_LEVEL }) => ({
