@@ -14,6 +14,8 @@ import type { Sliced } from "./slice.ts";
 /** Unfinished lanes of one race, found in storage. */
 export interface StoredRace {
   readonly raceId: string;
+  /** Another tab has it open. */
+  readonly elsewhere: boolean;
   readonly runIds: readonly string[];
   /** That it connects to. */
   readonly origins: readonly string[];

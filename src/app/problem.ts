@@ -30,7 +30,7 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
   aborted: ["The run was stopped. Press Resume to go on.", "dismiss"],
   disposed: [RESTART, "restart"],
   quota: [
-    "The browser gives this page no more storage. Free some disk space or delete this site's data, then press Restart.",
+    "The browser gives this page no more storage; what was stored is safe. Delete old runs under Runs or free some disk space, then press Restart.",
     "restart",
   ],
   network: ["What has arrived is kept: press Start to go on from there.", "dismiss"],

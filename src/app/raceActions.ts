@@ -289,10 +289,12 @@ export function findUnfinished(runs: readonly RunHeader[], putAway: string | nul
 function storedRaceOf(runs: readonly RunHeader[]): StoredRace | undefined {
   const lanes = [...runs].sort((a, b) => (a.manifest.race?.lane ?? 0) - (b.manifest.race?.lane ?? 0));
   const first = lanes[0]?.manifest;
-  const whole = lanes.every(({ manifest }, index) => manifest.race?.lane === index);
-  if (first?.race === undefined || !whole || lanes.every(({ finished }) => finished)) return undefined;
+  const whole = lanes.every(({ manifest }, index) => (manifest.race?.lane ?? 0) === index);
+  if (first === undefined || !whole || lanes.every(({ finished }) => finished)) return undefined;
   return {
-    raceId: first.race.id,
+    // A run of the terminal's is in no race.
+    raceId: first.race?.id ?? first.runId,
+    elsewhere: lanes.some(({ elsewhere }) => elsewhere),
     runIds: lanes.map(({ manifest }) => manifest.runId),
     origins: originsOf(lanes.map(({ manifest }) => manifest.config)),
     createdAt: first.createdAt,

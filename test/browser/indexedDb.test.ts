@@ -1,8 +1,10 @@
 /** @file Runs in the browser's own IndexedDB: the suite of every store, versions, other tabs. Its quota: indexedDbQuota. */
 import { openDB } from "idb";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { IndexedDbLibrary } from "../../src/storage/indexedDb.ts";
 import { librarySuite, manifestOf, roundEntry } from "../support/runLibrarySuite.ts";
+
+const eventuallyAsync = (holds: () => Promise<void>): Promise<void> => vi.waitFor(holds, { timeout: 60_000 });
 
 let databases = 0;
 const freshName = (): string => `test ${Date.now()} ${databases++}`;
@@ -32,6 +34,33 @@ describe("the browser's IndexedDB", () => {
     await expect(there.open("a")).rejects.toMatchObject({ code: "bad-input" });
     await store.close();
     await (await there.open("a")).close();
+  });
+
+  it("knows which runs another tab holds", async () => {
+    const name = freshName();
+    const library = new IndexedDbLibrary(name);
+    for (const runId of ["a", "b"]) {
+      const store = await library.open(runId);
+      await store.create(manifestOf(runId));
+      await store.close();
+    }
+    const own = await library.open("a");
+    let release = (): void => undefined;
+    const held = new Promise<void>((taken) => {
+      // As another tab would: past this realm's own book.
+      const whileHeld = (): Promise<void> => {
+        taken();
+        return new Promise((done) => (release = done));
+      };
+      void navigator.locks.request(`${name} run b`, whileHeld);
+    });
+    await held;
+    const elsewhere = async () =>
+      Object.fromEntries((await library.list()).map((run) => [run.manifest.runId, run.elsewhere]));
+    expect(await elsewhere()).toEqual({ a: false, b: true });
+    release();
+    await eventuallyAsync(async () => expect(await elsewhere()).toEqual({ a: false, b: false }));
+    await own.close();
   });
 
   it("opens again after its connection was closed", async () => {

@@ -42,6 +42,19 @@ describe("a full IndexedDB", () => {
     await expect(
       store.saveCheckpoint(checkpointOf(2, new Map([["w", new Float32Array(100_000)]]))),
     ).rejects.toMatchObject(quota);
+    // A run from a file is kept whole or not at all.
+    const whole = {
+      manifest: manifestOf("b"),
+      pools: [],
+      picks: [],
+      replies: [],
+      examples: [],
+      interventions: [],
+      rounds: [],
+      checkpoint: checkpointOf(1, new Map([["w", new Float32Array(100_000)]])),
+    };
+    await expect(library.add({ run: whole })).rejects.toMatchObject(quota);
+    expect(await library.read("b")).toBeUndefined();
     const stored = await library.read("a");
     expect([stored?.examples.length, stored?.rounds.length, (await library.list())[0]?.lastRound]).toEqual([
       kept,

@@ -1,4 +1,5 @@
 /** @file Data, Talk and Runs in a real browser, on the real loop over a small student: what is shown, keys, decisions by hand, files out and in. */
+import axe from "axe-core";
 import { userEvent } from "vitest/browser";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import "../../src/app/styles/page.css";
@@ -32,6 +33,7 @@ beforeEach(() => {
 afterEach(() => {
   unmount();
   root.remove();
+  delete document.documentElement.dataset["theme"];
   history.replaceState(null, "", `${location.pathname}${location.search}`);
 });
 
@@ -308,6 +310,35 @@ test("an unfinished run is resumed from the list; one that another tab holds is 
   button("Resume").click();
   await eventually(() => expect(root.querySelector(".status")?.textContent).toBe("Finished."));
   expect(all(".curve-point")).toHaveLength(6);
+});
+
+test("axe finds nothing serious in the three views and a pair's details, light and dark", async () => {
+  await open();
+  await race();
+  const look = async (what: string): Promise<void> => {
+    for (const theme of ["light", "dark"]) {
+      document.documentElement.dataset["theme"] = theme;
+      const { violations } = await axe.run(root);
+      const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+      expect(serious.map(({ id, nodes }) => `${what}, ${theme}: ${id} ${nodes[0]?.html ?? ""}`)).toEqual([]);
+    }
+  };
+  await view("data", ".pair-row");
+  await look("data");
+  root.querySelector<HTMLElement>(".pair-row")?.click();
+  await eventually(() => expect(root.querySelector("dialog[open] .facts")).not.toBeNull());
+  await look("details");
+  await userEvent.keyboard("{Escape}");
+  await eventually(() => expect(root.querySelector("dialog")).toBeNull());
+  await view("talk", ".example");
+  button("Ask").click();
+  await eventually(() => expect(all(".outcome")).toHaveLength(3));
+  await look("talk");
+  await view("runs", ".race");
+  root.querySelector<HTMLInputElement>(".race-compare input")?.click();
+  await eventually(() => expect(all<SVGElement>(".plot .series")).toHaveLength(2));
+  all<HTMLDetailsElement>("details.downloads")[0]?.setAttribute("open", "");
+  await look("runs");
 });
 
 test("text of teachers, students and files is never markup", async () => {

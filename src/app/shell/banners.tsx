@@ -55,11 +55,19 @@ export function Banners({ state, page }: { readonly state: AppState; readonly pa
       {stored !== null && crash === null && (
         <div class="banner" role="status">
           <p>
-            <strong>An unfinished run is here</strong>, begun {formatDate(stored.createdAt)},{" "}
-            {roundsText(stored.lastRound, stored.rounds)}. Resume goes on from its last stored step; no teacher call is
-            made twice.
+            <strong>
+              {stored.elsewhere ? "An unfinished run is open in another tab" : "An unfinished run is here"}
+            </strong>
+            , begun {formatDate(stored.createdAt)}, {roundsText(stored.lastRound, stored.rounds)}.{" "}
+            {stored.elsewhere
+              ? "One tab works on a run: go on there, or close that tab and resume here. New run begins another."
+              : "Resume goes on from its last stored step; no teacher call is made twice."}
           </p>
-          <button type="button" disabled={pending !== null} onClick={() => page.race.discardStored()}>
+          <button
+            type="button"
+            disabled={pending !== null || stored.elsewhere}
+            onClick={() => page.race.discardStored()}
+          >
             Discard it
           </button>
         </div>

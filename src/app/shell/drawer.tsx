@@ -42,7 +42,7 @@ export function DrawerView({ title, banners, onClose, children, foot }: DrawerPr
             Close
           </button>
         </header>
-        <div class="drawer-body">
+        <div class="drawer-body" tabIndex={0}>
           {banners}
           {children}
         </div>

@@ -86,7 +86,7 @@ export function PairDetails({ row, ended, saving, problem, actions }: PairDetail
           <caption>The student on the seed</caption>
           <thead>
             <tr>
-              <th scope="col" />
+              <td />
               <th scope="col">when it was picked</th>
               <th scope="col">a round later</th>
             </tr>
