@@ -19,7 +19,7 @@ import { packRuns, unpackRuns, zipFiles } from "../src/storage/runArchive.ts";
 import { BUILTIN_STUDENT_FILES, builtinStudentFolder, isBuiltinStudent } from "../src/student/builtinFiles.ts";
 import { deviceSelfTest } from "../src/student/deviceSelfTest.ts";
 import { packStudent } from "../src/student/packStudent.ts";
-import { openStudent } from "../src/student/student.ts";
+import { describeStudent, openStudent } from "../src/student/student.ts";
 import { CUSTOM } from "../src/tasks/custom/custom.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { connectLocalModel } from "../src/teacher/local/localWorker.ts";
@@ -34,6 +34,11 @@ function pageSource(name: string, task: string): FileSource {
   return isBuiltinStudent(name)
     ? urlSource(new URL(`${builtinStudentFolder(name, task)}/`, root), { files: BUILTIN_STUDENT_FILES })
     : urlSource(new URL(name, root));
+}
+
+/** Files of a student that needs no download and no choice; undefined for others. */
+async function sourceAtHand(name: string, task: string): Promise<FileSource | undefined> {
+  return name.includes(":") && !isBuiltinStudent(name) ? students.sourceAtHand(name) : pageSource(name, task);
 }
 
 const replies = indexedDbReplyCache();
@@ -71,6 +76,10 @@ exposeLoopService(
         pack: (format) => packStudent(student, format),
         needs: (rows, options) => student.trainingNeeds(rows, options),
       };
+    },
+    describeStudent: async (config) => {
+      const source = await sourceAtHand(config.student, config.task.name);
+      return source && describeStudent({ source, method: config.training.method, seed: config.seed });
     },
     students,
     createTask: async ({ task: { name, data } }) =>

@@ -51,6 +51,15 @@ export class TabStudents {
     return this.#cache.source(id, revision);
   }
 
+  /** Files of a student that is kept, at whatever commit where none is named, or that was picked; undefined for any other. */
+  async sourceAtHand(name: string): Promise<FileSource | undefined> {
+    if (!name.startsWith(HUB_PREFIX)) return this.#folders.get(name);
+    const { id, revision } = requireHubId(name.slice(HUB_PREFIX.length), "student");
+    const kept = (await this.#cache.list()).filter((model) => model.id === id && model.complete);
+    const found = kept.find(({ commit }) => commit === revision) ?? kept[0];
+    return found === undefined ? undefined : this.#cache.source(found.id, found.commit);
+  }
+
   list(): Promise<readonly CachedModel[]> {
     return this.#cache.list();
   }

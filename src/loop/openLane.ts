@@ -6,6 +6,7 @@ import { invariant } from "../core/errors.ts";
 import type { CachedModel, DownloadProgress, PrepareStudentContext } from "../hub/types.ts";
 import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import type { StudentDescription } from "../student/student.ts";
 import type { Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import type { Teacher } from "../teacher/types.ts";
@@ -49,6 +50,8 @@ export interface LoopServiceDeps<E extends RaceEngine> {
     readonly pack?: PackStudent;
     readonly needs?: TrainingNeedsOf;
   }>;
+  /** A student as it is known before it is opened; undefined for one that is not at hand. */
+  readonly describeStudent?: (config: ExperimentConfig) => Promise<StudentDescription | undefined>;
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
   readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;

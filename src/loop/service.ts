@@ -27,6 +27,7 @@ import type {
   TalkRequest,
   EngineStatus,
   LoopService,
+  MemoryForecast,
   ProviderStatus,
   RaceInfo,
   RaceOptions,
@@ -36,12 +37,14 @@ import type {
   TestTeacherRequest,
   TokenLossRequest,
 } from "../protocol/loopService.ts";
+import type { ExecutionProvider } from "../runtime/types.ts";
 import { checkTeacher } from "../teacher/checkTeacher.ts";
 import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { DataShelf } from "./dataShelf.ts";
 import { engineStatus, laneNeeds } from "./engineStatus.ts";
 import { bothLanes, estimateRun } from "./estimate.ts";
+import { estimateMemory } from "./estimateMemory.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
 import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
@@ -326,6 +329,13 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       await this.#said;
       return pack(format);
     });
+  }
+
+  async forecastMemory(experiment: unknown, ep: ExecutionProvider): Promise<MemoryForecast | null> {
+    const config = parseExperimentConfig(experiment);
+    const description = await this.#deps.describeStudent?.(config);
+    if (description === undefined) return null;
+    return estimateMemory(config, await this.#deps.createTask(config), description, ep);
   }
 
   runs(): Promise<readonly RunHeader[]> {

@@ -224,6 +224,28 @@ export interface EngineStatus {
   readonly needs?: TrainingNeeds;
 }
 
+/** Memory of one lane's training, estimated from its graphs before anything is opened. */
+export interface MemoryForecast {
+  readonly ep: ExecutionProvider;
+  readonly parameters: number;
+  /** By cause, and in all. */
+  readonly bytes: MemoryBytes;
+  /** Activations are computed twice to save memory. */
+  readonly gradientCheckpointing: boolean;
+}
+
+/** Bytes by cause. */
+export interface MemoryBytes {
+  readonly weights: number;
+  readonly trainable: number;
+  readonly moments: number;
+  readonly gradients: number;
+  readonly activations: number;
+  readonly logits: number;
+  readonly runtime: number;
+  readonly total: number;
+}
+
 export interface TestTeacherRequest {
   /** Checked by `parseExperimentConfig`; its task, seed and teacher are used. */
   readonly experiment: unknown;
@@ -274,6 +296,8 @@ export interface LoopService {
   estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
   /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
   packStudent(lane: number, format: StudentFormat): Promise<Uint8Array>;
+  /** What training an experiment's student will need of memory on `ep`, by cause; null for a student that is not at hand. @throws out-of-memory with what would fit. */
+  forecastMemory(experiment: unknown, ep: ExecutionProvider): Promise<MemoryForecast | null>;
   /** Keeps data files of the user's own; returns the hash that experiments name them by (`task.data.digest`). @throws bad-input for files that are no tables. */
   addData(files: DataFiles): Promise<string>;
   /** Looks over kept data files: columns, wrong rows, how some gold answers are read. */
@@ -329,6 +353,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   estimateTeacher: true,
   packStudent: true,
   packRun: true,
+  forecastMemory: true,
   addData: true,
   inspectData: true,
   runs: true,

@@ -97,8 +97,35 @@ interface Model {
 
 /** Opens a student. @throws BadInputError for anything wrong with the directory, the adapter or their fit. */
 export async function openStudent(engine: Engine, options: OpenStudentOptions): Promise<LanguageModel> {
+  const { frozenWeights, onWarning: warn = () => undefined } = options;
+  if (frozenWeights === "float16" && engine.ep === "webgpu" && !engine.info.features?.includes("shader-f16"))
+    badInput(
+      "frozen weights in float16",
+      "a GPU with the feature shader-f16",
+      engine.info.adapter ?? "another one",
+      "Keep them in float32",
+    );
+  const { model, description, values } = await readStudent(options, warn);
+  options.beforeUpload?.(description);
+  const store = await ParameterStore.create(engine, description.blueprint.layout, model.weights, values);
+  return new LanguageModel(engine, model, store, values, warn);
+}
+
+/** What `openStudent` knows of a student before anything is on a device; needs no engine. @throws as `openStudent`. */
+export async function describeStudent(options: OpenStudentOptions): Promise<StudentDescription> {
+  return (await readStudent(options, options.onWarning ?? (() => undefined))).description;
+}
+
+/** Everything that is checked of a student, and where its weights are. */
+async function readStudent(
+  options: OpenStudentOptions,
+  warn: (message: string) => void,
+): Promise<{
+  readonly model: Model;
+  readonly description: StudentDescription;
+  readonly values: HostParameters | undefined;
+}> {
   const { source } = options;
-  const warn = options.onWarning ?? (() => undefined);
   const where = `${source.name}/config.json`;
   const configJson = parseJson(await source.readText("config.json"), where);
   const onnxPath = options.onnx ?? (await findOnnxModel(source));
@@ -168,20 +195,15 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
     source,
     ...(imported === undefined || onnxPath === undefined ? {} : { onnx: { path: onnxPath, places: imported.places } }),
   };
-  const frozenWeights = options.frozenWeights ?? "float32";
-  if (frozenWeights === "float16" && engine.ep === "webgpu" && !engine.info.features?.includes("shader-f16"))
-    badInput(
-      "frozen weights in float16",
-      "a GPU with the feature shader-f16",
-      engine.info.adapter ?? "another one",
-      "Keep them in float32",
-    );
-  const layout = layoutParameters(decoder, lora, loraConfig === undefined ? "full" : "lora", frozenWeights);
+  const layout = layoutParameters(
+    decoder,
+    lora,
+    loraConfig === undefined ? "full" : "lora",
+    options.frozenWeights ?? "float32",
+  );
   const encodeAll = (rows: readonly ExampleRow[], truncate?: boolean): EncodedRow[] =>
     encodeNumbered(tokenizer, decoder, rows, truncate, warn);
-  options.beforeUpload?.({ blueprint: { decoder, lora, layout }, encodeAll });
-  const store = await ParameterStore.create(engine, layout, weights, values);
-  return new LanguageModel(engine, model, store, values, warn);
+  return { model, description: { blueprint: { decoder, lora, layout }, encodeAll }, values };
 }
 
 /** Why float16 would not be faster there, or not even run; undefined where it may. */

@@ -244,7 +244,7 @@ const NOISE: Lesson = {
 const COST: Lesson = {
   id: "cost",
   title: "What it costs",
-  about: "More teaching helps, but each pair less than the one before? Measure it.",
+  about: "Does more teaching help, and does each pair help less than the one before? Measure it.",
   settings: { pool: "100", heldOut: "100", rounds: "4", querySize: "15", perSeed: "2" },
   steps: [
     {

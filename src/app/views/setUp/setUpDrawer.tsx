@@ -7,6 +7,7 @@ import { DrawerView } from "../../shell/drawer.tsx";
 import type { ViewProps } from "../registry.ts";
 import { DataFields } from "./dataFields.tsx";
 import { CopyLink, Presets } from "./presets.tsx";
+import { EstimateGroup } from "./estimateGroup.tsx";
 import { SetUpForm } from "./setUpForm.tsx";
 import { StudentFields } from "./studentFields.tsx";
 import { TeacherFields } from "./teacherFields.tsx";
@@ -59,7 +60,7 @@ export function SetUpDrawer({ state, page, banners, onClose }: SetUpDrawerProps)
             onChange={(name, value) => page.setUp.changeSetting(name, value)}
           />
         }
-        estimate={null}
+        estimate={<EstimateGroup state={state} checked={checked} page={page} />}
       />
     </DrawerView>
   );
