@@ -26,6 +26,14 @@ export function cautionsOf(report: Omit<StudyReportData, "cautions">): string[] 
     cautions.push(
       `Accuracy is a share of ${Math.min(...small.map(({ questions }) => questions))} questions in ${small.map(({ task }) => task).join(", ")}: one question is a point or more.`,
     );
+  const unmoved = report.comparisons.filter(({ strategies }) => {
+    const curve = strategies.find(({ name }) => name === report.reference)?.curve ?? [];
+    return curve.length > 1 && (curve.at(-1)?.accuracy.value ?? 0) <= (curve[0]?.accuracy.value ?? 0);
+  });
+  if (unmoved.length > 0)
+    cautions.push(
+      `With ${report.reference} the student ends no better than untouched in ${[...new Set(unmoved.map(({ task }) => task))].join(", ")}: what is compared there is how little training harms, and no price of an accuracy is given unless the study names one.`,
+    );
   const unequal = report.comparisons.filter(({ strategies }) => {
     const ends = strategies.flatMap(({ curve }) => curve.at(-1)?.examples ?? []).filter((examples) => examples > 0);
     return ends.length > 0 && Math.max(...ends) > 1.1 * Math.min(...ends);

@@ -109,6 +109,17 @@ test("a run that ended early keeps its last point; others are told and left out"
   expect(report.cautions[0]).toBe("2 of 4 runs are not finished and take no part in any comparison.");
 });
 
+test("a reference that gains nothing has no default targets, and the report says what that means", () => {
+  const runs = [1, 2].flatMap((seed) => [
+    run({ strategy: "random", seed }, [40, 38]),
+    run({ strategy: "own-loss", seed }, [40, 45]),
+  ]);
+  const report = analyzeStudy(study(runs));
+  expect(report.comparisons[0]?.targets).toEqual([]);
+  expect(report.cautions.join(" ")).toContain("With random the student ends no better than untouched in sums");
+  expect(analyzeStudy(study(RUNS)).cautions.join(" ")).not.toContain("no better than untouched");
+});
+
 test("accuracy by level is a mean over runs", () => {
   const last = (seed: number) => {
     const end = round(1, 50);
