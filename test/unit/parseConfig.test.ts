@@ -71,6 +71,21 @@ describe("parseExperimentConfig", () => {
     expect(task.data).toEqual({ ...data, columns: { question: ["q"], answer: ["why", "key"] } });
   });
 
+  it("hands the budget to a chat teacher's own ceilings, which count requests in flight, where it is the lower", () => {
+    const limitsOf = (budget: object, limits: object) =>
+      parseExperimentConfig({
+        budget,
+        teacher: { name: "openai", chat: { model: "m", price: { promptUsd: 1, completionUsd: 2 }, limits } },
+      }).teacher.chat?.limits;
+    expect(limitsOf({ teacherTokens: 5000, costUsd: 2 }, { maxRequests: 9 })).toEqual({
+      maxRequests: 9,
+      maxTokens: 5000,
+      maxCostUsd: 2,
+    });
+    expect(limitsOf({ teacherTokens: 5000 }, { maxTokens: 100 })).toEqual({ maxTokens: 100 });
+    expect(limitsOf({ examples: 5 }, {})).toEqual({});
+  });
+
   const wrong: readonly (readonly [string, unknown, RegExp])[] = [
     ["no object", 7, /^experiment: expected an object with keys among schemaVersion, .*, got 7$/],
     ["null", null, /^experiment: expected an object with keys among .*, got null$/],
@@ -174,6 +189,34 @@ describe("parseExperimentConfig", () => {
       { teacher: { name: "none" } },
       /rounds: expected rounds 0 with the teacher "none", who writes nothing, got 3/,
     ],
+    [
+      "a budget of money that nothing is counted with",
+      { budget: { costUsd: 1 } },
+      /budget\.costUsd: expected a price to count with \(teacher\.price\), got none/,
+    ],
+    ["a budget of nothing", { budget: { examples: 0 } }, /budget\.examples: expected a whole number from 1 to/],
+    [
+      "stopping by questions that are not there",
+      { stop: { target: 0.9 }, task: { validation: 0 } },
+      /task\.validation: expected at least 1, because stop\.target and stop\.plateau look at it, got 0/,
+    ],
+    [
+      "frozen scores of candidates that come later",
+      { query: { scores: "frozen", candidates: "all" } },
+      /query\.candidates: expected "seeds" with frozen scores/,
+    ],
+    [
+      "frozen scores of a student that was finetuned",
+      { query: { scores: "frozen" }, warmUp: "seeds" },
+      /warmUp: expected "none" with frozen scores/,
+    ],
+    ["balance without two kinds", { balance: true }, /balance: expected false with the strategy own-loss/],
+    [
+      "calls of a chat teacher in the wrong place",
+      { teacher: { name: "openai", calls: "one", chat: { model: "m" } } },
+      /teacher\.calls: expected none with a chat teacher, which has teacher\.chat\.calls/,
+    ],
+    ["replay of nothing known", { replay: "some" }, /replay: expected a number from 0 to 100, or "all", got "some"/],
     ["a key that objects inherit", { constructor: 1 }, /^experiment\.constructor: expected one of the keys/],
   ];
   it.each(wrong)("refuses %s", (_what, value, message) => {
