@@ -11,6 +11,7 @@ import { linearRace } from "../support/linearRace.ts";
 
 let root: HTMLElement;
 let crash: () => Promise<void>;
+let stopWorker: () => Promise<void>;
 let unmount = (): void => undefined;
 
 beforeEach(() => {
@@ -47,6 +48,7 @@ async function open({
     const service = linearRace(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, pauseMs)) });
     const subscribe = service.subscribe.bind(service);
     service.subscribe = (listener) => subscribe((events) => listener(change(events)));
+    stopWorker = () => service.stop();
     crash = async () => {
       await service.stop();
       onCrash(new TutelageError("worker-crashed", "loop worker: crashed: out of memory"));
@@ -274,6 +276,37 @@ test("a crash is told in a banner with Restart, which goes on", async () => {
     expect(root.querySelector("[role=alert]")?.textContent).toContain("loop worker: crashed: out of memory"),
   );
   button("Restart").click();
+  await finished();
+  expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
+  expect(root.querySelector("[role=alert]")).toBeNull();
+});
+
+test("a lost device is told in its lane with Restart, which goes on from storage", async () => {
+  let lost = false;
+  await open({
+    pauseMs: 2,
+    change: (events) =>
+      events.flatMap((event): LoopEvent[] => {
+        if (lost || event.type !== "record" || event.record.type !== "step") return [event];
+        lost = true;
+        return [
+          event,
+          {
+            type: "lane-failed",
+            lane: 1,
+            error: { name: "TutelageError", code: "device-lost", message: "engine: the GPU device was lost" },
+          },
+        ];
+      }),
+  });
+  button("Start").click();
+  await eventually(() =>
+    expect(root.querySelector(".lane-1 [role=alert]")?.textContent).toContain("the GPU device was lost"),
+  );
+  expect(root.querySelector(".lane-1 [role=alert]")?.textContent).toContain("The GPU went away");
+  // A worker of its own is ended by Restart at once; here it shares the page's thread.
+  await stopWorker();
+  root.querySelector<HTMLButtonElement>(".lane-1 [role=alert] button")?.click();
   await finished();
   expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
   expect(root.querySelector("[role=alert]")).toBeNull();
