@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RunHeader } from "../../../loop/runStore.ts";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
-import { formatBytes, formatPercent } from "../../format.ts";
+import { formatBytes, formatCount, formatPercent } from "../../format.ts";
 import { formatRoute } from "../../route.ts";
 import { dateText, settingsOf, titleOf } from "./keptRaces.ts";
 import type { KeptRace } from "./keptRaces.ts";
@@ -115,7 +115,7 @@ function dataQuery(lanes: readonly RunHeader[]): URLSearchParams {
 }
 
 function progressText({ finished, lastRound, rounds }: KeptRace): string {
-  if (finished) return lastRound < rounds ? `ended after round ${lastRound} of ${rounds}` : `all ${rounds} rounds`;
+  if (finished) return lastRound < rounds ? `ended after round ${lastRound} of ${rounds}` : `all of ${formatCount(rounds, "round")}`;
   return lastRound < 0 ? "not a round finished" : `round ${lastRound} of ${rounds}`;
 }
 
