@@ -4,7 +4,9 @@ import * as algebra from "../../src/tasks/algebra/algebra.ts";
 import * as game24 from "../../src/tasks/game24/game24.ts";
 import * as prontoqa from "../../src/tasks/prontoqa/prontoqa.ts";
 import type { Question } from "../../src/tasks/types.ts";
+import { WORD_PROBLEMS } from "../../src/tasks/wordProblems/wordProblems.ts";
 import { game24Corpus } from "./game24Corpus.ts";
+import { prontoqaCorpus } from "./prontoqaCorpus.ts";
 
 /** One training with a cosine of its own, from the weights the stage before wrote. */
 export interface TaskStage {
@@ -18,8 +20,10 @@ export interface TaskStage {
   readonly learningRate: number;
 }
 
-/** Pretraining of one task's student; its first stage starts from the weights of the one for word problems. */
+/** Pretraining of one task's student. */
 export interface Recipe {
+  /** The task whose built-in student the first stage starts from. */
+  readonly from: string;
   /** Texts of all levels, on which the tokenizer is trained. */
   readonly words: (rng: Rng) => readonly Question[];
   /** Of the tokenizer; fewer where the words give no more. */
@@ -32,6 +36,7 @@ const WORDS = 3000;
 
 export const RECIPES: Readonly<Record<string, Recipe>> = {
   [algebra.ALGEBRA]: {
+    from: WORD_PROBLEMS,
     words: (rng) => algebra.pretrainingSlice(rng, WORDS),
     vocabSize: 448,
     stages: [
@@ -44,16 +49,25 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
         batchSize: 32,
         learningRate: 2e-3,
       },
+      {
+        name: "levels 1 and 2",
+        corpus: (rng) => algebra.pretrainingSlice(rng, 20_000, { levels: { "level 1": 5, "level 2": 4 } }),
+        about: "as 5 to 4",
+        steps: 2000,
+        batchSize: 32,
+        learningRate: 1.5e-3,
+      },
     ],
   },
   [prontoqa.PRONTOQA]: {
+    from: WORD_PROBLEMS,
     words: (rng) => prontoqa.pretrainingSlice(rng, WORDS),
     vocabSize: 640,
     stages: [
       {
         name: "short proofs",
-        corpus: (rng) => prontoqa.pretrainingSlice(rng, 20_000, { levels: { "1 hop": 3, "2 hops": 3, "3 hops": 1 } }),
-        about: "proofs of 1, 2 and 3 rules as 3 to 3 to 1",
+        corpus: (rng) => prontoqaCorpus(rng, 20_000, 10, { levels: { "1 hop": 2, "2 hops": 3, "3 hops": 2 } }),
+        about: "proofs of 1, 2 and 3 rules as 2 to 3 to 2, nine in ten told without plurals",
         steps: 2000,
         batchSize: 16,
         learningRate: 1.5e-3,
@@ -61,6 +75,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     ],
   },
   [game24.GAME_24]: {
+    from: algebra.ALGEBRA,
     words: (rng) => game24.pretrainingSlice(rng, 2400),
     vocabSize: 384,
     stages: [

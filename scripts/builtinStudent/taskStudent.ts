@@ -1,6 +1,6 @@
 /**
  * @file `npm run build:task-student -- --task NAME`: pretrains the built-in student of one task (algebra, prontoqa,
- * game24) from the weights of the one for word problems, with a tokenizer of its own, and writes it with
+ * game24) from the weights of another one, with a tokenizer of its own, and writes it with
  * its model card into `public/students/NAME` (or `--out DIR`), stage by stage. `--stage NAME` runs one
  * stage from the weights that are there; `--stage none` only writes the card anew. Seeded: the same
  * files from one engine and thread count.
@@ -14,7 +14,7 @@ import { Rng } from "../../src/core/rng.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
-import { BUILTIN_STUDENT_FILES } from "../../src/student/builtinFiles.ts";
+import { BUILTIN, BUILTIN_STUDENT_FILES } from "../../src/student/builtinFiles.ts";
 import { createTask } from "../../src/tasks/registry.ts";
 import { newStudent, PRETRAIN_DEFAULTS, trainOn } from "./pretrain.ts";
 import { RECIPES, type Recipe, type TaskStage } from "./recipes.ts";
@@ -36,7 +36,10 @@ async function filesIn(directory: string, names: readonly string[]): Promise<Map
 async function begin(recipe: Recipe, out: string): Promise<void> {
   const words = recipe.words(new Rng(WORDS_SEED));
   const fresh = newStudent({ ...PRETRAIN_DEFAULTS, seed: SEED, vocabSize: recipe.vocabSize }, words, []);
-  const from = await filesIn(builtinStudentDirectory(), ["tokenizer.json", "model.safetensors"]);
+  const from = await filesIn(builtinStudentDirectory(`${BUILTIN}:${recipe.from}`), [
+    "tokenizer.json",
+    "model.safetensors",
+  ]);
   mkdirSync(out, { recursive: true });
   for (const [file, data] of warmStart(fresh, from)) writeFileSync(join(out, file), data);
   writeFileSync(join(out, LOG_FILE), "[]\n");
@@ -106,7 +109,7 @@ async function main(): Promise<void> {
     if (values.stage === undefined) await begin(recipe, out);
     for (const stage of recipe.stages)
       if (values.stage === undefined || values.stage === stage.name) await train(engine, threads, name, stage, out);
-    const card = await taskStudentCard(engine, name, out, readLog(out));
+    const card = await taskStudentCard(engine, name, out, readLog(out), recipe.from);
     writeFileSync(join(out, "README.md"), card);
     process.stdout.write(card.slice(card.indexOf("## What")));
   } finally {

@@ -34,6 +34,7 @@ export async function taskStudentCard(
   name: string,
   directory: string,
   stages: readonly TaskStageLog[],
+  from: string,
 ): Promise<string> {
   const task = createTask(name);
   const student = await openStudent(engine, { source: directorySource(directory) });
@@ -58,7 +59,7 @@ pipeline_tag: text-generation
 A Llama of ${student.parameters.total.toLocaleString("en")} parameters (4 layers, hidden size 128, 4 heads, 2 key-value heads, vocabulary ${vocabSize}, context 256, tied embeddings, float16) that answers questions of the task "${name}" step by step. It is made to be better at easy questions than at hard ones, so that there is something to learn and to choose from; it knows nothing else.
 
 - **Data:** generated questions with worked answers. A question's canonical form decides where it may appear, so no question of any split, nor any that the built-in teacher writes, is among them. The tokenizer is a byte-level BPE with single digits.
-- **Training:** from the weights of the built-in student for word problems (embeddings by the text of their tokens), loss on the answers only, AdamW with weight decay 0.1 and clipping at 1, a cosine per stage, seed ${stages[0]?.seed}.
+- **Training:** from the weights of the built-in student of the task "${from}" (embeddings by the text of their tokens), loss on the answers only, AdamW with weight decay 0.1 and clipping at 1, a cosine per stage, seed ${stages[0]?.seed}.
 - **Made by:** \`npm run build:task-student -- --task ${name}\`, with this project's own trainer. Minutes are of one low-priority thread on a busy two-core machine.
 
 | stage | rows | steps | learning rate | final loss, nats per token | minutes |
