@@ -39,7 +39,7 @@ describe("the corpus of game24", () => {
 });
 
 describe("the corpus of prontoqa", () => {
-  const corpus = prontoqaCorpus(new Rng(1), 600, 10, { levels: { "1 hop": 1, "2 hops": 1 } });
+  const corpus = prontoqaCorpus(new Rng(1), 600, { hops: [1, 1], taste: 0.1 });
   const task = createTask("prontoqa");
 
   it("is of the pretraining region, with answers that the task's own check of every step accepts", () => {
@@ -52,7 +52,7 @@ describe("the corpus of prontoqa", () => {
   it("has plurals in the taste alone", () => {
     const plural = corpus.filter(({ question }) => /[a-z]uses are /.test(question));
     expect(plural.length).toBeGreaterThan(30);
-    expect(plural.length).toBeLessThanOrEqual(60);
+    expect(plural.length).toBeLessThan(100);
   });
 });
 
