@@ -15,7 +15,7 @@ import { DEFAULT_REVISION, HUB_PREFIX, parseHubId, requireHubId, type HubId } fr
 import { ModelCache } from "../hub/modelCache.ts";
 import { folderFiles } from "../hub/node/folderFiles.ts";
 import { createNodeHasher } from "../hub/node/nodeHasher.ts";
-import { builtinStudentFolder, isBuiltinStudent } from "../student/builtinFiles.ts";
+import { BUILTIN, BUILTIN_STUDENT_TASKS, builtinStudentFolder, isBuiltinStudent } from "../student/builtinFiles.ts";
 import { builtinStudentDirectory } from "./builtinStudent.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Output } from "./output.ts";
@@ -40,7 +40,13 @@ export function cacheRoot(): string {
  * the student made for `task`. @throws BadInputError and network errors as `fetchModel`.
  */
 export async function openStudentSource(text: string, output: Output, task?: string): Promise<FileSource> {
-  if (isBuiltinStudent(text)) return directorySource(builtinStudentDirectory(text, task));
+  if (isBuiltinStudent(text)) {
+    if (text === BUILTIN && task !== undefined && !BUILTIN_STUDENT_TASKS.includes(task))
+      output.note(
+        `warning: no built-in student was made for the task ${task}; the one for word problems takes its place and will hardly get anything right`,
+      );
+    return directorySource(builtinStudentDirectory(text, task));
+  }
   const model = await hubIdOf(text, output);
   return model === undefined ? directorySource(text) : (await fetchFromHub(text, model, output)).source;
 }

@@ -43,3 +43,14 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
 
 /** LoRA settings where only the method is named (PEFT's alpha = 2 r habit). */
 export const DEFAULT_LORA = { r: 8, loraAlpha: 16, targetModules: "all-linear" } as const;
+
+/** What the default experiment of a task has otherwise. */
+export type TaskDefaults = Partial<
+  Omit<ExperimentConfig, "task" | "training" | "strategy" | "teacher" | "generation">
+> & {
+  readonly task?: Partial<ExperimentConfig["task"]>;
+  readonly training?: Partial<ExperimentConfig["training"]>;
+};
+
+/** Of the tasks whose built-in student learns better otherwise: chosen on validation questions, see EXPERIMENTS.md. */
+export const TASK_DEFAULTS: Readonly<Record<string, TaskDefaults>> = {};

@@ -1,6 +1,6 @@
 /**
  * @file From unknown JSON (a file, the page, a link) to an `ExperimentConfig`:
- * missing fields get their defaults, everything else is checked and named when
+ * missing fields get their task's defaults, everything else is checked and named when
  * wrong. Unknown keys are errors: a misspelt setting must not silently do nothing.
  */
 import * as v from "valibot";
@@ -14,6 +14,7 @@ import type { BaselineName, ExperimentConfig } from "./config.ts";
 import { experimentSchema } from "./experimentSchema.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { stopsEarly } from "./stopping.ts";
+import { withTaskDefaults } from "./taskDefaults.ts";
 
 /** Problems told at once; more would hide the first. */
 const MAX_PROBLEMS = 5;
@@ -28,7 +29,7 @@ const LOCAL_TIMEOUT_SECONDS = 600;
  */
 export function parseExperimentConfig(value: unknown, where = "experiment"): ExperimentConfig {
   refuseLists(where, value);
-  const parsed = v.safeParse(experimentSchema, value);
+  const parsed = v.safeParse(experimentSchema, withTaskDefaults(value));
   if (!parsed.success) {
     const problems = [...new Set(parsed.issues.map((issue) => problemOf(where, issue)))];
     const more = problems.length > MAX_PROBLEMS ? `; and ${problems.length - MAX_PROBLEMS} more` : "";
