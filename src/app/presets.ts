@@ -3,6 +3,7 @@
  * belongs to the machine (the engine). What a preset costs in time is measured by the
  * page, not promised here.
  */
+import { TASK_DEFAULTS } from "../loop/defaults.ts";
 import type { SettingsDraft } from "./settings.ts";
 import { DEFAULT_DRAFT } from "./settings.ts";
 
@@ -51,7 +52,23 @@ export const PRESETS: readonly Preset[] = [
     about: "A thousand test questions: narrower intervals, slower rounds.",
     change: { heldOut: "1000", rounds: "4" },
   },
+  {
+    id: "algebra",
+    title: "Algebra",
+    about:
+      "Another task with a student of its own, which needs more: 16 new questions per seed. Rounds take some minutes.",
+    change: { task: "algebra", ...draftOfTask("algebra") },
+  },
 ];
+
+/** What the default experiment of a task has otherwise, as typed. */
+function draftOfTask(task: string): Partial<SettingsDraft> {
+  const { rounds, querySize, perSeed } = TASK_DEFAULTS[task] ?? {};
+  const typed = Object.entries({ rounds, querySize, perSeed }).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, String(value)]],
+  );
+  return Object.fromEntries(typed) as Partial<SettingsDraft>;
+}
 
 /** The preset that a draft is, apart from the engine; undefined for settings of one's own. */
 export function presetOf(draft: SettingsDraft): Preset | undefined {

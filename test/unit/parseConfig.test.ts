@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { BadInputError } from "../../src/core/errors.ts";
-import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
+import { DEFAULT_EXPERIMENT, TASK_DEFAULTS } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
 import { VERSION } from "../../src/loop/version.ts";
 import { answerTokens, taskNames } from "../../src/tasks/registry.ts";
@@ -40,6 +40,28 @@ describe("parseExperimentConfig", () => {
       method: { method: "lora", r: 4, loraAlpha: 16, targetModules: "all-linear" },
     });
     expect(config.strategy).toEqual({ name: "random", picker: DEFAULT_EXPERIMENT.strategy.picker });
+  });
+
+  it("fills what is missing with the defaults of the task it names, where it has some", () => {
+    const { task: sizes, training, generation, ...rest } = DEFAULT_EXPERIMENT;
+    expect(Object.keys(TASK_DEFAULTS).filter((name) => !taskNames.includes(name))).toEqual([]);
+    for (const [name, own] of Object.entries(TASK_DEFAULTS)) {
+      const asked = { task: { name }, training: { epochs: 7 } };
+      expect(parseExperimentConfig(asked)).toEqual({
+        ...rest,
+        ...own,
+        task: { ...sizes, ...own.task, name },
+        training: { ...training, ...own.training, epochs: 7 },
+        generation: { ...generation, maxNewTokens: answerTokens(name) },
+      });
+      expect(parseExperimentConfig({ ...asked, perSeed: 2, training: { learningRate: 0.1 } })).toMatchObject({
+        perSeed: 2,
+        training: { learningRate: 0.1 },
+      });
+    }
+    expect(parseExperimentConfig({ task: { name: "prontoqa" } }).training).toEqual(training);
+    // What is no group stays as it is, to be refused by name.
+    expect(() => parseExperimentConfig({ task: { name: "algebra" }, training: 3 })).toThrow(/experiment\.training/);
   });
 
   it("takes a strategy's own settings, and every picker", () => {

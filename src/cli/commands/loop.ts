@@ -27,6 +27,13 @@ import { loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
 import { openStudentSource } from "../studentSource.ts";
 import { chatOptions, KEY_HELP, openTeacher, prepareTeacher, refuseKeyOption } from "../teacherOptions.ts";
 
+/** What tasks have otherwise than the defaults shown. */
+function taskDefaultsText(): string {
+  return Object.entries(TASK_DEFAULTS)
+    .map(([task, own]) => `${task} has ${JSON.stringify(own).slice(1, -1).replaceAll('"', "").replaceAll(",", ", ")}`)
+    .join("; ");
+}
+
 const OPTIONS: OptionSpecs = {
   out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
   resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
@@ -63,7 +70,7 @@ export const loopCommand: Command = {
       "tutelage loop [EXPERIMENT.json] [options]",
       "Runs one experiment and keeps it in a run folder: manifest.json, rounds.jsonl, timings.jsonl, examples.jsonl, journal.jsonl and checkpoints. Prints one line a round, round 0 being the untouched student. An interrupted run goes on with --resume RUN.",
       OPTIONS,
-      `${BASELINE_HELP}\n\nOptions given here replace those of EXPERIMENT.json, which replace the defaults. ${KEY_HELP}`,
+      `${BASELINE_HELP}\n\nOptions given here replace those of EXPERIMENT.json, which replace the defaults of its task (${taskDefaultsText()}). ${KEY_HELP}`,
     ),
   async run(args, streams) {
     refuseKeyOption(args);
