@@ -5,6 +5,7 @@ import { readTextFile } from "../../formats/node/directorySource.ts";
 import { parseJson } from "../../formats/json.ts";
 import { closedLoop } from "../../loop/closedLoop.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
+import { TASK_DEFAULTS } from "../../loop/defaults.ts";
 import { firstDifference } from "../../loop/firstDifference.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
