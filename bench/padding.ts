@@ -8,7 +8,7 @@ import { Rng } from "../src/core/rng.ts";
 import { directorySource } from "../src/formats/node/directorySource.ts";
 import { DEFAULT_EXPERIMENT } from "../src/loop/defaults.ts";
 import { parseDecoder } from "../src/nn/families.ts";
-import { batchesByLength, makeMicroBatch, type MicroBatch } from "../src/student/batches.ts";
+import { batchesByLength, makeMicroBatch, partsByLength } from "../src/student/batches.ts";
 import { dataOrderOf } from "../src/student/dataOrder.ts";
 import type { EncodedRow } from "../src/student/types.ts";
 import { createTask } from "../src/tasks/registry.ts";
@@ -29,10 +29,12 @@ export interface PaddingFigures {
 
 interface PaddingOf {
   readonly batchSize: number;
-  /** Share of positions without a token. */
-  readonly padding: number;
-  /** The same if every batch were exactly as long as its longest row: the rest is for few graph shapes. */
-  readonly withExactLengths: number;
+  /** Share of positions without a token where one graph takes any shape: training on cpu and wasm. */
+  readonly padding?: number;
+  /** Parts of a batch there, on average. */
+  readonly parts?: number;
+  /** The share where each size has a graph of its own, of which there are to be few: webgpu, and scoring. */
+  readonly inBuckets: number;
   readonly shapes: number;
 }
 
@@ -40,7 +42,8 @@ const ROWS = 200;
 
 export async function measurePadding(): Promise<PaddingFigures> {
   const source = directorySource(builtinStudentDirectory());
-  const { maxPositionEmbeddings } = parseDecoder(JSON.parse(await source.readText("config.json")));
+  const decoder = parseDecoder(JSON.parse(await source.readText("config.json")));
+  const { maxPositionEmbeddings } = decoder;
   const task = createTask(DEFAULT_EXPERIMENT.task.name);
   const { pool } = task.splits({ pool: ROWS, validation: 0, test: 0 }, new Rng(1));
   const examples = pool.map((question) => ({
@@ -57,16 +60,21 @@ export async function measurePadding(): Promise<PaddingFigures> {
   };
   const lengths = rows.map((row) => row.ids.length - 1);
   const sorted = batchesByLength(lengths, generation.batchSize);
-  const paddingOf = (batches: readonly (readonly number[])[], batchSize: number): PaddingOf => {
-    const made = batches.map((indices) => makeMicroBatch(pick(rows, indices), batchSize, maxPositionEmbeddings));
-    const positions = (length: (batch: MicroBatch) => number): number =>
-      made.reduce((sum, batch) => sum + batch.batch * length(batch), 0);
-    const tokens = made.reduce((sum, batch) => sum + batch.inputTokens, 0);
+  const paddingOf = (batches: readonly (readonly number[])[], batchSize: number, anyShape: boolean): PaddingOf => {
+    const micro = batches.map((indices) => pick(rows, indices));
+    const bucketed = micro.map((own) => makeMicroBatch(own, batchSize, maxPositionEmbeddings));
+    const parts = micro
+      .flatMap((own) => partsByLength(own))
+      .map((own) => makeMicroBatch(own, batchSize, maxPositionEmbeddings, true));
+    const paddingIn = (made: typeof bucketed): number =>
+      1 -
+      made.reduce((sum, batch) => sum + batch.inputTokens, 0) /
+        made.reduce((sum, batch) => sum + batch.batch * batch.length, 0);
     return {
       batchSize,
-      padding: 1 - tokens / positions((batch) => batch.length),
-      withExactLengths: 1 - tokens / positions((batch) => Math.max(...batch.rows.map((row) => row.ids.length - 1))),
-      shapes: new Set(made.map((batch) => `${batch.batch}x${batch.length}`)).size,
+      ...(anyShape ? { padding: paddingIn(parts), parts: parts.length / micro.length } : {}),
+      inBuckets: paddingIn(bucketed),
+      shapes: new Set(bucketed.map((batch) => `${batch.batch}x${batch.length}`)).size,
     };
   };
   return {
@@ -74,9 +82,9 @@ export async function measurePadding(): Promise<PaddingFigures> {
     rows: rows.length,
     meanLength: lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
     longest: Math.max(...lengths),
-    training: paddingOf(drawn(false), training.batchSize),
-    groupedTraining: paddingOf(drawn(true), training.batchSize),
-    scoring: paddingOf(sorted, generation.batchSize),
+    training: paddingOf(drawn(false), training.batchSize, true),
+    groupedTraining: paddingOf(drawn(true), training.batchSize, true),
+    scoring: paddingOf(sorted, generation.batchSize, false),
   };
 }
 
@@ -93,8 +101,11 @@ export function describePadding({
   scoring,
 }: PaddingFigures): string {
   const share = (value: number): string => `${(100 * value).toFixed(1)}%`;
-  const line = (name: string, { batchSize, padding, withExactLengths, shapes }: PaddingOf): string =>
-    `  ${name} in batches of ${batchSize}: ${share(padding)} (${share(withExactLengths)} with batches exactly as long as their longest row), ${shapes} graph shapes`;
+  const line = (name: string, { batchSize, padding, parts, inBuckets, shapes }: PaddingOf): string => {
+    const any = padding === undefined ? "" : `${share(padding)} on cpu and wasm (${parts?.toFixed(1)} parts a batch), `;
+    const where = padding === undefined ? "" : " on webgpu";
+    return `  ${name} in batches of ${batchSize}: ${any}${share(inBuckets)}${where} in ${shapes} graph shapes`;
+  };
   return [
     `padding of ${rows} word problems for the built-in student (${meanLength.toFixed(0)} tokens a row, at most ${longest}), share of positions:`,
     line("training, rows drawn at random,", training),

@@ -10,7 +10,7 @@ import { NO_LORA } from "../../src/nn/lora.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeModel } from "../../src/onnx/model.ts";
 import { elementCount, staticShape } from "../../src/onnx/shapes.ts";
-import type { Graph, TypedArray, Value } from "../../src/onnx/types.ts";
+import type { Graph, Tensor, TypedArray, Value } from "../../src/onnx/types.ts";
 import { buildAdamW } from "../../src/optim/adamw.ts";
 import type { Backend } from "../../src/runtime/backend.ts";
 import { CpuBackend } from "../../src/runtime/cpuBackend.ts";
@@ -18,6 +18,7 @@ import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../../src/runtime/types.ts";
 import { openWasmBackend } from "../../src/runtime/wasmBackend.ts";
 import { weightsInMemory } from "../../src/student/baseWeights.ts";
+import { anyShapeFeeds, makeMicroBatch } from "../../src/student/batches.ts";
 import { buildTrainGraph } from "../../src/student/graphs.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import { ParameterStore } from "../../src/student/parameterStore.ts";
@@ -47,7 +48,11 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
   if (ep !== "webgpu") {
     const backend = await backendOf(ep, engine.info.threads);
     Object.assign(graphs, {
-      trainGraph: await alone(backend, buildTrainGraph(blueprint, model.B, model.T, { accumulate: false })),
+      trainGraph: await alone(
+        backend,
+        buildTrainGraph(blueprint, "any", model.T, { accumulate: false }),
+        anyShapeFeeds(makeMicroBatch(rows, model.B, model.T, true)),
+      ),
       optimizerGraph: await alone(backend, buildAdamW(layout.groups, STEP)),
     });
   }
@@ -88,16 +93,20 @@ async function backendOf(ep: "cpu" | "wasm", threads: number): Promise<Backend<u
 }
 
 /** Runs `graph` on tensors that are made once: no feed, no result, no check, no queue. */
-async function alone(backend: Backend<unknown>, graph: Graph): Promise<() => Promise<unknown>> {
+async function alone(
+  backend: Backend<unknown>,
+  graph: Graph,
+  given: Readonly<Record<string, Tensor>> = {},
+): Promise<() => Promise<unknown>> {
   const session = await backend.createSession(encodeModel(graph), { name: graph.name });
   const store = (value: Value, data?: TypedArray) => {
-    const shape = staticShape(value.shape, value.name);
+    const shape = given[value.name]?.shape ?? staticShape(value.shape, value.name);
     return {
       name: value.name,
       stored: { type: value.type, shape, storage: backend.allocate(value.type, shape, data) },
     };
   };
-  const feeds = graph.inputs.map((value) => store(value, plausible(value)));
+  const feeds = graph.inputs.map((value) => store(value, given[value.name]?.data ?? plausible(value)));
   const targets = graph.outputs.map((value) => store(value));
   return () => session.run(feeds, targets);
 }

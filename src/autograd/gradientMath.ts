@@ -89,9 +89,12 @@ export class GradientMath extends NodeEmitter {
   /** A narrow gradient in the full shape of its value. */
   full(gradient: Value, shape: Shape): Value {
     if (sameShape(gradient.shape, shape)) return gradient;
+    // Expand broadcasts, so a symbolic size that the gradient has already is left to it.
+    const missing = shape.length - gradient.shape.length;
+    const target = shape.map((dim, i) => (typeof dim === "string" && dim === gradient.shape[i - missing] ? 1 : dim));
     return this.emit("Expand", [
       gradient,
-      this.ints(staticShape(shape, `gradient of shape ${formatShape(gradient.shape)}`)),
+      this.ints(staticShape(target, `gradient of shape ${formatShape(gradient.shape)}`)),
     ]);
   }
 
@@ -214,9 +217,18 @@ export class GradientMath extends NodeEmitter {
 
   /** Zeros of `shape` with `updates` added at `indices` along `axis`; repeated indices add up. */
   scatterSum(shape: readonly number[], indices: Value, updates: Value, axis: number): Value {
+    return this.scatterInto(this.zeros(updates.type, shape), indices, updates, axis);
+  }
+
+  /** Zeros of the shape of `like`, whose sizes may be known only when the graph runs. */
+  zerosLike(like: Value, type: DataType): Value {
+    return this.emit("Expand", [this.scalar(0, type), this.emit("Shape", [like])]);
+  }
+
+  /** `data` with `updates` added at `indices` along `axis`. */
+  scatterInto(data: Value, indices: Value, updates: Value, axis: number): Value {
     // Not ScatterND with `add`: ONNX Runtime's CPU kernel (1.30) loses additions to
     // repeated indices when it runs on more than one thread.
-    const data = this.zeros(updates.type, shape);
     return this.emit("ScatterElements", [data, indices, updates], {
       axis: attr.int(axis),
       reduction: attr.string("add"),

@@ -109,19 +109,31 @@ export class NodeEmitter {
 
   // ---- shape ---------------------------------------------------------------------
 
-  /** Same elements in another shape, of which at most one dimension is symbolic. */
+  /** Same elements in another shape. Symbolic sizes as in `GraphBuilder.reshape`: copied, left over, or read off a graph input. */
   reshape(a: Value, shape: Shape): Value {
     const source = this.#beforeReshapes(a);
     if (sameShape(source.shape, shape)) return source;
-    const symbols = shape.filter((dim) => typeof dim !== "number").length;
-    if (symbols > 1)
-      badInput(
-        `gradient of '${a.name}'`,
-        "at most one symbolic dimension",
-        formatShape(shape),
-        "Bind the symbolic dimensions to numbers first",
-      );
-    return this.emit("Reshape", [source, this.ints(shape.map((dim) => (typeof dim === "number" ? dim : -1)))]);
+    const target = shape.map((dim, i) => (typeof dim === "string" && dim === source.shape[i] ? 0 : dim));
+    const left = target.findLastIndex((dim) => typeof dim === "string");
+    return this.emit("Reshape", [source, this.#sizes(target.map((dim, i) => (i === left ? -1 : dim)))]);
+  }
+
+  /** int64 vector of sizes. @throws BadInputError for a symbol that no graph input has. */
+  #sizes(dims: Shape): Value {
+    const numbers = dims.filter((dim) => typeof dim === "number");
+    if (numbers.length === dims.length) return this.ints(numbers);
+    const parts = dims.map((dim) => {
+      if (typeof dim === "number") return this.ints([dim]);
+      if (!this.builder.inputs.some((input) => input.shape.includes(dim)))
+        badInput(
+          "gradient of a reshape",
+          "sizes that inputs have",
+          formatShape(dims),
+          "Bind the symbols to numbers first",
+        );
+      return this.builder.sizeOf(dim);
+    });
+    return this.emit("Concat", parts, { axis: attr.int(0) });
   }
 
   /** The value that a chain of reshapes started from. */

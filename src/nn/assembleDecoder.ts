@@ -76,7 +76,8 @@ export function assembleDecoder(parts: DecoderParts): Decoder {
         embedded = g.add(embedded, g.gather(context.parameter(positions), sequence.positions("int32")));
       let x = g.reshape(embedded, [rowCount(sequence), hiddenSize]);
       blocks.forEach((block, i) => {
-        x = g.scope(`layers.${i}`, () => block.apply(context, x, sequence));
+        const rows = i === blocks.length - 1 ? sequence.outputRows : undefined;
+        x = g.scope(`layers.${i}`, () => block.apply(context, x, sequence, rows));
       });
       return norm.apply(context, x);
     },

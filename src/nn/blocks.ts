@@ -14,8 +14,13 @@ import type { Rotary } from "./rotary.ts";
 /** A part of a model in which positions see others: attention, or a whole block. */
 export interface SequenceLayer {
   readonly parameters: readonly ParameterSpec[];
-  /** Output [B·T, D] for x [B·T, D]. */
-  apply(context: ModelContext, x: Value, sequence: Sequence): Value;
+  /** Output [B·T, D] for x [B·T, D]; with `rows` int32 [P] only of those rows, [P, D]. */
+  apply(context: ModelContext, x: Value, sequence: Sequence, rows?: Value): Value;
+}
+
+/** The rows of x [B·T, D] that are wanted. */
+function pickRows(context: ModelContext, x: Value, rows: Value | undefined): Value {
+  return rows === undefined ? x : context.builder.gather(x, rows);
 }
 
 /** Queries [B·T, N·H], keys and values [B·T, K·H] of hidden states. */
@@ -92,7 +97,7 @@ export function selfAttention(options: SelfAttentionOptions): SequenceLayer {
   const { layer, heads, kvHeads, headDim, projections, output, rotary, queryNorm, keyNorm } = options;
   return {
     parameters: [projections, output, queryNorm, keyNorm].flatMap((part) => part?.parameters ?? []),
-    apply: (context, x, sequence) => {
+    apply: (context, x, sequence, rows) => {
       const [q, k, v] = projections.apply(context, x);
       const place = (part: Value, norm: Layer | undefined): Value => {
         const normed = perHead(context, norm, part, headDim);
@@ -107,7 +112,7 @@ export function selfAttention(options: SelfAttentionOptions): SequenceLayer {
         slidingWindow: options.slidingWindow,
         softCap: options.softCap,
       });
-      return output.apply(context, mixed);
+      return output.apply(context, pickRows(context, mixed, rows));
     },
   };
 }
@@ -127,11 +132,11 @@ export function sequentialBlock(
     parameters: [attentionNorm, mix, attentionOutNorm, mlpNorm, mlp, mlpOutNorm].flatMap(
       (part) => part?.parameters ?? [],
     ),
-    apply: (context, x, sequence) => {
+    apply: (context, x, sequence, rows) => {
       const g = context.builder;
       const normed = (y: Value, norm: Layer | undefined): Value => (norm === undefined ? y : norm.apply(context, y));
-      const mixed = mix.apply(context, attentionNorm.apply(context, x), sequence);
-      const h = g.add(x, normed(mixed, attentionOutNorm));
+      const mixed = mix.apply(context, attentionNorm.apply(context, x), sequence, rows);
+      const h = g.add(pickRows(context, x, rows), normed(mixed, attentionOutNorm));
       return g.add(h, normed(mlp.apply(context, mlpNorm.apply(context, h)), mlpOutNorm));
     },
   };
@@ -142,12 +147,16 @@ export function parallelBlock(parts: BlockParts & { readonly mlpNorm?: Layer }):
   const { attentionNorm, attention: mix, mlpNorm, mlp } = parts;
   return {
     parameters: [attentionNorm, mix, mlpNorm, mlp].flatMap((part) => part?.parameters ?? []),
-    apply: (context, x, sequence) => {
+    apply: (context, x, sequence, rows) => {
       const g = context.builder;
       const normed = attentionNorm.apply(context, x);
-      const mixed = mix.apply(context, normed, sequence);
-      const forward = mlp.apply(context, mlpNorm === undefined ? normed : mlpNorm.apply(context, x));
-      return g.add(x, g.add(mixed, forward));
+      const mixed = mix.apply(context, normed, sequence, rows);
+      const kept = pickRows(context, x, rows);
+      const forward = mlp.apply(
+        context,
+        mlpNorm === undefined ? pickRows(context, normed, rows) : mlpNorm.apply(context, kept),
+      );
+      return g.add(kept, g.add(mixed, forward));
     },
   };
 }

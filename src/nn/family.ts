@@ -46,7 +46,7 @@ export interface Decoder {
   readonly parameters: readonly ParameterSpec[];
   /** Parameter name for a tensor name found in a checkpoint (prefixes differ); undefined for buffers to be ignored. */
   canonicalName(checkpointName: string): string | undefined;
-  /** Final hidden states [B·T, D] (after the last norm) for `ids` int32 [B, T]. */
+  /** Final hidden states [B·T, D] (after the last norm) for `ids` int32 [B, T]; with `sequence.outputRows` only those rows, in that order. */
   hiddenStates(context: ModelContext, ids: Value, sequence: Sequence): Value;
   /** Set for a model read from a file instead of a config. */
   readonly imported?: ImportedForward;

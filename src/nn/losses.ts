@@ -26,8 +26,8 @@ function chunkScores(
   fixed: Value[],
 ): Value[] {
   const g = context.builder;
-  const [rows, vocabulary] = logits.shape;
-  invariant(typeof rows === "number" && typeof vocabulary === "number", "logits have a static shape");
+  const vocabulary = logits.shape[1];
+  invariant(typeof vocabulary === "number", "the vocabulary has a static size");
   // d/dmax of log-sum-exp cancels exactly, so the maximum is a constant for differentiation.
   const max = g.reduceMax(logits, [-1]); // (M, 1)
   fixed.push(max);
@@ -70,11 +70,19 @@ function chunkScores(
   });
 }
 
-/** Rows of the given matrices in equal chunks (the last may be shorter) whose logits have at most `maxLogitsBytes` bytes, or one row. */
+/** Rows whose logits fit into one chunk. */
+export function rowsOfChunk(vocabSize: number, maxLogitsBytes = MAX_LOGITS_BYTES): number {
+  return Math.max(1, Math.floor(maxLogitsBytes / (4 * vocabSize)));
+}
+
+/**
+ * Rows of the given matrices in equal chunks (the last may be shorter) whose logits have at most `maxLogitsBytes` bytes, or one row.
+ * A number of rows that is known only when the graph runs stays one chunk: the caller keeps it within `rowsOfChunk`.
+ */
 function inChunks(context: ModelContext, matrices: readonly Value[], maxLogitsBytes: number): Value[][] {
   const rows = matrices[0]?.shape[0];
-  invariant(typeof rows === "number", "hidden states have a static shape");
-  const most = Math.max(1, Math.floor(maxLogitsBytes / (4 * context.decoder.vocabSize)));
+  if (typeof rows !== "number") return [[...matrices]];
+  const most = rowsOfChunk(context.decoder.vocabSize, maxLogitsBytes);
   const size = Math.ceil(rows / Math.ceil(rows / most));
   const sizes = Array.from({ length: Math.ceil(rows / size) }, (_, i) => Math.min(size, rows - i * size));
   if (sizes.length === 1) return [[...matrices]];

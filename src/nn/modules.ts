@@ -39,6 +39,8 @@ export interface Sequence {
   readonly length: Dim;
   /** Positions are below this: the size of rotary tables. */
   readonly positionLimit: number;
+  /** int32 [P]: the rows of hidden states [B·T] that are wanted in the end, so that the last block computes no others; all when undefined. */
+  readonly outputRows?: Value | undefined;
   /** [B, T]: position of every new token, in the integer type that the reader takes. */
   readonly positions: (type: "int32" | "int64") => Value;
   /**

@@ -438,6 +438,10 @@ export class GraphBuilder {
   expand(a: Value, shape: readonly number[]): Value {
     return this.#one("Expand", [a, this.ints(shape)]);
   }
+  /** `a` in the shape of `like`, whose sizes may be known only when the graph runs. */
+  expandLike(a: Value, like: Value): Value {
+    return this.#one("Expand", [a, this.#one("Shape", [like])]);
+  }
   concat(parts: readonly Value[], axis: number): Value {
     return this.#one("Concat", parts, { axis: attr.int(axis) });
   }

@@ -30,7 +30,7 @@ export class CpuBackend implements Backend<TypedArray> {
     this.info = { ep: "cpu", version: `onnxruntime-node ${version}`, threads };
   }
 
-  async createSession(model: Uint8Array, _options: SessionOptions): Promise<BackendSession<TypedArray>> {
+  async createSession(model: Uint8Array, options: SessionOptions): Promise<BackendSession<TypedArray>> {
     const session = await this.#ort.InferenceSession.create(model, {
       executionProviders: ["cpu"],
       intraOpNumThreads: this.info.threads,
@@ -39,7 +39,8 @@ export class CpuBackend implements Backend<TypedArray> {
       graphOptimizationLevel: "all",
       // Without the arena a train step takes 1.2 times as long.
       enableCpuMemArena: true,
-      enableMemPattern: true,
+      // A plan per set of input sizes, kept for good: worth it where they repeat.
+      enableMemPattern: options.manySizes !== true,
       logSeverityLevel: LOG_ERRORS,
     });
     return new CpuSession(this.#ort, session);

@@ -78,6 +78,8 @@ export interface RunResult {
 
 export interface SessionOptions {
   readonly name: string;
+  /** Runs will give its inputs many different sizes: no plan of memory is kept for each. */
+  readonly manySizes?: boolean;
   /** Refuse to place any node of the graph on the CPU (webgpu only; tests). */
   readonly disableCpuFallback?: boolean;
 }

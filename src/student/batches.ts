@@ -3,8 +3,11 @@
  * batch sizes, feeds. The input is a row without its last token, the targets the
  * same row without its first.
  */
+import type { Decoder } from "../nn/family.ts";
+import { rowsOfChunk } from "../nn/losses.ts";
 import type { Tensor } from "../onnx/types.ts";
-import type { EncodedRow } from "./types.ts";
+import type { ExecutionProvider } from "../runtime/types.ts";
+import type { EncodedRow, TrainOptions } from "./types.ts";
 
 /** Feeds of the score and train graphs for one micro-batch of shape [B, T]. */
 export interface MicroBatch {
@@ -28,6 +31,22 @@ export function bucketLength(length: number, maxPositions: number): number {
   return Math.min(maxPositions, Math.ceil(Math.max(1, length) / step) * step);
 }
 
+/**
+ * The length up to which one train graph takes any number of rows of any length, which then pad to the longest of their
+ * part of the batch only; undefined where each size has a graph of its own: on WebGPU, where sizes must be known to keep every node there and buffers are
+ * kept by size; for models read from a file; where logits need chunks, which are laid out for one size.
+ */
+export function anyShapeLimit(
+  rows: readonly EncodedRow[],
+  options: Pick<TrainOptions, "batchSize">,
+  decoder: Pick<Decoder, "imported" | "vocabSize" | "maxPositionEmbeddings">,
+  ep: ExecutionProvider,
+): number | undefined {
+  if (ep === "webgpu" || decoder.imported !== undefined) return undefined;
+  const limit = powerOfTwo(inputLength(rows), decoder.maxPositionEmbeddings);
+  return options.batchSize * limit <= rowsOfChunk(decoder.vocabSize) ? limit : undefined;
+}
+
 /** The smallest power of two ≥ `count`, at most `most`. */
 export function powerOfTwo(count: number, most: number): number {
   let size = 1;
@@ -40,10 +59,44 @@ export function bucketRows(rows: number, full: number): number {
   return powerOfTwo(rows, full);
 }
 
-/** Packs rows into one micro-batch; missing rows and padding carry no weight. */
-export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, maxPositions: number): MicroBatch {
-  const batch = bucketRows(rows.length, fullBatch);
-  const length = bucketLength(Math.max(...rows.map((row) => row.ids.length - 1)), maxPositions);
+/** A run of a train graph costs about as much besides its positions as so many positions: its weights are read, and its gradients added to those before. */
+const POSITIONS_OF_A_RUN = 32;
+
+/**
+ * The rows of a micro-batch in parts of like length, longest first, that together take the least time on a graph of any
+ * shape: `Σ (rows · longest + c)` over the parts. The gradient of a sum over rows does not know of them.
+ */
+export function partsByLength(rows: readonly EncodedRow[]): EncodedRow[][] {
+  const lengthOf = (row: EncodedRow | undefined): number => (row === undefined ? 0 : Math.max(1, row.ids.length - 1));
+  const sorted = rows.toSorted((a, b) => lengthOf(b) - lengthOf(a));
+  // best[n]: the cost of the first n rows, and where their last part begins.
+  const best: { readonly cost: number; readonly from: number }[] = [{ cost: 0, from: 0 }];
+  for (let end = 1; end <= sorted.length; end++) {
+    let found = { cost: Infinity, from: 0 };
+    for (let from = 0; from < end; from++) {
+      const cost = (best[from]?.cost ?? 0) + (end - from) * lengthOf(sorted[from]) + POSITIONS_OF_A_RUN;
+      if (cost < found.cost) found = { cost, from };
+    }
+    best.push(found);
+  }
+  const parts: EncodedRow[][] = [];
+  for (let end = sorted.length; end > 0; end = best[end]?.from ?? 0) parts.unshift(sorted.slice(best[end]?.from, end));
+  return parts;
+}
+
+/**
+ * Packs rows into one micro-batch; missing rows and padding carry no weight. `exact`: as many rows as there are, as long as
+ * the longest, for a graph that takes any; else the next bucket of both.
+ */
+export function makeMicroBatch(
+  rows: readonly EncodedRow[],
+  fullBatch: number,
+  maxPositions: number,
+  exact = false,
+): MicroBatch {
+  const batch = exact ? rows.length : bucketRows(rows.length, fullBatch);
+  const longest = inputLength(rows);
+  const length = exact ? longest : bucketLength(longest, maxPositions);
   const ids = new Int32Array(batch * length);
   const targets = new Int32Array(batch * length);
   const weights = new Float32Array(batch * length);
@@ -73,6 +126,11 @@ export function makeMicroBatch(rows: readonly EncodedRow[], fullBatch: number, m
   };
 }
 
+/** Input tokens of the longest of some rows. */
+export function inputLength(rows: readonly EncodedRow[]): number {
+  return rows.reduce((most, row) => Math.max(most, row.ids.length - 1), 1);
+}
+
 /** Logits of all positions below this many bytes are not worth graphs of their own for fewer positions. */
 const SMALL_LOGITS_BYTES = 16 * 1024 * 1024;
 
@@ -90,6 +148,15 @@ export function bucketLossPositions(
   const quarter = Math.ceil(all / 4);
   const positions = Math.max(1, Math.ceil(lossTokens / quarter)) * quarter;
   return positions >= all ? undefined : positions;
+}
+
+/** The feeds of a train graph of any shape: exactly the positions that carry loss. */
+export function anyShapeFeeds(batch: MicroBatch): Readonly<Record<string, Tensor>> {
+  const range = Int32Array.from({ length: batch.length }, (_, i) => i);
+  return {
+    ...lossFeeds(batch, Math.max(1, batch.lossTokens)),
+    range: { type: "int32", shape: [batch.length], data: range },
+  };
 }
 
 /** The feeds of a train graph for `positions` loss positions (see `bucketLossPositions`); spare ones carry no weight. */

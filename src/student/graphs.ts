@@ -87,6 +87,36 @@ export function maskByWindow(
   };
 }
 
+/** The symbols of graphs that take any number of rows of any length: B, T, and the positions that carry loss. */
+const BATCH = "B";
+const LENGTH = "T";
+const LOSS_POSITIONS = "P";
+
+/** Whole rows at positions 0…T−1, B and T ≤ `positionLimit` known when the graph runs; `range` int32 [T] is 0…T−1. */
+function anySequence(g: GraphBuilder, ids: Value, positionLimit: number): Sequence {
+  const range = g.input("range", "int32", [LENGTH]);
+  const key = g.reshape(range, [1, LENGTH]);
+  const query = g.reshape(range, [LENGTH, 1]);
+  const future = g.greater(key, query);
+  const maskOf = maskByWindow(positionLimit, (slidingWindow) => {
+    const hidden =
+      slidingWindow === undefined ? future : g.or(future, g.less(key, g.sub(query, g.int32([slidingWindow - 1]))));
+    return g.where(hidden, g.float(MASKED, [1]), g.float(0, [1]));
+  });
+  const memo = new Map<string, Value>();
+  return {
+    batch: BATCH,
+    length: LENGTH,
+    positionLimit,
+    positions: (type) => {
+      const value = memo.get(type) ?? g.expandLike(g.cast(key, type), ids);
+      memo.set(type, value);
+      return value;
+    },
+    attend: (_layer, k, v, slidingWindow) => [{ k, v, mask: maskOf(slidingWindow) }],
+  };
+}
+
 /** Whole rows at positions 0…T−1. Padding is at the end, where causality hides it from every real token. */
 export function wholeSequence(g: GraphBuilder, batch: number, length: number): Sequence {
   const maskOf = maskByWindow(length, (slidingWindow) => causalMask(g, length, slidingWindow));
@@ -157,7 +187,7 @@ export function buildTokenLossGraph(blueprint: StudentBlueprint, batch: number, 
 export interface TrainGraphOptions {
   /** Adds to a gradient that is given. */
   readonly accumulate: boolean;
-  /** Positions that may carry loss, fewer than B·T: the output head sees no others. */
+  /** Positions that may carry loss, fewer than B·T: the last block and the output head see no others. */
   readonly lossPositions?: number | undefined;
   /** Activations of all layers but the last are computed again in the backward pass instead of being kept. */
   readonly recompute?: boolean;
@@ -172,27 +202,32 @@ export const AGAIN = ".again";
  * Forward + backward of one micro-batch. Inputs: parameters (some a second time under a
  * name that ends in `.again`), otherwise as the score graph. With `lossPositions` L,
  * `targets` int32 [L, 1] and `weights` float32 [L, 1] are of the L positions `lossRows`
- * int32 [L] in [B·T]; with `accumulate` there is the gradient so far, `grad.<group>` [P];
- * in float16 `lossScale` [1], which all gradients are multiplied by.
+ * int32 [L] in [B·T]; with `batch` "any" B, T ≤ `length` and L are what a run gives, and
+ * `range` int32 [T] is 0…T−1; with `accumulate` there is the gradient so far, `grad.<group>`
+ * [P]; in float16 `lossScale` [1], which all gradients are multiplied by.
  * Outputs: `lossSum` [1], the summed negative log-likelihood of the counted targets,
  * and `grad.<group>.out` [P], the (accumulated) gradient of that *sum*: the divisor
  * belongs to the optimizer, which knows the token count of the whole batch.
  */
 export function buildTrainGraph(
   blueprint: StudentBlueprint,
-  batch: number,
+  batch: number | "any",
   length: number,
   options: TrainGraphOptions,
 ): Graph {
   const g = builderFor("train", blueprint);
   const { context, bound } = contextFor(g, blueprint);
-  const { lossPositions } = options;
-  const positions = lossPositions ?? batch * length;
-  const ids = g.input("ids", "int32", [batch, length]);
+  const any = batch === "any";
+  const picked = any ? LOSS_POSITIONS : options.lossPositions;
+  const positions = picked ?? (any ? LOSS_POSITIONS : batch * length);
+  const size = any ? [BATCH, LENGTH] : [batch, length];
+  const ids = g.input("ids", "int32", size);
   const targets = g.input("targets", "int32", [positions, 1]);
-  const weights = g.input("weights", "float32", lossPositions === undefined ? [batch, length] : [positions, 1]);
-  const all = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
-  const hidden = lossPositions === undefined ? all : g.gather(all, g.input("lossRows", "int32", [positions]));
+  const weights = g.input("weights", "float32", picked === undefined ? size : [positions, 1]);
+  const hidden = blueprint.decoder.hiddenStates(context, ids, {
+    ...(any ? anySequence(g, ids, length) : wholeSequence(g, batch, length)),
+    outputRows: picked === undefined ? undefined : g.input("lossRows", "int32", [picked]),
+  });
   const { lossSum, fixed } = weightedLoss(context, hidden, targets, g.reshape(weights, [positions, 1]));
   const groups = blueprint.layout.groups;
   const parameters = groups.flatMap((group) => group.entries.map((entry) => bound.get(entry.spec.name)));

@@ -3,8 +3,9 @@
  * need, whether activations must be computed twice, and what to advise where it does not fit.
  */
 import { TutelageError } from "../core/errors.ts";
+import type { Decoder } from "../nn/family.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
-import { bucketLength, bucketLossPositions, bucketRows } from "./batches.ts";
+import { anyShapeLimit, bucketLength, bucketLossPositions, bucketRows, inputLength, partsByLength } from "./batches.ts";
 import { dataOrderOf } from "./dataOrder.ts";
 import type { StudentBlueprint } from "./graphs.ts";
 import { estimateTraining, type MemoryEstimate, type TrainingPlan, type TrainShape } from "./memoryEstimate.ts";
@@ -32,17 +33,29 @@ export interface MemoryChoice {
 export function largestShapes(
   rows: readonly EncodedRow[],
   options: TrainOptions,
-  { vocabSize, maxPositionEmbeddings }: { readonly vocabSize: number; readonly maxPositionEmbeddings: number },
+  decoder: Pick<Decoder, "imported" | "vocabSize" | "maxPositionEmbeddings">,
+  ep: ExecutionProvider,
 ): TrainShape[] {
+  const { vocabSize, maxPositionEmbeddings } = decoder;
+  const anyShape = anyShapeLimit(rows, options, decoder, ep) !== undefined;
   const order = dataOrderOf(rows, options);
   const found = new Map<string, TrainShape>();
   for (let step = 0; step < order.totalSteps; step++) {
-    for (const indices of order.microBatches(step)) {
-      const own = indices.flatMap((index) => rows[index] ?? []);
+    for (const own of order.microBatches(step).flatMap((indices) => {
+      const micro = indices.flatMap((index) => rows[index] ?? []);
+      return anyShape ? partsByLength(micro) : [micro];
+    })) {
       const batch = bucketRows(own.length, options.batchSize);
-      const length = bucketLength(Math.max(...own.map(({ ids }) => ids.length - 1)), maxPositionEmbeddings);
       const lossTokens = own.reduce((sum, row) => sum + row.completionTokens, 0);
-      const shape = { batch, length, lossPositions: bucketLossPositions({ batch, length }, lossTokens, vocabSize) };
+      // Where graphs take any shape, what is needed is estimated for shapes rounded up: few of them tell it as well.
+      const length = bucketLength(inputLength(own), maxPositionEmbeddings);
+      const shape = {
+        batch,
+        length,
+        lossPositions: anyShape
+          ? bucketLength(lossTokens, batch * length)
+          : bucketLossPositions({ batch, length }, lossTokens, vocabSize),
+      };
       found.set(JSON.stringify(shape), shape);
     }
   }
@@ -64,27 +77,30 @@ export function chooseMemory(
   ep: ExecutionProvider,
   settings: { readonly checkpointing: Checkpointing; readonly limitBytes?: number | undefined },
 ): MemoryChoice {
-  const shapes = largestShapes(rows, options, blueprint.decoder);
   const limitBytes = settings.limitBytes ?? (ep === "wasm" ? WASM_LIMIT_BYTES : undefined);
   const comfort = limitBytes ?? (ep === "webgpu" ? WEBGPU_COMFORT_BYTES : Infinity);
-  const plan = { ...options, shapes };
   const tried = (settings.checkpointing === "auto" ? [false, true] : [settings.checkpointing === "on"]).map(
-    (gradientCheckpointing) => ({
-      gradientCheckpointing,
-      estimate: estimateTraining(blueprint, { ...plan, gradientCheckpointing }, ep),
-    }),
+    (gradientCheckpointing) => {
+      const own = { ...options, gradientCheckpointing };
+      // On graphs of any shape a batch may go in several parts, whose gradients add up.
+      const parts = anyShapeLimit(rows, own, blueprint.decoder, ep) !== undefined && options.batchSize > 1 ? 2 : 1;
+      const gradAccum = Math.max(options.gradAccum, parts);
+      const plan = { ...own, gradAccum, shapes: largestShapes(rows, own, blueprint.decoder, ep) };
+      return { gradientCheckpointing, plan, estimate: estimateTraining(blueprint, plan, ep) };
+    },
   );
   const chosen = tried.find(({ estimate }) => estimate.total <= comfort) ?? tried.at(-1);
-  const [shape] = shapes;
+  const shape = chosen?.plan.shapes[0];
   if (chosen === undefined || shape === undefined)
     throw new TutelageError("internal", "internal error: a training has at least one batch");
   if (limitBytes !== undefined && chosen.estimate.total > limitBytes)
     throw new TutelageError(
       "out-of-memory",
-      `training on ${ep}: expected at most ${formatBytes(limitBytes)} of memory, got a need of about ${formatBytes(chosen.estimate.total)} (${describeEstimate(chosen.estimate)}). ${advise(blueprint, plan, ep, limitBytes)}`,
+      `training on ${ep}: expected at most ${formatBytes(limitBytes)} of memory, got a need of about ${formatBytes(chosen.estimate.total)} (${describeEstimate(chosen.estimate)}). ${advise(blueprint, chosen.plan, ep, limitBytes)}`,
       { details: { ...chosen.estimate, limitBytes } },
     );
-  return { ...chosen, limitBytes, shape };
+  const { gradientCheckpointing, estimate } = chosen;
+  return { gradientCheckpointing, estimate, limitBytes, shape };
 }
 
 /** What would fit, tried in the order of how little it changes. */

@@ -44,7 +44,9 @@ export class SessionCache {
   #get(name: string, build: () => Graph): Promise<Session> {
     const known = this.#sessions.get(name);
     if (known !== undefined) return known;
-    const made = this.#engine.createSession(encodeModel(pruneGraph(build())), { name });
+    const graph = pruneGraph(build());
+    const manySizes = graph.inputs.some(({ shape }) => shape.some((dim) => typeof dim === "string"));
+    const made = this.#engine.createSession(encodeModel(graph), { name, manySizes });
     this.#sessions.set(name, made);
     // A failed creation is not remembered: the next call tries again and reports its own error.
     made.catch(() => this.#sessions.delete(name));
@@ -83,7 +85,7 @@ export class SessionCache {
     );
   }
 
-  train(batch: number, length: number, options: TrainGraphOptions): Promise<Session> {
+  train(batch: number | "any", length: number, options: TrainGraphOptions): Promise<Session> {
     const { accumulate, lossPositions, recompute = false, precision = "float32" } = options;
     const name = `train ${batch}x${length}${lossPositions === undefined ? "" : ` loss ${lossPositions}`}${accumulate ? " accumulate" : ""}${recompute ? " recompute" : ""}${precision === "float32" ? "" : ` ${precision}`}`;
     return this.#get(name, () => buildTrainGraph(this.#blueprint, batch, length, options));

@@ -9,7 +9,15 @@ import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
-import { bucketLossPositions, lossFeeds, makeMicroBatch, type MicroBatch } from "./batches.ts";
+import {
+  anyShapeFeeds,
+  anyShapeLimit,
+  bucketLossPositions,
+  lossFeeds,
+  makeMicroBatch,
+  partsByLength,
+} from "./batches.ts";
+import type { MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
 import { LossScale, type LossScaleState } from "./lossScale.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
@@ -33,6 +41,7 @@ interface GroupBuffers {
   readonly name: string;
   readonly size: number;
   grad: DeviceTensor;
+  /** Made when a step first has more than one part. */
   gradSpare: DeviceTensor | undefined;
   expAvg: DeviceTensor;
   expAvgSq: DeviceTensor;
@@ -82,6 +91,8 @@ export class Trainer {
   readonly #options: TrainOptions;
   readonly #order: DataOrder;
   readonly #maxPositions: number;
+  /** Rows are at most this long in graphs that take any shape; undefined where each shape has a graph of its own. */
+  readonly #lengthLimit: number | undefined;
   readonly #groups: GroupBuffers[];
   #choice: PrecisionChoice | undefined;
   #lossScale: LossScale | undefined;
@@ -110,6 +121,7 @@ export class Trainer {
     this.#maxPositions = parts.maxPositions;
     this.#rows = rows;
     this.#options = options;
+    this.#lengthLimit = anyShapeLimit(rows, options, parts.sessions.blueprint.decoder, parts.engine.ep);
     this.#firstStep = (resume?.step ?? 0) + 1;
     this.#step = this.#firstStep - 1;
     const { precision = "float32" } = options;
@@ -135,7 +147,7 @@ export class Trainer {
       name,
       size,
       grad: zeros(size),
-      gradSpare: options.gradAccum > 1 ? zeros(size) : undefined,
+      gradSpare: undefined,
       expAvg: restored(resume?.expAvg, name, size),
       expAvgSq: restored(resume?.expAvgSq, name, size),
       paramSpare: zeros(size),
@@ -158,17 +170,17 @@ export class Trainer {
     invariant(!this.#disposed && this.#step < this.totalSteps, "a trainer with steps left");
     throwIfAborted(this.#options.signal, "training");
     const startedMs = performance.now();
-    const micro = this.#order.microBatches(this.#step).map((indices) =>
-      makeMicroBatch(
-        indices.map((index) => {
-          const row = this.#rows[index];
-          invariant(row !== undefined, "data order stays inside the rows");
-          return row;
-        }),
-        this.#options.batchSize,
-        this.#maxPositions,
-      ),
-    );
+    const anyShape = this.#lengthLimit !== undefined;
+    const micro = this.#order.microBatches(this.#step).flatMap((indices) => {
+      const rows = indices.map((index) => {
+        const row = this.#rows[index];
+        invariant(row !== undefined, "data order stays inside the rows");
+        return row;
+      });
+      return (anyShape ? partsByLength(rows) : [rows]).map((part) =>
+        makeMicroBatch(part, this.#options.batchSize, this.#maxPositions, anyShape),
+      );
+    });
     const { precision } = await this.#choosePrecision(micro);
     const tokens = micro.reduce((sum, batch) => sum + batch.lossTokens, 0);
     const lr =
@@ -214,10 +226,13 @@ export class Trainer {
   }
 
   #session(batch: MicroBatch, accumulate: boolean, precision: Precision): Promise<Session> {
+    const recompute = this.#options.gradientCheckpointing ?? false;
+    if (this.#lengthLimit !== undefined)
+      return this.#sessions.train("any", this.#lengthLimit, { accumulate, recompute, precision });
     return this.#sessions.train(batch.batch, batch.length, {
       accumulate,
       lossPositions: this.#lossPositions(batch),
-      recompute: this.#options.gradientCheckpointing ?? false,
+      recompute,
       precision,
     });
   }
@@ -229,7 +244,7 @@ export class Trainer {
   #feeds(session: Session, batch: MicroBatch, lossScale: number): Record<string, Tensor | DeviceTensor> {
     return {
       ...this.#store.feeds(session),
-      ...lossFeeds(batch, this.#lossPositions(batch)),
+      ...(this.#lengthLimit === undefined ? lossFeeds(batch, this.#lossPositions(batch)) : anyShapeFeeds(batch)),
       ...(session.inputNames.includes("lossScale") ? { lossScale: scalar(lossScale) } : {}),
     };
   }
@@ -270,9 +285,9 @@ export class Trainer {
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {
-          invariant(group.gradSpare !== undefined, "accumulation has a spare gradient");
+          const next = group.gradSpare ?? this.#engine.zeros("float32", [group.size]);
           feeds[`grad.${group.name}`] = group.grad;
-          [group.grad, group.gradSpare] = [group.gradSpare, group.grad];
+          [group.grad, group.gradSpare] = [next, group.grad];
         }
         targets[`grad.${group.name}.out`] = group.grad;
       }

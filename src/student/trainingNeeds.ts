@@ -15,7 +15,7 @@ export function trainingNeeds(
   options: TrainOptions,
   ep: ExecutionProvider,
 ): TrainingNeeds {
-  const shapes = largestShapes(rows, options, blueprint.decoder);
+  const shapes = largestShapes(rows, options, blueprint.decoder, ep);
   const [shape] = shapes.toSorted((a, b) => b.batch * b.length - a.batch * a.length);
   invariant(shape !== undefined, "a training has at least one batch");
   const recompute = options.gradientCheckpointing ?? false;

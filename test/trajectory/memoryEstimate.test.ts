@@ -74,7 +74,7 @@ async function trainTwoSteps(
     seed: 0,
     gradientCheckpointing,
   };
-  const shapes = largestShapes(rows, options, decoder);
+  const shapes = largestShapes(rows, options, decoder, engine.ep);
   const estimate = estimateTraining(
     { decoder, lora, layout },
     { ...options, gradientCheckpointing, shapes },

@@ -88,14 +88,14 @@ describe("choosing", () => {
   const rows = [row(200, 20), row(250, 10), row(90, 90), row(17, 2)];
   const options: TrainOptions = { ...TRAIN_OPTIONS, steps: 2, batchSize: 4, shuffle: false };
   const choose = (limitBytes: number | undefined, checkpointing: "auto" | "on" | "off" = "auto") =>
-    chooseMemory(blueprint, rows, options, "cpu", { checkpointing, limitBytes });
+    chooseMemory(blueprint, rows, options, "webgpu", { checkpointing, limitBytes });
   const kept = choose(undefined).estimate.total;
   const twice = choose(undefined, "on").estimate.total;
 
   test("needs for people are the estimate of the plan, and count the nodes of every micro-batch and the optimizer", () => {
     const plan = { ...options, gradAccum: 1, gradientCheckpointing: false };
     const needs = trainingNeeds(blueprint, rows, plan, "cpu");
-    const shapes = largestShapes(rows, plan, blueprint.decoder);
+    const shapes = largestShapes(rows, plan, blueprint.decoder, "cpu");
     expect(needs.bytes).toEqual({ ...estimateTraining(blueprint, { ...plan, shapes }, "cpu") });
     expect(shapes).toContainEqual(expect.objectContaining({ batch: needs.batch, length: needs.length }));
     const twice = trainingNeeds(blueprint, rows, { ...plan, gradAccum: 2 }, "cpu");
@@ -105,10 +105,18 @@ describe("choosing", () => {
   });
 
   test("only shapes that no other covers count", () => {
-    expect(largestShapes(rows, options, blueprint.decoder)).toEqual([{ batch: 4, length: 256, lossPositions: 256 }]);
-    expect(largestShapes(rows, { ...options, batchSize: 2 }, blueprint.decoder)).toEqual([
-      { batch: 2, length: 256, lossPositions: undefined },
-    ]);
+    const shapes = (batchSize: number, ep: "webgpu" | "wasm") =>
+      largestShapes(rows, { ...options, batchSize }, blueprint.decoder, ep);
+    expect(shapes(4, "webgpu")).toEqual([{ batch: 4, length: 256, lossPositions: 256 }]);
+    expect(shapes(2, "webgpu")).toEqual([{ batch: 2, length: 256, lossPositions: undefined }]);
+    // One graph takes any shape there, and rows of such different lengths go through it one by one.
+    for (const batchSize of [4, 2])
+      expect(shapes(batchSize, "wasm")).toEqual(
+        expect.arrayContaining([
+          { batch: 1, length: 256, lossPositions: 16 },
+          { batch: 1, length: 96, lossPositions: 96 },
+        ]),
+      );
   });
 
   test("activations are computed twice only where that is needed", () => {

@@ -4,7 +4,8 @@
  * With int32 indices everything stays on WebGPU; int64 indices stay int64.
  */
 import { stringAttribute } from "../../onnx/attributes.ts";
-import { elementCount, normalizeAxis, stridesOf } from "../../onnx/shapes.ts";
+import { productOfDims } from "../../onnx/dims.ts";
+import { elementCount, normalizeAxis, staticShape, stridesOf } from "../../onnx/shapes.ts";
 import type { Value } from "../../onnx/types.ts";
 import { numbersOf } from "../nodeEmitter.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
@@ -19,9 +20,9 @@ export function gatherGradient(
   axis: number,
 ): Value {
   const { math } = op;
-  const count = elementCount(op.staticShapeOf(indices));
-  const [outer, inner] = [shape.slice(0, axis), shape.slice(axis + 1)];
   if (op.gatherGradient === "onehot") {
+    const count = elementCount(op.staticShapeOf(indices));
+    const [outer, inner] = [shape.slice(0, axis), shape.slice(axis + 1)];
     // [V, n] matrix of zeros and ones times the gathered slices: a fixed summation order.
     const size = nth(shape, axis);
     const row = math.reshape(math.wrapIndices(indices, size), [1, count]);
@@ -33,20 +34,30 @@ export function gatherGradient(
         : math.matmul(oneHot, math.reshape(gradient, [before, count, after]));
     return math.reshape(summed, shape);
   }
-  const flat = [...outer, count, ...inner];
+  return scatterSlices(op, math.zeros(gradient.type, shape), indices, gradient, axis);
+}
+
+/** `zeros` with the slices of `gradient` added where `indices` took them from along `axis`. */
+function scatterSlices(op: RuleContext, zeros: Value, indices: Value, gradient: Value, axis: number): Value {
+  const { math } = op;
+  const count = productOfDims(indices.shape) ?? elementCount(op.staticShapeOf(indices));
+  const flat = zeros.shape.map((dim, i) => (i === axis ? count : dim));
   const column = math.reshape(
     indices,
     flat.map((_, i) => (i === axis ? count : 1)),
   );
-  return math.scatterSum(shape, math.full(column, flat), math.reshape(gradient, flat), axis);
+  return math.scatterInto(zeros, math.full(column, flat), math.reshape(gradient, flat), axis);
 }
 
 /** Gather: the gathered slices' gradients summed where they came from. */
 export const gather: GradientRule = (op) => [
   () => {
-    const shape = op.staticShapeOf(op.input());
-    const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
-    return gatherGradient(op, shape, op.input(1), op.fullGradient(), axis);
+    const data = op.input();
+    const axis = normalizeAxis(op.int("axis", 0), data.shape.length, op.where);
+    // Rows picked from as many as a run has: the length of the axis is not needed to sum where they came from.
+    if (typeof data.shape[axis] === "string" && op.gatherGradient === "scatter")
+      return scatterSlices(op, op.math.zerosLike(data, data.type), op.input(1), op.fullGradient(), axis);
+    return gatherGradient(op, op.staticShapeOf(data), op.input(1), op.fullGradient(), axis);
   },
 ];
 
@@ -57,11 +68,11 @@ export const gather: GradientRule = (op) => [
 export const gatherElements: GradientRule = (op) => [
   () => {
     const { math } = op;
-    const [shape, picked] = [op.staticShapeOf(op.input()), op.staticShapeOf(op.input(1))];
+    const [{ shape }, picked] = [op.input(), op.input(1).shape];
     const axis = normalizeAxis(op.int("axis", 0), shape.length, op.where);
     const onePerRow = picked.every((dim, i) => dim === (i === axis ? 1 : shape[i]));
-    if (!onePerRow) return math.scatterSum(shape, op.input(1), op.fullGradient(), axis);
-    const size = nth(shape, axis);
+    if (!onePerRow) return math.scatterSum(op.staticShapeOf(op.input()), op.input(1), op.fullGradient(), axis);
+    const size = nth(staticShape([nth(shape, axis)], op.where), 0);
     const here = math.compare(
       "Equal",
       math.range(size, axis, shape.length, op.input(1).type),

@@ -3,6 +3,7 @@
  * becomes one Gemm with transposition flags for each gradient; batched products
  * stay MatMul, which ONNX Runtime fuses with the Transpose on its CPU providers.
  */
+import { productOfDims } from "../../onnx/dims.ts";
 import type { Shape, Value } from "../../onnx/types.ts";
 import type { GradientRule, RuleContext } from "../rule.ts";
 import { nth } from "../rule.ts";
@@ -14,7 +15,8 @@ const isMatrix = (shape: Shape): boolean => shape.length >= 2 && shape.slice(0, 
 function rows(op: RuleContext, a: Value): Value {
   if (a.shape.length === 2) return a;
   const width = nth(a.shape, a.shape.length - 1);
-  return op.math.reshape(a, [op.math.count(a.shape.slice(0, -1), op.where), width]);
+  const before = a.shape.slice(0, -1);
+  return op.math.reshape(a, [productOfDims(before) ?? op.math.count(before, op.where), width]);
 }
 
 /** `a` as the matrix it is but for leading 1s. */
@@ -67,7 +69,9 @@ function productGradients(op: RuleContext, transA: boolean, transB: boolean, alp
       op.unsupported("a vector operand with transposition or alpha", "Unsqueeze it to a matrix first");
     return vectorGradients(op, a, b);
   }
-  if (isMatrix(b.shape) && (!transA || isMatrix(a.shape))) {
+  // Sizes known only when the graph runs stay where they are: several of them could not be put back by a reshape.
+  const movable = b.shape.length === 2 || [...a.shape, ...b.shape].every((dim) => typeof dim === "number");
+  if (movable && isMatrix(b.shape) && (!transA || isMatrix(a.shape))) {
     const g = (): Value => rows(op, op.fullGradient());
     const left = (): Value => (transA ? matrix(op, a) : rows(op, a));
     return [

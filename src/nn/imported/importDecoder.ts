@@ -296,7 +296,8 @@ export function importDecoder(graph: Graph, config: RawConfig, where: string): I
       replay.emit(neededNodes(forward.nodes, results, operands));
       for (const names of caches) present?.(ports.present.indexOf(names), replay.value(names.k), replay.value(names.v));
       const hidden = replay.value(hiddenName);
-      return context.builder.reshape(hidden, [rowCount(sequence), hidden.shape.at(-1) ?? 1]);
+      const all = context.builder.reshape(hidden, [rowCount(sequence), hidden.shape.at(-1) ?? 1]);
+      return sequence.outputRows === undefined ? all : context.builder.gather(all, sequence.outputRows);
     },
     imported: {
       opset: graph.opsets[""] ?? ONNX_OPSET,
