@@ -81,6 +81,12 @@ test(
       await goTo(page, id);
       await look(id);
     }
+    await page.evaluate(() => void (location.hash = "#/lessons/noise"));
+    await page.locator(".lesson-steps").waitFor({ timeout: MINUTE_MS });
+    await look("a lesson");
+    await page.locator(".term-word").first().click();
+    await look("a lesson with a term's card");
+    await page.keyboard.press("Escape");
     await goTo(page, "race");
     await page.locator(".lane-0 [role=slider]").focus();
     await page.keyboard.press("End");
@@ -91,6 +97,16 @@ test(
       await look(drawer);
       await closeDrawer(page);
     }
+    await openDrawer(page, "setup");
+    await page.getByText("All training settings").click();
+    await page.locator("#setting-task").selectOption("custom");
+    const rows = Array.from({ length: 40 }, (_, i) => `What is ${i} + 2?,#### ${i + 2}`).join("\n");
+    const csv = Buffer.from(`question,answer\n${rows}\n`);
+    await page.setInputFiles("#setting-data", { name: "own.csv", mimeType: "text/csv", buffer: csv });
+    await page.getByText(/different questions for the pool/).waitFor({ timeout: MINUTE_MS });
+    await look("set-up with own data");
+    await page.locator("#setting-task").selectOption("word-problems");
+    await closeDrawer(page);
     expect(issues).toEqual([]);
 
     for (const width of [720, 390]) {
