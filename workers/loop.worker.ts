@@ -82,6 +82,7 @@ exposeLoopService(
       return source && describeStudent({ source, method: config.training.method, seed: config.seed });
     },
     students,
+    replies,
     createTask: async ({ task: { name, data } }) =>
       createTask(name, data === undefined ? {} : { [CUSTOM]: await ownData.options(data) }),
     data: ownData,

@@ -1,5 +1,6 @@
 /** @file Everything the page shows, as one value. Changed only by actions (`controller.ts`), drawn by `shell/` and `views/`. What one view alone needs is a slice of its own (`slice.ts`). */
 import type { CachedModel, DownloadProgress, PickedFolder } from "../hub/types.ts";
+import type { PromptEdits } from "../teacher/config.ts";
 import type { TeacherCheck } from "../teacher/types.ts";
 import type { RaceInfo, RaceState } from "../protocol/loopService.ts";
 import type { LaneState } from "./laneState.ts";
@@ -56,6 +57,8 @@ export interface AppState extends Sliced {
   readonly hubToken: string;
   /** The chat teacher's key. Only here: neither stored nor in the address. */
   readonly teacherKey: string;
+  /** The visitor's own prompts, by name; neither stored nor in the address, but in the runs made with them. */
+  readonly teacherPrompts: PromptEdits;
   /** What Test teacher found; null before, and after a change of the teacher. */
   readonly teacherChecks: readonly TeacherCheck[] | null;
   /** The folder that was picked as student. */
@@ -91,6 +94,7 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     isolated,
     hubToken: "",
     teacherKey: "",
+    teacherPrompts: {},
     teacherChecks: null,
     folder: null,
     models: null,
@@ -110,11 +114,12 @@ export function withoutRun(state: AppState): AppState {
     pending,
     hubToken,
     teacherKey,
+    teacherPrompts,
     teacherChecks,
     folder,
     models,
   } = state;
-  const chosen = { route, slices, pace, pending, hubToken, teacherKey, teacherChecks, folder, models };
+  const chosen = { route, slices, pace, pending, hubToken, teacherKey, teacherPrompts, teacherChecks, folder, models };
   return { ...initialState(draft, isolated), ...chosen };
 }
 

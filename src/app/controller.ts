@@ -39,7 +39,7 @@ export class Controller implements Page {
     this.saveFile = saveFile;
     this.link = new WorkerLink(store, connect);
     this.offline = offlineActions(store);
-    this.setUp = new SetUpController(store, this.link);
+    this.setUp = new SetUpController(store, this.link, saveFile);
     this.race = new RaceController({
       store,
       link: this.link,

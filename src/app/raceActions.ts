@@ -11,6 +11,7 @@ import type { AppState, Pace, StoredRace } from "./appState.ts";
 import { laneLetter, PACES, withoutRun } from "./appState.ts";
 import { EMPTY_LANE, reduceRecords } from "./laneState.ts";
 import { originsOf } from "./origins.ts";
+import { withPrompts } from "./promptEdits.ts";
 import { problemOfCode } from "./problem.ts";
 import type { ProviderChoice } from "./choices.ts";
 import { PROVIDERS } from "./choices.ts";
@@ -196,7 +197,10 @@ export class RaceController implements RaceActions {
     this.#store.update(withoutRun);
     const { settings } = checked;
     const service = await this.#link.reach(originsOf([settings]));
-    const race = await service.createRace({ lanes: experimentsOf(settings), ...this.#options(settings.provider) });
+    const race = await service.createRace({
+      lanes: withPrompts(experimentsOf(settings), this.#store.state.teacherPrompts),
+      ...this.#options(settings.provider),
+    });
     await service.setPace(PACES[this.#store.state.pace].pauseMs);
     this.#link.set({ race, download: null });
     this.#onEngine(race.engine.ep);

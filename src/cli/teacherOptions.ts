@@ -31,7 +31,8 @@ const PROVIDER_VARIABLES: Readonly<Record<HttpProvider, readonly string[]>> = {
   google: ["GOOGLE_GENERATIVE_AI_API_KEY", "GEMINI_API_KEY"],
 };
 
-const DEFAULT_CACHE = join("runs", "teacher-cache.jsonl");
+/** Where replies are kept unless told otherwise. */
+export const DEFAULT_REPLY_CACHE = join("runs", "teacher-cache.jsonl");
 
 /** Options of the teacher, without `--teacher` itself. */
 export const TEACHER_OPTIONS: OptionSpecs = {
@@ -63,7 +64,7 @@ export const TEACHER_OPTIONS: OptionSpecs = {
   "teacher-prompts": { value: "FILE", description: "JSON with templates in place of the built-in ones" },
   "teacher-cache": {
     value: "FILE|off",
-    description: `replies that are not asked for twice (default: ${DEFAULT_CACHE})`,
+    description: `replies that are not asked for twice (default: ${DEFAULT_REPLY_CACHE})`,
   },
 };
 
@@ -116,7 +117,7 @@ export async function openTeacher(
 ): Promise<Teacher> {
   const provider = chatProviderOf(settings.name);
   if (provider === undefined) return createTeacher(settings, task);
-  const cachePath = options.text("teacher-cache") ?? DEFAULT_CACHE;
+  const cachePath = options.text("teacher-cache") ?? DEFAULT_REPLY_CACHE;
   const cache = cachePath === "off" ? undefined : await openReplyCache(cachePath);
   if (provider === "transformers") return createTeacher(settings, task, { cache, holdModel: holdLocally() });
   return createTeacher(settings, task, { key: keyOf(provider, settings.chat?.url, environment), cache });

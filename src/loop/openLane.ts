@@ -9,7 +9,7 @@ import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import type { StudentDescription } from "../student/student.ts";
 import type { Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
-import type { Teacher } from "../teacher/types.ts";
+import type { ImportedReplies, Teacher } from "../teacher/types.ts";
 import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { DataShelf } from "./dataShelf.ts";
@@ -30,6 +30,12 @@ export interface StudentShelf {
   prepare(name: string, context: PrepareStudentContext): Promise<string>;
   list(): Promise<readonly CachedModel[]>;
   delete(id: string, commit: string): Promise<void>;
+}
+
+/** Kept replies of teachers, to be taken elsewhere as one file. */
+export interface ReplyFile {
+  exportLines(): Promise<string>;
+  importLines(text: string): Promise<ImportedReplies>;
 }
 
 /** What the service runs on. */
@@ -54,6 +60,8 @@ export interface LoopServiceDeps<E extends RaceEngine> {
   readonly describeStudent?: (config: ExperimentConfig) => Promise<StudentDescription | undefined>;
   /** Students that have to be fetched or picked before they can be opened; without it there are none. */
   readonly students?: StudentShelf;
+  /** Absent where no replies are kept. */
+  readonly replies?: ReplyFile;
   readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
   /** Data files of the user's own; without it there are none. */
   readonly data?: DataShelf;

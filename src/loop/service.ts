@@ -39,7 +39,9 @@ import type {
 } from "../protocol/loopService.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { checkTeacher } from "../teacher/checkTeacher.ts";
-import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
+import type { PromptEdits } from "../teacher/config.ts";
+import { viewPrompts } from "../teacher/prompts/registry.ts";
+import type { ImportedReplies, PromptsView, TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { DataShelf } from "./dataShelf.ts";
 import { engineStatus, laneNeeds } from "./engineStatus.ts";
@@ -47,7 +49,7 @@ import { bothLanes, estimateRun } from "./estimate.ts";
 import { estimateMemory } from "./estimateMemory.ts";
 import { newId } from "./newId.ts";
 import { openLane } from "./openLane.ts";
-import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine } from "./openLane.ts";
+import type { LanePlan, LoopServiceDeps, OpenedLane, RaceEngine, ReplyFile } from "./openLane.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { mapPool } from "./poolMap.ts";
 import { Race } from "./race.ts";
@@ -268,6 +270,22 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
       if (estimate !== undefined) lanes.push(estimate);
     }
     return lanes.length === 0 ? null : lanes.reduce(bothLanes);
+  }
+
+  async prompts(task: string, edits: PromptEdits): Promise<PromptsView> {
+    return viewPrompts(task, edits);
+  }
+
+  exportReplies(): Promise<string> {
+    return this.#replies().exportLines();
+  }
+
+  importReplies(text: string): Promise<ImportedReplies> {
+    return this.#replies().importLines(text);
+  }
+
+  #replies(): ReplyFile {
+    return this.#deps.replies ?? badInput("replies", "a place where replies are kept", "none here");
   }
 
   async packStudent(index: number, format: StudentFormat): Promise<Uint8Array> {

@@ -10,7 +10,8 @@ import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, EngineMemory, ExecutionProvider } from "../runtime/types.ts";
 import type { ChosenToken, StudentFormat, TokenLoss, TrainingNeeds } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
-import type { TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
+import type { PromptEdits } from "../teacher/config.ts";
+import type { ImportedReplies, PromptsView, TeacherCheck, TeacherEstimate } from "../teacher/types.ts";
 import type { WireError } from "./errors.ts";
 
 /** One execution provider as this machine has it. */
@@ -294,6 +295,11 @@ export interface LoopService {
   testTeacher(request: TestTeacherRequest): Promise<readonly TeacherCheck[]>;
   /** What the lanes of `experiments` would ask of their chat teacher in all; null for a teacher that costs nothing. Asks nobody. */
   estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
+  /** The prompts of a task with `edits` in place of its own. */
+  prompts(task: string, edits: PromptEdits): Promise<PromptsView>;
+  /** Every kept reply of teachers as one file: a JSON object a line, as the terminal's cache. */
+  exportReplies(): Promise<string>;
+  importReplies(text: string): Promise<ImportedReplies>;
   /** Zip archive of a lane's student as it is now, its adapter merged in; between two pulls of the loop, so also while running. */
   packStudent(lane: number, format: StudentFormat): Promise<Uint8Array>;
   /** What training an experiment's student will need of memory on `ep`, by cause; null for a student that is not at hand. @throws out-of-memory with what would fit. */
@@ -351,6 +357,9 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   sampleQuestions: true,
   testTeacher: true,
   estimateTeacher: true,
+  prompts: true,
+  exportReplies: true,
+  importReplies: true,
   packStudent: true,
   packRun: true,
   forecastMemory: true,

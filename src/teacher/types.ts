@@ -134,6 +134,29 @@ export interface CachedReply {
   readonly completionTokens: number;
 }
 
+/** What came of a file of kept replies. */
+export interface ImportedReplies {
+  readonly added: number;
+  /** Kept here already. */
+  readonly known: number;
+  /** Lines that are no reply. */
+  readonly unread: number;
+}
+
+/** A task's prompts with a user's changes, as the page shows them. Plain JSON. */
+export interface PromptsView {
+  readonly name: string;
+  readonly version: number;
+  /** Of everything they say; it stands in a run's manifest. */
+  readonly sha256: string;
+  /** Every template as it would be filled in. */
+  readonly templates: Readonly<Record<string, string>>;
+  /** Names of the values that a template may mention, in double braces. */
+  readonly values: Readonly<Record<string, readonly string[]>>;
+  /** Why a changed template cannot be used, by its name; such changes are left out of the rest. */
+  readonly problems: Readonly<Record<string, string>>;
+}
+
 /** Replies by the hash of everything that decides them. Values are plain JSON. */
 export interface ReplyCache {
   get(key: string): Promise<CachedReply | undefined>;

@@ -3,6 +3,7 @@
  * with faults that is killed in its middle and goes on, where the key is not, and a
  * teacher that says hostile things.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -102,6 +103,25 @@ test("a race with a teacher that fails a fifth of the time survives the page, as
     const { answered, requests, refused, faults } = teacher.counts;
     expect(answered - tested).toBeLessThanOrEqual(16 + 8);
     expect(requests).toBe(answered + refused + Object.values(faults).reduce((sum, count) => sum + count, 0));
+    // Every reply as one file, which another browser takes in once.
+    await openDrawer(again, "setup");
+    const saving = again.waitForEvent("download", { timeout: MINUTE_MS });
+    await again.getByRole("button", { name: "Save kept replies" }).click();
+    const replies = readFileSync(await (await saving).path(), "utf8");
+    const lines = replies.trimEnd().split("\n").length;
+    expect(lines).toBeGreaterThan(12);
+    expect(replies).not.toContain(KEY);
+    await using other = await openPage(browser);
+    await openWithTeacher(other.page, teacher.url);
+    const taken = other.page.getByLabel("Kept replies");
+    for (const said of [
+      `${lines} new ones taken in, 0 known already.`,
+      `0 new ones taken in, ${lines} known already.`,
+    ]) {
+      const file = { name: "replies.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(replies) };
+      await other.page.getByLabel("Take replies from a file").setInputFiles(file);
+      await taken.filter({ hasText: said }).waitFor({ timeout: MINUTE_MS });
+    }
     expect(await keptBy(again)).toContain(SERVED_MODEL);
     expect(await keptBy(again)).not.toContain(KEY);
     expect([...failures, ...view.problems.filter((problem) => problem.startsWith("page error"))]).toEqual([]);
@@ -130,6 +150,20 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
       await result.waitFor({ timeout: MINUTE_MS });
       return result.innerText();
     };
+    await openWithTeacher(view.page, mean.url);
+    await view.page.locator("details.prompts summary").click();
+    const prompt = view.page.getByLabel("To every call (system)");
+    await prompt.fill(`Speak <b>plainly</b>. {{seed}}`);
+    await view.page.locator("#about-prompt-system", { hasText: "{{seed}}" }).waitFor({ timeout: MINUTE_MS });
+    await prompt.fill("Speak <b>plainly</b>.");
+    await view.page.locator("#about-prompt-system.field-help").waitFor({ timeout: MINUTE_MS });
+    await view.page.getByRole("button", { name: "Test teacher" }).click();
+    await result.waitFor({ timeout: MINUTE_MS });
+    expect(JSON.stringify(mean.seen.at(-1)?.body)).toContain("Speak <b>plainly</b>.");
+    await view.page.getByRole("button", { name: "Back to the built-in text" }).click();
+    await view.page.waitForFunction(() =>
+      document.querySelector<HTMLTextAreaElement>("#prompt-system")?.value.startsWith("You write"),
+    );
     const shown = await test(mean.url);
     expect(shown).toContain(hostile);
     expect(shown).toContain("rejected by the task's checker");

@@ -10,6 +10,7 @@ import {
   matchTemplate,
   promptsFor,
   promptsHash,
+  viewPrompts,
   PROMPT_SETS,
 } from "../../src/teacher/prompts/registry.ts";
 import { TEMPLATE_NAMES } from "../../src/teacher/prompts/types.ts";
@@ -23,6 +24,21 @@ describe("prompts", () => {
         const text = templates[name as keyof typeof TEMPLATE_NAMES];
         expect(new Set([...text.matchAll(/\{\{(\w+)\}\}/g)].map((match) => match[1]))).toEqual(new Set(values));
       }
+  });
+
+  it("are shown with changes that can be used; the others are named with what is wrong", () => {
+    const plain = viewPrompts("word-problems", {});
+    expect(plain.problems).toEqual({});
+    const edits = { system: "Be brief.", propose: "Like {{question}}, {{please}}", judge: "Which is better?" };
+    const view = viewPrompts("word-problems", edits);
+    expect(view.templates).toEqual({ ...plain.templates, system: "Be brief." });
+    expect(view.problems).toEqual({
+      propose: expect.stringContaining("{{please}}"),
+      judge: expect.stringContaining("{{question}}"),
+    });
+    expect(view.sha256).not.toBe(plain.sha256);
+    expect(view.sha256).toBe(promptsHash(promptsFor("word-problems", { system: "Be brief." })));
+    expect(viewPrompts("word-problems", { sistem: "x" } as object).problems).toHaveProperty("sistem");
   });
 
   it("give back the values they were filled with, whatever these say", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { SERVED_MODEL, startTeacherServer } from "../../src/teacher/node/teacherServer.ts";
 import type { TeacherServer, TeacherServerOptions } from "../../src/teacher/node/teacherServer.ts";
-import { TASK } from "../support/chatTeachers.ts";
+import { sayOpenAi, scriptedServer, TASK } from "../support/chatTeachers.ts";
 import { CPU, runCli, Workspace } from "../support/runCli.ts";
 
 const KEY = "sk-planted-key-9f3b1c77";
@@ -197,5 +197,43 @@ it("settings of chat teachers are checked before anything is sent", async () => 
   for (const [args, named] of cases) {
     const { status, err } = await runCli(["loop", ...args, ...SMALL, "--teacher-cache", "off", ...CPU]);
     expect([args, status, err]).toEqual([args, 2, expect.stringContaining(named)]);
+  }
+});
+
+it("prints prompts to be changed, takes them back, and checks a teacher on data of one's own", async () => {
+  const printed = await runCli(["teacher", "prompts", "--task", "game24"]);
+  const templates = JSON.parse(printed.out) as Record<string, string>;
+  expect(Object.keys(templates).sort()).toEqual(["answer", "judge", "pair", "propose", "system"]);
+  const prompts = space.write("prompts.json", JSON.stringify({ ...templates, system: "Answer as a pirate." }));
+  const data = space.rows("capitals.jsonl", [
+    { question: "Capital of France?", answer: "#### Paris" },
+    { question: "Capital of Italy?", answer: "#### Rome" },
+    { question: "Capital of Spain?", answer: "#### Madrid" },
+  ]);
+  const seen: string[] = [];
+  const said = await scriptedServer(({ body }, response) => {
+    seen.push(JSON.stringify(body["messages"]));
+    sayOpenAi(response, JSON.stringify({ question: "Capital of Peru?", answer: "#### Lima", first: 9, second: 1 }));
+  });
+  try {
+    const teacher = ["--teacher", "openai", "--teacher-url", said.url, "--teacher-model", "m"];
+    const own = ["--task-data", data, "--teacher-prompts", prompts, "--json"];
+    const { status, records, err } = await runCli(["teacher", "check", ...teacher, ...own]);
+    expect([status, err, records.map(({ call, ok }) => [call, ok])]).toEqual([
+      0,
+      "",
+      [
+        ["propose", true],
+        ["answer", true],
+        ["judge", true],
+      ],
+    ]);
+    expect(seen).toHaveLength(4);
+    for (const messages of seen) expect(messages).toMatch(/Answer as a pirate.*Capital of/s);
+    const broken = space.write("broken.json", JSON.stringify({ propose: "No place for it." }));
+    const refused = await runCli(["teacher", "check", ...teacher, "--teacher-prompts", broken]);
+    expect([refused.status, refused.err]).toEqual([2, expect.stringContaining("{{question}}")]);
+  } finally {
+    await said.close();
   }
 });

@@ -6,7 +6,7 @@ import { openReplyCache } from "../../src/storage/node/replyCacheFile.ts";
 import { indexedDbReplyCache } from "../../src/storage/replyCacheDb.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { chatTeacher, sayOpenAi, scriptedServer, seeds } from "../support/chatTeachers.ts";
-import { Workspace } from "../support/runCli.ts";
+import { runCli, Workspace } from "../support/runCli.ts";
 
 const KEY = "a".repeat(64);
 const REPLY = { text: '{"answer":"4"}', promptTokens: 9, completionTokens: 3 };
@@ -36,6 +36,34 @@ it("IndexedDB keeps replies for the next page", async () => {
   expect(await indexedDbReplyCache(name).get(KEY)).toBeUndefined();
   await indexedDbReplyCache(name).put(KEY, REPLY);
   expect(await indexedDbReplyCache(name).get(KEY)).toEqual(REPLY);
+});
+
+it("replies go from the page's store to the terminal's file and back, once each; other lines are counted, not kept", async () => {
+  const name = `replies ${Math.floor(performance.now())} out`;
+  const page = indexedDbReplyCache(name);
+  await page.put(KEY, REPLY);
+  await page.put("b".repeat(64), { ...REPLY, text: "über </script>\n\u2028" });
+  const lines = await page.exportLines();
+  expect(lines.split("\n")).toHaveLength(3);
+  const file = space.write("saved.jsonl", `${lines}{"key":"short","text":""}\nnot JSON\n`);
+  const taken = await runCli(["teacher", "import", file, "--teacher-cache", space.in("cache.jsonl"), "--json"]);
+  expect([taken.status, taken.records]).toEqual([0, [{ added: 2, known: 0, unread: 2 }]]);
+  const again = await runCli(["teacher", "import", file, "--teacher-cache", space.in("cache.jsonl"), "--json"]);
+  expect(again.records).toEqual([{ added: 0, known: 2, unread: 2 }]);
+  const other = indexedDbReplyCache(`${name} two`);
+  expect(await other.importLines(readFileSync(space.in("cache.jsonl"), "utf8"))).toEqual({
+    added: 2,
+    known: 0,
+    unread: 0,
+  });
+  expect(await other.exportLines()).toBe(lines);
+  expect(
+    await other.importLines(`{"key":"${KEY}","text":"${"x".repeat(600_001)}","promptTokens":1,"completionTokens":1}`),
+  ).toEqual({
+    added: 0,
+    known: 0,
+    unread: 1,
+  });
 });
 
 it("a reply from a cache costs nothing and says so; replies that were cut off are not kept", async () => {

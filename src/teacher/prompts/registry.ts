@@ -1,8 +1,9 @@
 /** @file The prompts of a task, a user's changes to them, their hash, and filling them in. */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
-import { badInput } from "../../core/errors.ts";
+import { badInput, messageOf } from "../../core/errors.ts";
 import type { PromptEdits } from "../config.ts";
+import type { PromptsView } from "../types.ts";
 import { GENERIC_PROMPTS } from "./generic.ts";
 import { TEMPLATE_NAMES } from "./types.ts";
 import type { PromptSet, TemplateName } from "./types.ts";
@@ -26,6 +27,9 @@ export function promptsFor(taskName: string, edits: PromptEdits = {}): PromptSet
   const base = Object.hasOwn(BY_TASK, taskName) ? (BY_TASK[taskName] ?? GENERIC_PROMPTS) : GENERIC_PROMPTS;
   const changed = Object.entries(edits) as [TemplateName, string][];
   for (const [name, text] of changed) {
+    if (!Object.hasOwn(TEMPLATE_NAMES, name))
+      badInput("prompts", `templates among ${Object.keys(TEMPLATE_NAMES).join(", ")}`, JSON.stringify(name));
+    if (typeof text !== "string" || text.trim() === "") badInput(`prompt "${name}"`, "a text", "none");
     const known: readonly string[] = TEMPLATE_NAMES[name];
     const used = [...text.matchAll(PLACEHOLDER)].map((match) => match[1] ?? "");
     const unknown = used.find((value) => !known.includes(value));
@@ -67,4 +71,21 @@ export function matchTemplate(template: string, text: string): Readonly<Record<s
     at = end + literal.length;
   }
   return at === text.length ? values : undefined;
+}
+
+/** The prompts of task `taskName` for people, whatever is wrong with some of `edits`. */
+export function viewPrompts(taskName: string, edits: PromptEdits): PromptsView {
+  const problems: Record<string, string> = {};
+  const usable: PromptEdits = {};
+  for (const [name, text] of Object.entries(edits) as [TemplateName, string][]) {
+    try {
+      promptsFor(taskName, { [name]: text });
+      Object.assign(usable, { [name]: text });
+    } catch (error) {
+      problems[name] = messageOf(error);
+    }
+  }
+  const set = promptsFor(taskName, usable);
+  const { name, version, templates } = set;
+  return { name, version, sha256: promptsHash(set), templates, values: TEMPLATE_NAMES, problems };
 }

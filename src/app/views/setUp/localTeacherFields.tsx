@@ -3,6 +3,8 @@ import type { VNode } from "preact";
 import { ChoiceField } from "../../components/fields.tsx";
 import { TEACHER_DEVICES, TEACHER_DTYPES } from "../../choices.ts";
 import { Estimate } from "./teacherEstimate.tsx";
+import { PromptFields } from "./promptFields.tsx";
+import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
@@ -57,7 +59,9 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
         The model is fetched once and kept by this browser; it costs no money, but time and memory: it answers one
         request at a time. What it says is checked like every teacher's words, and a small model is often wrong.
       </p>
-      {checked.ok && <Estimate checked={checked} actions={actions} />}
+      {checked.ok && <Estimate checked={checked} prompts={state.teacherPrompts} actions={actions} />}
+      <PromptFields state={state} actions={actions} />
+      <ReplyCache actions={actions} />
       <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
   );

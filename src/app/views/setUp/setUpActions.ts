@@ -1,10 +1,14 @@
 /** @file What the set-up drawer does: settings as typed, tokens and keys, the teacher's test, folders and kept models. */
 import type { PickedFolder } from "../../../hub/types.ts";
-import type { TeacherEstimate } from "../../../teacher/types.ts";
+import type { PromptEdits } from "../../../teacher/config.ts";
+import type { ImportedReplies, PromptsView, TeacherEstimate } from "../../../teacher/types.ts";
 import type { LoopService } from "../../../protocol/loopService.ts";
 import type { AppState } from "../../appState.ts";
 import { originsOf } from "../../origins.ts";
 import { applyPreset } from "../../presets.ts";
+import { problemOf } from "../../problem.ts";
+import { withPrompts } from "../../promptEdits.ts";
+import type { SaveFile } from "../../raceActions.ts";
 import type { SettingName, SettingsDraft } from "../../settings.ts";
 import { checkSettings, experimentsOf } from "../../settings.ts";
 import type { Store } from "../../store.ts";
@@ -23,6 +27,14 @@ export interface SetUpActions {
   estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
   /** One call of each kind to the teacher of the settings. */
   testTeacher(): void;
+  /** The prompts of a task with the visitor's own; null while the worker cannot say. */
+  prompts(task: string, edits: PromptEdits): Promise<PromptsView | null>;
+  /** Changes one prompt, or puts it back. */
+  editPrompt(name: keyof PromptEdits, text: string | null): void;
+  /** Hands the visitor every kept reply as one file. */
+  exportReplies(): void;
+  /** Keeps the replies of such a file; null when that failed, which is told. */
+  importReplies(file: Blob): Promise<ImportedReplies | null>;
   pickFolder(folder: PickedFolder): void;
   deleteModel(id: string, commit: string): void;
 }
@@ -32,7 +44,10 @@ export class SetUpController implements SetUpActions {
   readonly #store: Store<AppState>;
   readonly #link: WorkerLink;
 
-  constructor(store: Store<AppState>, link: WorkerLink) {
+  readonly #saveFile: SaveFile;
+
+  constructor(store: Store<AppState>, link: WorkerLink, saveFile: SaveFile) {
+    this.#saveFile = saveFile;
     this.#store = store;
     this.#link = link;
     this.data = new DataController(store, link);
@@ -86,11 +101,11 @@ export class SetUpController implements SetUpActions {
 
   testTeacher(): void {
     void this.#link.attempt("teacher", async () => {
-      const { draft, teacherKey } = this.#store.state;
+      const { draft, teacherKey, teacherPrompts } = this.#store.state;
       const checked = checkSettings(draft);
       if (!checked.ok) return;
       this.#link.set({ teacherChecks: null });
-      const [experiment] = experimentsOf(checked.settings);
+      const [experiment] = withPrompts(experimentsOf(checked.settings), teacherPrompts);
       // A race in the worker stays as it is.
       const teacherChecks = await this.#link.aside(originsOf([checked.settings]), (service) =>
         service.testTeacher({ experiment, ...(teacherKey === "" ? {} : { teacherKey }) }),
@@ -98,6 +113,39 @@ export class SetUpController implements SetUpActions {
       // Settings that were changed meanwhile are not what was tested.
       if (this.#store.state.draft === draft) this.#link.set({ teacherChecks });
     });
+  }
+
+  async prompts(task: string, edits: PromptEdits): Promise<PromptsView | null> {
+    try {
+      return (await this.#link.service?.prompts(task, edits)) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  editPrompt(name: keyof PromptEdits, text: string | null): void {
+    this.#store.update((state) => {
+      const { [name]: _, ...others } = state.teacherPrompts;
+      return { ...state, teacherPrompts: text === null ? others : { ...others, [name]: text }, teacherChecks: null };
+    });
+  }
+
+  exportReplies(): void {
+    const { service } = this.#link;
+    if (service === undefined) return;
+    const save = async (): Promise<void> =>
+      this.#saveFile("teacher-replies.jsonl", new TextEncoder().encode(await service.exportReplies()));
+    this.#link.tell(save());
+  }
+
+  async importReplies(file: Blob): Promise<ImportedReplies | null> {
+    const { service } = this.#link;
+    try {
+      return (await service?.importReplies(await file.text())) ?? null;
+    } catch (error) {
+      this.#link.set({ problem: problemOf(error) });
+      return null;
+    }
   }
 
   pickFolder(folder: PickedFolder): void {

@@ -1,8 +1,10 @@
 /** @file What a whole run would ask of its teacher, from a dry run in the worker over the chosen settings: before anything is spent. */
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import type { PromptEdits } from "../../../teacher/config.ts";
 import type { TeacherEstimate } from "../../../teacher/types.ts";
 import { formatCount, formatInteger, formatUsd } from "../../format.ts";
+import { withPrompts } from "../../promptEdits.ts";
 import type { CheckedSettings } from "../../settings.ts";
 import { experimentsOf } from "../../settings.ts";
 import type { SetUpActions } from "./setUpActions.ts";
@@ -20,13 +22,15 @@ const CEILINGS: Readonly<Record<NonNullable<TeacherEstimate["ceiling"]>, string>
 /** The estimate, as soon as the worker has it. */
 export function Estimate({
   checked,
+  prompts,
   actions,
 }: {
+  readonly prompts: PromptEdits;
   readonly checked: CheckedSettings & { readonly ok: true };
   readonly actions: SetUpActions;
 }): VNode {
   const [estimate, setEstimate] = useState<TeacherEstimate | null>(null);
-  const experiments = JSON.stringify(experimentsOf(checked.settings));
+  const experiments = JSON.stringify(withPrompts(experimentsOf(checked.settings), prompts));
   useEffect(() => {
     let gone = false;
     const ask = async (): Promise<void> => {

@@ -3,6 +3,8 @@ import type { VNode } from "preact";
 import { OWN_ADDRESS } from "../../origins.ts";
 import { LocalTeacherFields } from "./localTeacherFields.tsx";
 import { Estimate } from "./teacherEstimate.tsx";
+import { PromptFields } from "./promptFields.tsx";
+import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
@@ -65,8 +67,10 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
         />
         <TextField {...field} name="teacherBudget" label="Spend at most" help="US dollars, both lanes together" />
       </div>
-      {checked.ok && <Estimate checked={checked} actions={actions} />}
+      {checked.ok && <Estimate checked={checked} prompts={state.teacherPrompts} actions={actions} />}
       <p class="note">The service has to let pages ask it (CORS).</p>
+      <PromptFields state={state} actions={actions} />
+      <ReplyCache actions={actions} />
       <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
   );
