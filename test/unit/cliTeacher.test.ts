@@ -206,18 +206,18 @@ it("prints prompts to be changed, takes them back, and checks a teacher on data 
   expect(Object.keys(templates).sort()).toEqual(["answer", "judge", "pair", "propose", "system"]);
   const prompts = space.write("prompts.json", JSON.stringify({ ...templates, system: "Answer as a pirate." }));
   const data = space.rows("capitals.jsonl", [
-    { question: "Capital of France?", answer: "#### Paris" },
-    { question: "Capital of Italy?", answer: "#### Rome" },
-    { question: "Capital of Spain?", answer: "#### Madrid" },
+    { question: "Capital of France?", answer: "Paris" },
+    { question: "Capital of Italy?", answer: "Rome" },
+    { question: "Capital of Spain?", answer: "Madrid" },
   ]);
   const seen: string[] = [];
   const said = await scriptedServer(({ body }, response) => {
     seen.push(JSON.stringify(body["messages"]));
-    sayOpenAi(response, JSON.stringify({ question: "Capital of Peru?", answer: "#### Lima", first: 9, second: 1 }));
+    sayOpenAi(response, JSON.stringify({ question: "Capital of Peru?", answer: "Lima", first: 9, second: 1 }));
   });
   try {
     const teacher = ["--teacher", "openai", "--teacher-url", said.url, "--teacher-model", "m"];
-    const own = ["--task-data", data, "--teacher-prompts", prompts, "--json"];
+    const own = ["--task-data", data, "--checker", "exact", "--teacher-prompts", prompts, "--json"];
     const { status, records, err } = await runCli(["teacher", "check", ...teacher, ...own]);
     expect([status, err, records.map(({ call, ok }) => [call, ok])]).toEqual([
       0,

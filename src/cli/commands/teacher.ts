@@ -8,6 +8,7 @@ import { badInput, TutelageError } from "../../core/errors.ts";
 import { Rng } from "../../core/rng.ts";
 import { DEFAULT_EXPERIMENT } from "../../loop/defaults.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
+import { CHECKER_NAMES } from "../../tasks/custom/settings.ts";
 import { createTask, taskNames } from "../../tasks/registry.ts";
 import { checkTeacher } from "../../teacher/checkTeacher.ts";
 import type { Command } from "../command.ts";
@@ -30,6 +31,7 @@ import {
 const OPTIONS: OptionSpecs = {
   task: { value: taskNames.join("|"), description: "task", default: DEFAULT_EXPERIMENT.task.name },
   "task-data": { value: "FILE", description: "questions of your own (JSONL, JSON or CSV), for check" },
+  checker: { value: CHECKER_NAMES.join("|"), description: "how their final answers are compared (default: found)" },
   teacher: { ...TEACHER_NAME_OPTION, description: "teacher, for check" },
   ...TEACHER_OPTIONS,
   "teacher-cache": { value: "FILE|off", description: "replies that are not asked for twice", default: "off" },
@@ -62,7 +64,12 @@ export const teacherCommand: Command = {
       );
     const name = options.requiredText("teacher");
     const chat = await chatOptions(options);
-    const data = options.given("task-data") ? { pool: resolve(options.requiredText("task-data")) } : undefined;
+    const data = options.given("task-data")
+      ? {
+          pool: resolve(options.requiredText("task-data")),
+          ...(options.given("checker") ? { checker: options.choice("checker", CHECKER_NAMES) } : {}),
+        }
+      : undefined;
     const { task: taskSettings, teacher: settings } = parseExperimentConfig(
       {
         task: {
