@@ -65,6 +65,19 @@ function keptBy(page: Page): Promise<string> {
   });
 }
 
+interface Item {
+  readonly id: string;
+  readonly call?: string;
+  readonly accepted?: boolean;
+}
+
+/** Every object with a type anywhere in `value`. */
+function entriesIn(value: unknown): readonly Readonly<Record<string, unknown>>[] {
+  if (typeof value !== "object" || value === null) return [];
+  const own = "type" in value && !Array.isArray(value) ? [value as Readonly<Record<string, unknown>>] : [];
+  return [...own, ...Object.values(value).flatMap(entriesIn)];
+}
+
 test("a race with a teacher that fails a fifth of the time survives the page, asks nothing twice and keeps no key", async () => {
   const teacher = await startTeacherServer(createTask("word-problems"), {
     key: KEY,
@@ -130,6 +143,56 @@ test("a race with a teacher that fails a fifth of the time survives the page, as
   }
 });
 
+test("a thousand requests of which a fifth fail: every item is accounted for exactly once, the ceiling is met to the request", async () => {
+  const most = 1000;
+  const teacher = await startTeacherServer(createTask("word-problems"), {
+    failRate: 0.2,
+    // Without "reset": a browser itself sends again what it sent over a used connection that is cut before any reply.
+    faults: ["429", "500", "malformed", "truncated"],
+    retryAfterSeconds: 0.02,
+    // Every pair is wrong, so that nothing is trained on: this is about the asking.
+    wrongRate: 1,
+  });
+  try {
+    await using view = await openPage(browser);
+    const failures: string[] = [];
+    view.page.on("pageerror", (error) => failures.push(error.message));
+    // Two lanes of 500 items: two calls each, and what failed again, are more than the ceiling.
+    await openWithTeacher(
+      view.page,
+      teacher.url,
+      `a=random&b=random&rounds=1&query=50&each=10&pool=50&test=2&epochs=1&ep=wasm&requests=${most}`,
+    );
+    await closeDrawer(view.page);
+    await view.page.getByRole("button", { name: "Start", exact: true }).click();
+    await view.page.getByRole("button", { name: "Start again" }).waitFor({ timeout: 5 * MINUTE_MS });
+    const meters = await view.page.getByLabel("What the teacher cost").allInnerTexts();
+    const sent = meters.map((meter) => Number(/^Teacher: (\d+) of at most 500 requests/.exec(meter)?.[1]));
+    expect(Math.max(...sent)).toBe(most / 2);
+
+    const { requests, answered, refused, faults } = teacher.counts;
+    expect(requests).toBe(sent[0]! + sent[1]!);
+    expect(requests).toBeGreaterThan(700);
+    const played = Object.values(faults).reduce((sum, count) => sum + count, 0);
+    expect(requests).toBe(answered + refused + played);
+    expect(played).toBeGreaterThan(100);
+
+    const kept = entriesIn(JSON.parse(await keptBy(view.page)));
+    const examples = kept.filter(({ type }) => type === "example").map(({ example }) => example as Item);
+    expect(examples).toHaveLength(1000);
+    expect(new Set(examples.map(({ id }) => id)).size).toBe(500);
+    expect(examples.filter(({ accepted }) => accepted)).toEqual([]);
+    const replies = kept.filter(({ type }) => type === "reply").map(({ reply }) => reply as Item);
+    const calls = new Map<string, number>();
+    for (const { id, call } of replies) calls.set(`${id} ${call}`, (calls.get(`${id} ${call}`) ?? 0) + 1);
+    expect(Math.max(...calls.values())).toBe(2);
+    expect(replies.filter(({ call }) => call === "propose")).toHaveLength(1000);
+    expect(failures).toEqual([]);
+  } finally {
+    await teacher.close();
+  }
+});
+
 test("a teacher's words are shown as text, never run; a wrong key and a server that pages may not ask are named", async () => {
   const hostile = `<img src=x onerror="globalThis.taken=1"><script>globalThis.taken=1</script>`;
   const mean = await scriptedServer((request, response) => {
@@ -156,7 +219,7 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
     await prompt.fill(`Speak <b>plainly</b>. {{seed}}`);
     await view.page.locator("#about-prompt-system", { hasText: "{{seed}}" }).waitFor({ timeout: MINUTE_MS });
     await prompt.fill("Speak <b>plainly</b>.");
-    await view.page.locator("#about-prompt-system.field-help").waitFor({ timeout: MINUTE_MS });
+    await view.page.locator("#about-prompt-system.field-help").waitFor({ state: "attached", timeout: MINUTE_MS });
     await view.page.getByRole("button", { name: "Test teacher" }).click();
     await result.waitFor({ timeout: MINUTE_MS });
     expect(JSON.stringify(mean.seen.at(-1)?.body)).toContain("Speak <b>plainly</b>.");
