@@ -28,6 +28,9 @@ export interface Memory {
 /** Gives the user a file. */
 export type SaveFile = (name: string, bytes: Uint8Array) => void;
 
+/** Between two looks at who has a run. */
+const HOLDER_MS = 1000;
+
 export interface RaceActions {
   /** How long the race waits between two phases, from now on. */
   setPace(pace: Pace): void;
@@ -235,6 +238,22 @@ export class RaceController implements RaceActions {
     if (stored === undefined) return;
     await this.#showRecords(service, stored.runIds);
     this.#link.set({ stored });
+    if (stored.elsewhere) void this.#watchHolder(service, stored.raceId);
+  }
+
+  /** Looks now and then whether the other tab has let go; a tab that was just reloaded does so a moment later. */
+  async #watchHolder(service: LoopService, raceId: string): Promise<void> {
+    const isShown = (): boolean => this.#link.service === service && this.#store.state.stored?.raceId === raceId;
+    while (isShown()) {
+      await new Promise((resolve) => setTimeout(resolve, HOLDER_MS));
+      // A list that cannot be read is told when the run is resumed.
+      const runs = await service.runs().catch(() => []);
+      const { stored } = this.#store.state;
+      if (!isShown() || stored === null) return;
+      const elsewhere = runs.some((run) => run.elsewhere && stored.runIds.includes(run.manifest.runId));
+      if (elsewhere) continue;
+      return this.#link.set({ stored: { ...stored, elsewhere } });
+    }
   }
 
   async #showRecords(service: LoopService, runIds: readonly string[]): Promise<void> {

@@ -77,8 +77,9 @@ test("a run belongs to one tab, is talked to, taken to a terminal, and goes on i
   expect(resumed.records.map(({ round }) => round)).toContain(1);
 
   await page.close();
-  await other.reload();
+  await go(other, "race");
   await other.getByText("An unfinished run is here").waitFor({ timeout });
+  await other.locator("button.primary[aria-disabled=false]").waitFor({ timeout });
   await press(other, "Resume");
   await other.waitForFunction(() => document.querySelector(".status")?.textContent === "Finished.", undefined, {
     timeout,
