@@ -94,7 +94,7 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
           </text>
           {evaluation === undefined && (
             <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">
-              Both curves begin with the untouched student.
+              Every curve begins with the untouched student.
             </text>
           )}
         </g>

@@ -26,7 +26,7 @@ export function Header({ state, views, shown }: HeaderProps): VNode {
       </a>
       <div class="brand">
         <h1>Tutelage</h1>
-        <p>A small language model learns in this tab: it picks what to ask, a teacher answers.</p>
+        <p>A small language model learns in this tab</p>
       </div>
       {views.length > 1 && (
         <nav aria-label="Views">
