@@ -67,18 +67,17 @@ try {
   await browser.startTracing(page, {
     categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"],
   });
-  await page.evaluate(() => {
-    const intervals: number[] = [];
+  // As text: tsx would put a helper of its own into a function.
+  await page.evaluate(`{
+    const intervals = (globalThis.frameIntervals = []);
     let last = performance.now();
-    const tick = (): void => {
+    requestAnimationFrame(function tick() {
       const now = performance.now();
       intervals.push(now - last);
       last = now;
       requestAnimationFrame(tick);
-    };
-    requestAnimationFrame(tick);
-    Object.assign(globalThis, { frameIntervals: intervals });
-  });
+    });
+  }`);
   const stepBefore = await page.locator(".lane-0 .phase-sentence").innerText();
   const endMs = performance.now() + Number(values.seconds) * 1000;
   for (let turn = 0; performance.now() < endMs; turn++) {

@@ -210,6 +210,35 @@ test(
 );
 
 test(
+  "a browser without WebGPU: engine auto goes on with WASM and says why; asking for WebGPU says what to do",
+  async () => {
+    const bare = await launchChromium(["--no-sandbox", "--disable-gpu", "--disable-features=Vulkan,WebGPU"]);
+    try {
+      await using view = await openPage(bare);
+      const { page } = view;
+      await page.goto(`${server.url}?${TINY}`);
+      await ready(page);
+      expect(await page.evaluate(async () => (await navigator.gpu?.requestAdapter()) ?? null)).toBeNull();
+      await press(page, "Start");
+      await reach(page, "Finished.", 4 * MINUTE_MS);
+      const engine = await engineText(page);
+      expect(engine).toContain("Engine WASM on the CPU");
+      expect(engine).toMatch(/Why not a faster engine .*webgpu/i);
+      await page.goto(`${server.url}?${TINY}&ep=webgpu`);
+      await ready(page);
+      await press(page, "Start");
+      await page.locator("[role=alert]").waitFor({ timeout: MINUTE_MS });
+      expect(await page.locator("[role=alert]").innerText()).toMatch(/WebGPU|webgpu/);
+      expect(await page.locator("[role=alert]").innerText()).toContain("WASM");
+      expect(view.problems).toEqual([]);
+    } finally {
+      await bare.close();
+    }
+  },
+  10 * MINUTE_MS,
+);
+
+test(
   "everything by keyboard: settings, Start, Pause, Step and New run; with engine auto the page says why it is WASM",
   async () => {
     await using view = await open(SMALL);

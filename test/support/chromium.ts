@@ -7,11 +7,11 @@ import { chromium } from "playwright-core";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { CHROME_HELP, chromeFlags, findChrome } from "../../scripts/findChrome.mjs";
 
-/** Starts a headless browser with (software) WebGPU; the caller closes it. */
-export async function launchChromium(): Promise<Browser> {
+/** Starts a headless browser with (software) WebGPU, or with other flags; the caller closes it. */
+export async function launchChromium(args: readonly string[] = chromeFlags()): Promise<Browser> {
   const executablePath = findChrome();
   if (executablePath === undefined) throw new Error(CHROME_HELP);
-  return chromium.launch({ executablePath, headless: true, args: chromeFlags() });
+  return chromium.launch({ executablePath, headless: true, args: [...args] });
 }
 
 /** A page and everything that went wrong in it so far. */

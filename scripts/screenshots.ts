@@ -1,0 +1,82 @@
+/**
+ * @file The README's pictures, from a real run of the built page on the WASM engine:
+ * the race in light and dark, a seed's card, the set-up. WebP in `docs/images/`.
+ *
+ *   npx vite build && npx tsx scripts/screenshots.ts
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { chromium } from "playwright-core";
+import { serveStatic } from "../test/support/serveStatic.ts";
+import { ISOLATION_HEADERS } from "../vite.config.ts";
+import { CHROME_HELP, chromeFlags, findChrome } from "./findChrome.mjs";
+import { ROOT } from "./setup.mjs";
+
+const HOUR_MS = 3_600_000;
+const QUALITY = 0.82;
+const OUT = join(ROOT, "docs", "images");
+/** Smaller than the default, so that the pictures are made in minutes. */
+const SETTINGS = "ep=wasm&pool=120&test=80&rounds=2&query=30&each=2";
+
+const executablePath = findChrome();
+if (executablePath === undefined) throw new Error(CHROME_HELP);
+const server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
+const browser = await chromium.launch({ executablePath, headless: true, args: chromeFlags() });
+mkdirSync(OUT, { recursive: true });
+try {
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 1180 },
+    colorScheme: "light",
+    reducedMotion: "reduce",
+  });
+  const page = await context.newPage();
+  await page.goto(`${server.url}?${SETTINGS}`);
+  await page.locator("button.primary[aria-disabled=false]").waitFor();
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByRole("button", { name: "Start again", exact: true }).waitFor({ timeout: HOUR_MS });
+  await save(page, "race-light");
+
+  const slider = page.locator(".lane-1 [role=slider]");
+  await slider.focus();
+  await page.keyboard.press("End");
+  await page.locator(".lane-1 .card .heat").nth(1).waitFor();
+  await page.locator(".pools").evaluate((element) => element.scrollIntoView());
+  await save(page, "seed-light");
+  await page.keyboard.press("Escape");
+
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.getByText("Hidden states").click();
+  await page.waitForFunction(() => document.querySelectorAll(".pool .axis-title").length === 2);
+  await page.evaluate(() => scrollTo(0, 0));
+  await save(page, "race-dark");
+  await page.evaluate(() => void (location.hash = "#/race?open=setup"));
+  await page.locator("dialog[open]").waitFor();
+  await save(page, "setup-dark");
+} finally {
+  await browser.close();
+  await server[Symbol.asyncDispose]();
+}
+
+/** Writes what is on the screen as WebP, which the browser itself encodes: in a blank page, whose policy allows it. */
+async function save(page: Page, name: string): Promise<void> {
+  const png = await page.screenshot();
+  const encoder = await page.context().newPage();
+  const webp = await encoder.evaluate(
+    async ({ data, quality }) => {
+      const bytes = Uint8Array.from(atob(data), (c) => c.codePointAt(0) ?? 0);
+      const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      canvas.getContext("2d")?.drawImage(image, 0, 0);
+      const blob = await canvas.convertToBlob({ type: "image/webp", quality });
+      let text = "";
+      for (const byte of new Uint8Array(await blob.arrayBuffer())) text += String.fromCodePoint(byte);
+      return btoa(text);
+    },
+    { data: png.toString("base64"), quality: QUALITY },
+  );
+  await encoder.close();
+  const bytes = Buffer.from(webp, "base64");
+  writeFileSync(join(OUT, `${name}.webp`), bytes);
+  process.stderr.write(`${name}.webp: ${Math.round(bytes.length / 1000)} kB\n`);
+}
