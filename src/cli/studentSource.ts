@@ -85,21 +85,25 @@ async function fetchFromHub(text: string, model: HubId, output: Output): ReturnT
     ...(token === undefined ? {} : { token }),
   });
   const startedMs = performance.now();
+  let found = false;
   const fetched = await withInterrupt((signal) =>
     fetchModel(client, modelCache(), model, {
       signal,
       createHasher: createNodeHasher,
-      onProgress: ({ path, loadedBytes, totalBytes, bytesPerSecond }) =>
+      onProgress: ({ path, loadedBytes, totalBytes, bytesPerSecond }) => {
+        found = true;
         output.progress(
           `${model.id}: ${formatBytes(loadedBytes)} of ${formatBytes(totalBytes)}, ${formatBytes(bytesPerSecond)}/s  ${path}`,
-        ),
+        );
+      },
       onWarning: (message) => output.note(`warning: ${message}`),
     }),
   ).catch((error: unknown) => {
     // It may have been meant as a path.
     if (!(error instanceof TutelageError) || error.code === "aborted" || text.startsWith(HUB_PREFIX)) throw error;
     const message = `${error.message} (there is no directory ${text} here either)`;
-    throw error instanceof BadInputError
+    // Nothing tells a mistyped path from a model while no hub has answered: what was given names nothing that is there.
+    throw error instanceof BadInputError || (error.code === "network" && !found)
       ? new BadInputError(message, { cause: error })
       : new TutelageError(error.code, message, { cause: error });
   });

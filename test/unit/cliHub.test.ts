@@ -113,11 +113,16 @@ describe("is refused with what to do", () => {
     expect(result.out).toBe("");
   });
 
-  test("a hub that cannot be reached", async () => {
+  test("a hub that cannot be reached: a failure for what is surely a model, else bad input", async () => {
     await hub[Symbol.asyncDispose]();
-    const result = await score(ID);
-    expect(result.err).toMatch(/expected an answer from the hub, got .*Check the network and HF_ENDPOINT/);
-    expect(result.status).toBe(1);
+    for (const [student, status] of [
+      [`hub:${ID}`, 1],
+      [ID, 2],
+    ] as const) {
+      const result = await score(student);
+      expect(result.err).toMatch(/expected an answer from the hub, got .*Check the network and HF_ENDPOINT/);
+      expect(result.status).toBe(status);
+    }
   });
 });
 
