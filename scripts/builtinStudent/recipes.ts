@@ -1,4 +1,7 @@
-/** @file How the built-in student of each task is pretrained: on what, how long, how fast. Measured choices; the cards say what came of them. */
+/**
+ * @file How the built-in student of each task is pretrained: on what, how long, how fast. The cards in
+ * `public/students` say what came of it; where there is none, no good student has been made yet (EXPERIMENTS.md).
+ */
 import type { Rng } from "../../src/core/rng.ts";
 import * as algebra from "../../src/tasks/algebra/algebra.ts";
 import * as game24 from "../../src/tasks/game24/game24.ts";
@@ -48,14 +51,6 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
         steps: 2500,
         batchSize: 32,
         learningRate: 2e-3,
-      },
-      {
-        name: "levels 1 and 2",
-        corpus: (rng) => algebra.pretrainingSlice(rng, 20_000, { levels: { "level 1": 5, "level 2": 4 } }),
-        about: "as 5 to 4",
-        steps: 1200,
-        batchSize: 32,
-        learningRate: 1.5e-3,
       },
     ],
   },
