@@ -23,7 +23,7 @@ export function HeatStrip({ tokens }: { readonly tokens: readonly TokenLoss[] })
             style={{ "--heat-share": `${Math.round(100 * Math.min(1, Math.max(0, token.lossNats / FULL_NATS)))}%` }}
             title={`${formatNats(token.lossNats)} nats: the student gave it ${(100 * Math.exp(-token.lossNats)).toFixed(1)} %`}
           >
-            {token.end ? "⏹" : token.text}
+            {token.end ? "[end]" : token.text}
           </span>
         ))}
       </p>
