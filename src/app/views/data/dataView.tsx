@@ -96,12 +96,13 @@ function runsOnPage(state: AppState): readonly ShownRun[] {
   );
 }
 
-/** Changes when there may be new pairs, new scores of seeds or new decisions. */
+/** Changes when a round's pairs are verified, seeds were scored anew, or somebody decided: not with every pair, of which there may be thousands to read. */
 function versionOf({ lanes }: AppState): string {
   return lanes
-    .map(({ run, rounds, tally, poolRound, interventions }) =>
-      [run?.runId, rounds.length, tally.round, tally.ids.size, poolRound, interventions].join(),
-    )
+    .map(({ run, rounds, phase, poolRound, interventions }) => {
+      const verified = phase?.phase === "train" || (phase?.phase === "verify" && phase.state === "end");
+      return [run?.runId, rounds.length, verified, poolRound, interventions].join();
+    })
     .join(";");
 }
 
