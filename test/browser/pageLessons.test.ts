@@ -37,7 +37,12 @@ const press = (label: string): Promise<void> => eventually(() => buttonOf(label)
 const passed = (): number => root.querySelectorAll(".lesson-steps .passed").length;
 
 test("a lesson is ticked by what its run does, and ends with a question answered by another run", async () => {
+  // Nothing is asked for before the lesson's settings are there.
+  await eventually(() => expect(buttonOf("Prepare the lesson")).toBeDefined());
+  expect(root.querySelector(".lesson-todo")).toBeNull();
   await press("Prepare the lesson");
+  await eventually(() => expect(root.querySelector(".lesson-todo")?.textContent).toContain("Press Step"));
+  expect(root.querySelector(".lesson-begin")).toBeNull();
   await eventually(() => expect(new URLSearchParams(location.search).get("query")).toBe("15"));
   expect(passed()).toBe(0);
   await press("Step");

@@ -69,6 +69,14 @@ export interface Lesson {
   readonly sources: readonly Source[];
 }
 
+/** Whether the page is set as the lesson wants it, its slider anywhere. */
+export function isPrepared({ settings, slider }: Lesson, draft: SettingsDraft): boolean {
+  const wanted = applyPreset(settings, draft);
+  return (Object.keys(wanted) as (keyof SettingsDraft)[]).every(
+    (name) => name === slider?.name || wanted[name] === draft[name],
+  );
+}
+
 /** Whether the lanes run the experiments of the default with `change`. The settings named in `free` may be any. */
 export function runsWith(
   lanes: readonly LaneState[],

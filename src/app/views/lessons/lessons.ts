@@ -233,7 +233,6 @@ const NOISE: Lesson = {
     },
   },
   sources: [
-    GLOSSARY.verification.source,
     {
       text: "Lee et al., 2024 (LLM2LLM), arXiv 2403.15042: no verification of the teacher's answers",
       href: "https://arxiv.org/abs/2403.15042",

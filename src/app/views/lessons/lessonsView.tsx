@@ -6,7 +6,7 @@ import { formatRoute } from "../../route.ts";
 import type { ViewProps } from "../registry.ts";
 import { RaceView } from "../race/raceView.tsx";
 import type { Lesson } from "./lesson.ts";
-import { judgeAnswer, runsWith } from "./lesson.ts";
+import { isPrepared, judgeAnswer, runsWith } from "./lesson.ts";
 import { LESSONS } from "./lessons.ts";
 import "./lessons.css";
 import type { LessonVerdict } from "./progress.ts";
@@ -71,6 +71,8 @@ function LessonView({ lesson, state, page }: ViewProps & { readonly lesson: Less
   };
   const { slider } = lesson;
   const own = runsWith(lanes, lesson.settings, slider === undefined ? [] : [slider.name]);
+  // Pressed before it is prepared, Step would begin another run.
+  const ready = own || (isPrepared(lesson, state.draft) && !hasRun(state));
   const complete = shown.length === lesson.steps.length;
   return (
     <div class="lesson">
@@ -80,7 +82,7 @@ function LessonView({ lesson, state, page }: ViewProps & { readonly lesson: Less
         </p>
         <h2 id="lesson-title">{lesson.title}</h2>
         <p class="lesson-lead">{lesson.about}</p>
-        {shown.length === 0 && !own && (
+        {shown.length === 0 && !ready && (
           <div class="lesson-begin">
             <p>
               The lesson brings its own settings: a small pool and a short run.{" "}
@@ -91,7 +93,7 @@ function LessonView({ lesson, state, page }: ViewProps & { readonly lesson: Less
             </button>
           </div>
         )}
-        {slider !== undefined && !complete && (
+        {slider !== undefined && ready && !complete && (
           <Slider
             {...slider}
             value={state.draft[slider.name]}
@@ -121,7 +123,7 @@ function LessonView({ lesson, state, page }: ViewProps & { readonly lesson: Less
                     <ProseView prose={step.text} />
                   </p>
                 )}
-                {open && (
+                {open && (ready || at > 0) && (
                   <p class="lesson-todo">
                     <ProseView prose={step.todo} />
                   </p>
