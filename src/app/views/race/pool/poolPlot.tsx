@@ -14,8 +14,8 @@ import { ticksBetween } from "../../../../charts/scale.ts";
 import { useWidth } from "../../../plots/useWidth.ts";
 import type { PoolLayout, PoolMark } from "./poolLayout.ts";
 import { layoutPlane, layoutPool, markSizeFor } from "./poolLayout.ts";
-import type { Palette, Scene } from "./poolScene.ts";
-import { drawScene, makeScene, nearest, positionsAt, SHELF_PX } from "./poolScene.ts";
+import type { CanvasSize, Palette, Scene } from "./poolScene.ts";
+import { drawPointed, drawScene, makeScene, nearest, positionsAt, SHELF_PX } from "./poolScene.ts";
 import { zoomTo } from "./poolSlice.ts";
 import type { PoolAxes } from "./poolToolbar.tsx";
 import { SeedCard } from "./seedCard.tsx";
@@ -72,7 +72,7 @@ export function PoolPlot(props: PoolPlotProps): VNode {
   );
   const pointed = open?.id ?? highlighted;
   const strong = pointed === null ? -1 : (scene.indexOf.get(pointed) ?? -1);
-  const { canvas, positions } = useCanvas(scene, width, height, strong);
+  const { canvas, overlay, positions } = useCanvas(scene, width, height, strong);
 
   useEffect(() => {
     if (open === null) return undefined;
@@ -109,6 +109,7 @@ export function PoolPlot(props: PoolPlotProps): VNode {
         <PoolAxis layout={layout} width={width} axes={axes} explained={map?.explained ?? null} />
       </svg>
       <canvas ref={canvas} style={{ width: `${width}px`, height: `${height}px` }} aria-hidden="true" />
+      <canvas ref={overlay} style={{ width: `${width}px`, height: `${height}px` }} aria-hidden="true" />
       <PoolSlider
         label={label}
         scene={scene}
@@ -188,9 +189,13 @@ function useCanvas(
   strong: number,
 ): {
   readonly canvas: { current: HTMLCanvasElement | null };
+  /** Above it: what is pointed at. */
+  readonly overlay: { current: HTMLCanvasElement | null };
   readonly positions: { current: Float32Array<ArrayBuffer> };
 } {
   const canvas = useRef<HTMLCanvasElement>(null);
+  const overlay = useRef<HTMLCanvasElement>(null);
+  const pointed = useRef(strong);
   const positions = useRef(new Float32Array(0));
   /** Where the marks of the last drawing stood. */
   const last = useRef<{ readonly scene: Scene; readonly width: number } | null>(null);
@@ -203,9 +208,7 @@ function useCanvas(
     const element = canvas.current;
     const context = element?.getContext("2d");
     if (element === null || element === undefined || context === null || context === undefined) return undefined;
-    const scale = Math.min(2, devicePixelRatio || 1);
-    const [pixelsX, pixelsY] = [Math.round(width * scale), Math.round(height * scale)];
-    if (element.width !== pixelsX || element.height !== pixelsY) [element.width, element.height] = [pixelsX, pixelsY];
+    const size = fit(element, width, height);
     if (moving.current.scene !== scene) {
       const previous = last.current;
       const before = new Map<string, readonly [number, number]>();
@@ -222,7 +225,10 @@ function useCanvas(
       const t = Math.min(1, (performance.now() - startMs) / MOVE_MS);
       positions.current = positionsAt(scene, before, t);
       last.current = { scene, width };
-      drawScene(context, scene, positions.current, paletteOf(element), { width, height, scale }, strong);
+      drawScene(context, scene, positions.current, paletteOf(element), size);
+      // What is pointed at moves along.
+      if (t < 1 || pointed.current >= 0)
+        drawOver(overlay.current, scene, positions.current, width, height, pointed.current);
       if (t < 1) frame = requestAnimationFrame(draw);
     };
     draw();
@@ -235,8 +241,33 @@ function useCanvas(
       theme.disconnect();
       scheme.removeEventListener("change", draw);
     };
+  }, [scene, width, height]);
+  useLayoutEffect(() => {
+    pointed.current = strong;
+    drawOver(overlay.current, scene, positions.current, width, height, strong);
   }, [scene, width, height, strong]);
-  return { canvas, positions };
+  return { canvas, overlay, positions };
+}
+
+/** Makes a canvas as many device pixels as it covers. */
+function fit(element: HTMLCanvasElement, width: number, height: number): CanvasSize {
+  const scale = Math.min(2, devicePixelRatio || 1);
+  const [pixelsX, pixelsY] = [Math.round(width * scale), Math.round(height * scale)];
+  if (element.width !== pixelsX || element.height !== pixelsY) [element.width, element.height] = [pixelsX, pixelsY];
+  return { width, height, scale };
+}
+
+function drawOver(
+  element: HTMLCanvasElement | null,
+  scene: Scene,
+  positions: Float32Array,
+  width: number,
+  height: number,
+  pointed: number,
+): void {
+  const context = element?.getContext("2d");
+  if (element === null || context === null || context === undefined) return;
+  drawPointed(context, scene, positions, paletteOf(element), fit(element, width, height), pointed);
 }
 
 function wantsLessMotion(): boolean {

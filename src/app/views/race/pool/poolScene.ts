@@ -112,110 +112,162 @@ export interface Palette {
 
 const FAINT = 0.12;
 
-/** Draws the scene; the canvas is cleared first. `strong`: index of the mark that is pointed at, -1 for none. */
+export interface CanvasSize {
+  readonly width: number;
+  readonly height: number;
+  /** Device pixels per CSS pixel. */
+  readonly scale: number;
+}
+
+/** Draws the scene; the canvas is cleared first. Marks are copied from small drawings: thousands of paths would cost a frame. */
 export function drawScene(
   context: CanvasRenderingContext2D,
   scene: Scene,
   positions: Float32Array,
   palette: Palette,
-  size: { readonly width: number; readonly height: number; readonly scale: number },
-  strong: number,
+  size: CanvasSize,
 ): void {
-  context.setTransform(size.scale, 0, 0, size.scale, 0, 0);
-  context.clearRect(0, 0, size.width, size.height);
-  drawChildren(context, scene, positions, palette, strong);
-  const half = scene.markSize * 0.34;
+  clear(context, size);
+  const alpha = Math.min(0.4, 12 / Math.max(1, scene.children.length));
+  drawLinks(context, scene, positions, palette, alpha, () => true);
+  drawChildren(context, scene, palette);
+  const sprites = makeSprites(scene.markSize, palette, size.scale);
+  const side = sprites.side / size.scale;
   for (const faint of [1, 0]) {
     context.globalAlpha = faint === 1 ? FAINT : 1;
-    const right = new Path2D();
-    const wrong = new Path2D();
-    const unknown = new Path2D();
-    const rings = new Path2D();
     scene.marks.forEach(({ item }, i) => {
       if (scene.faint[i] !== faint) return;
-      const [x, y] = [positions[2 * i] ?? 0, positions[2 * i + 1] ?? 0];
-      if (item.correct === true) {
-        right.moveTo(x + half * 0.9, y);
-        right.arc(x, y, half * 0.9, 0, 2 * Math.PI);
-      } else if (item.correct === false) {
-        wrong.moveTo(x, y - half);
-        wrong.lineTo(x + half, y);
-        wrong.lineTo(x, y + half);
-        wrong.lineTo(x - half, y);
-        wrong.closePath();
-      } else unknown.rect(x - half / 2, y - half / 2, half, half);
-      if (scene.picked[i] === 1) {
-        rings.moveTo(x + half * 1.5, y);
-        rings.arc(x, y, half * 1.5, 0, 2 * Math.PI);
-      }
+      // On whole device pixels a copy needs no resampling.
+      const x = Math.round(((positions[2 * i] ?? 0) - side / 2) * size.scale) / size.scale;
+      const y = Math.round(((positions[2 * i + 1] ?? 0) - side / 2) * size.scale) / size.scale;
+      const mark = item.correct === true ? sprites.right : item.correct === false ? sprites.wrong : sprites.unknown;
+      context.drawImage(mark, x, y, side, side);
+      if (scene.picked[i] === 1) context.drawImage(sprites.ring, x, y, side, side);
     });
-    context.fillStyle = palette.right;
-    paint(context, right);
-    context.fillStyle = palette.surface;
-    paint(context, wrong);
-    context.strokeStyle = palette.wrong;
-    context.lineWidth = scene.markSize > 7 ? 1.75 : 1.25;
-    context.stroke(wrong);
-    context.fillStyle = palette.unknown;
-    paint(context, unknown);
-    context.strokeStyle = palette.ink;
-    context.lineWidth = scene.markSize > 7 ? 1.5 : 1.25;
-    context.stroke(rings);
   }
   context.globalAlpha = 1;
-  if (strong >= 0) {
-    context.strokeStyle = palette.focus;
-    context.lineWidth = 3;
-    context.beginPath();
-    context.arc(positions[2 * strong] ?? 0, positions[2 * strong + 1] ?? 0, Math.max(6, half * 1.9), 0, 2 * Math.PI);
-    context.stroke();
-  }
 }
 
-/** Links from seeds to their new pairs, and these: a square accepted, a cross rejected. */
-function drawChildren(
+/** Draws what is pointed at, on a canvas above the scene's: its ring, and the links to its new pairs. -1 for nothing. */
+export function drawPointed(
   context: CanvasRenderingContext2D,
   scene: Scene,
   positions: Float32Array,
   palette: Palette,
-  strong: number,
+  size: CanvasSize,
+  pointed: number,
 ): void {
-  const links = new Path2D();
-  const strongLinks = new Path2D();
-  const accepted = new Path2D();
-  const rejected = new Path2D();
-  for (const { child, parent, x, y } of scene.children) {
-    const [px, py] = [positions[2 * parent] ?? 0, positions[2 * parent + 1] ?? 0];
-    const path = parent === strong ? strongLinks : links;
-    const end = y - 5;
-    path.moveTo(px, py);
-    path.bezierCurveTo(px, (py + end) / 2, x, (py + end) / 2, x, end);
-    // An arrow's head, so that the way is told.
-    path.moveTo(x - 2.5, end - 4);
-    path.lineTo(x, end);
-    path.lineTo(x + 2.5, end - 4);
-    if (child.accepted) accepted.rect(x - 3, y - 3, 6, 6);
-    else {
-      rejected.moveTo(x - 3, y - 3);
-      rejected.lineTo(x + 3, y + 3);
-      rejected.moveTo(x + 3, y - 3);
-      rejected.lineTo(x - 3, y + 3);
-    }
-  }
-  context.strokeStyle = palette.lane;
-  context.lineWidth = 1;
-  context.globalAlpha = strong >= 0 ? 0.12 : Math.min(0.4, 12 / Math.max(1, scene.children.length));
-  context.stroke(links);
-  context.globalAlpha = 1;
-  context.lineWidth = 1.75;
-  context.stroke(strongLinks);
-  context.fillStyle = palette.lane;
-  paint(context, accepted);
-  context.strokeStyle = palette.wrong;
-  context.lineWidth = 1.5;
-  context.stroke(rejected);
+  clear(context, size);
+  if (pointed < 0) return;
+  drawLinks(context, scene, positions, palette, 1, (parent) => parent === pointed);
+  context.strokeStyle = palette.focus;
+  context.lineWidth = 3;
+  context.beginPath();
+  const radius = Math.max(6, scene.markSize * 0.65);
+  context.arc(positions[2 * pointed] ?? 0, positions[2 * pointed + 1] ?? 0, radius, 0, 2 * Math.PI);
+  context.stroke();
 }
 
-function paint(context: CanvasRenderingContext2D, path: Path2D): void {
-  context.fill(path);
+function clear(context: CanvasRenderingContext2D, { width, height, scale }: CanvasSize): void {
+  context.setTransform(scale, 0, 0, scale, 0, 0);
+  context.clearRect(0, 0, width, height);
+}
+
+interface Sprites {
+  /** Of each square drawing, in device pixels. */
+  readonly side: number;
+  readonly right: OffscreenCanvas;
+  readonly wrong: OffscreenCanvas;
+  readonly unknown: OffscreenCanvas;
+  readonly ring: OffscreenCanvas;
+}
+
+function makeSprites(markSize: number, palette: Palette, scale: number): Sprites {
+  const side = Math.ceil((markSize * 1.3 + 3) * scale);
+  const half = markSize * 0.34;
+  const draw = (paint: (context: OffscreenCanvasRenderingContext2D) => void): OffscreenCanvas => {
+    const canvas = new OffscreenCanvas(side, side);
+    const context = canvas.getContext("2d");
+    if (context !== null) {
+      context.setTransform(scale, 0, 0, scale, side / 2, side / 2);
+      context.beginPath();
+      paint(context);
+    }
+    return canvas;
+  };
+  return {
+    side,
+    right: draw((context) => {
+      context.fillStyle = palette.right;
+      context.arc(0, 0, half * 0.9, 0, 2 * Math.PI);
+      context.fill();
+    }),
+    wrong: draw((context) => {
+      context.fillStyle = palette.surface;
+      context.strokeStyle = palette.wrong;
+      context.lineWidth = markSize > 7 ? 1.75 : 1.25;
+      context.moveTo(0, -half);
+      context.lineTo(half, 0);
+      context.lineTo(0, half);
+      context.lineTo(-half, 0);
+      context.closePath();
+      context.fill();
+      context.stroke();
+    }),
+    unknown: draw((context) => {
+      context.fillStyle = palette.unknown;
+      context.rect(-half / 2, -half / 2, half, half);
+      context.fill();
+    }),
+    ring: draw((context) => {
+      context.strokeStyle = palette.ink;
+      context.lineWidth = markSize > 7 ? 1.5 : 1.25;
+      context.arc(0, 0, half * 1.5, 0, 2 * Math.PI);
+      context.stroke();
+    }),
+  };
+}
+
+/** Links from wanted seeds to their new pairs, with an arrow's head so that the way is told. */
+function drawLinks(
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  positions: Float32Array,
+  palette: Palette,
+  alpha: number,
+  wanted: (parent: number) => boolean,
+): void {
+  context.beginPath();
+  for (const { parent, x, y } of scene.children) {
+    if (!wanted(parent)) continue;
+    const [px, py] = [positions[2 * parent] ?? 0, positions[2 * parent + 1] ?? 0];
+    const end = y - 5;
+    context.moveTo(px, py);
+    context.bezierCurveTo(px, (py + end) / 2, x, (py + end) / 2, x, end);
+    context.moveTo(x - 2.5, end - 4);
+    context.lineTo(x, end);
+    context.lineTo(x + 2.5, end - 4);
+  }
+  context.globalAlpha = alpha;
+  context.strokeStyle = palette.lane;
+  context.lineWidth = alpha === 1 ? 1.75 : 1;
+  context.stroke();
+  context.globalAlpha = 1;
+}
+
+/** New pairs: a square accepted, a cross rejected. */
+function drawChildren(context: CanvasRenderingContext2D, scene: Scene, palette: Palette): void {
+  context.fillStyle = palette.lane;
+  for (const { child, x, y } of scene.children) if (child.accepted) context.fillRect(x - 3, y - 3, 6, 6);
+  context.beginPath();
+  for (const { child, x, y } of scene.children) {
+    if (child.accepted) continue;
+    context.moveTo(x - 3, y - 3);
+    context.lineTo(x + 3, y + 3);
+    context.moveTo(x + 3, y - 3);
+    context.lineTo(x - 3, y + 3);
+  }
+  context.strokeStyle = palette.wrong;
+  context.lineWidth = 1.5;
+  context.stroke();
 }
