@@ -112,7 +112,8 @@ export function layoutPool(
     const height = Math.min(ROW.maxHeight, Math.max(ROW.minHeight, deepest * markSize + 6));
     const bottom = top + ROW.label + height;
     for (const [column, stack] of stacks) {
-      stack.sort((a, b) => a.loss - b.loss || byNumber.compare(a.item.id, b.item.id));
+      // Seeds of equal loss stay in the pool's order: comparing names would cost a frame where many are equal.
+      stack.sort((a, b) => a.loss - b.loss);
       // A stack too deep for its row is pressed together instead of growing out of it.
       const pitch = Math.min(markSize, (height - markSize) / Math.max(1, stack.length - 1));
       stack.forEach(({ item, loss }, index) => {
@@ -134,7 +135,7 @@ export function layoutPool(
     });
     top = bottom + ROW.gap;
   }
-  marks.sort((a, b) => a.loss - b.loss || byNumber.compare(a.item.id, b.item.id));
+  marks.sort((a, b) => a.loss - b.loss);
   return { height: top + MARGIN.axis, x, rows, marks, unplaced, outside };
 }
 

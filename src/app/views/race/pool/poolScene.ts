@@ -131,7 +131,7 @@ export function drawScene(
   const alpha = Math.min(0.4, 12 / Math.max(1, scene.children.length));
   drawLinks(context, scene, positions, palette, alpha, () => true);
   drawChildren(context, scene, palette);
-  const sprites = makeSprites(scene.markSize, palette, size.scale);
+  const sprites = spritesOf(scene.markSize, palette, size.scale);
   const side = sprites.side / size.scale;
   for (const faint of [1, 0]) {
     context.globalAlpha = faint === 1 ? FAINT : 1;
@@ -180,6 +180,16 @@ interface Sprites {
   readonly wrong: OffscreenCanvas;
   readonly unknown: OffscreenCanvas;
   readonly ring: OffscreenCanvas;
+}
+
+/** The small drawings of the last scene: all lanes share size and, but for the accent, colours. */
+let kept: { readonly key: string; readonly sprites: Sprites } | undefined;
+
+function spritesOf(markSize: number, palette: Palette, scale: number): Sprites {
+  const { right, wrong, unknown, surface, ink } = palette;
+  const key = [markSize, scale, right, wrong, unknown, surface, ink].join();
+  if (kept?.key !== key) kept = { key, sprites: makeSprites(markSize, palette, scale) };
+  return kept.sprites;
 }
 
 function makeSprites(markSize: number, palette: Palette, scale: number): Sprites {
