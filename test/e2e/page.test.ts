@@ -151,7 +151,8 @@ test(
     await inTraining(page);
     await page.reload();
     await ready(page);
-    expect(await page.locator(".banner").innerText()).toContain("An unfinished run is here");
+    // The page that is gone may hold the run for a moment longer: until then it is "open in another tab".
+    await page.locator(".banner", { hasText: "An unfinished run is here" }).waitFor({ timeout: MINUTE_MS });
     expect((await rowsOf(page)).length).toBeLessThan(expected.length);
     await press(page, "Resume");
     await reach(page, "Finished.", 4 * MINUTE_MS);
