@@ -11,8 +11,8 @@ import { parseDecoder } from "../src/nn/families.ts";
 import { initializeLora, NO_LORA, resolveLora } from "../src/nn/lora.ts";
 import { elementCount } from "../src/onnx/shapes.ts";
 import { createEngine } from "../src/runtime/createEngine.ts";
-import type { Engine } from "../src/runtime/types.ts";
 import type { BaseWeights } from "../src/student/baseWeights.ts";
+import { measuredMemory } from "../src/student/measuredMemory.ts";
 import { chooseMemory } from "../src/student/memoryPlan.ts";
 import { layoutParameters } from "../src/student/parameterLayout.ts";
 import { ParameterStore } from "../src/student/parameterStore.ts";
@@ -76,10 +76,6 @@ function randomWeights(shapes: ReadonlyMap<string, readonly number[]>): BaseWeig
         return { type: "float32", shape, data };
       }),
   };
-}
-
-function peakBytes({ memory }: Engine): number {
-  return memory.gpuPeakBytes ?? memory.wasmHeapBytes ?? 1024 * process.resourceUsage().maxRSS;
 }
 
 async function main(): Promise<void> {
@@ -164,9 +160,8 @@ async function main(): Promise<void> {
     firstLoss: first.loss,
     firstStepMs: Math.round(firstStepMs),
     tokensPerSecond: rates[Math.floor(rates.length / 2)],
-    estimatedBytes: estimate.total,
-    measuredPeakBytes: peakBytes(engine),
     estimate,
+    measured: measuredMemory(engine.memory),
   };
   process.stdout.write(`${JSON.stringify(row)}\n`);
   trainer.dispose();

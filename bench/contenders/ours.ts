@@ -89,7 +89,7 @@ async function backendOf(ep: "cpu" | "wasm", threads: number): Promise<Backend<u
   if (ep === "wasm") return openWasmBackend(platform, threads);
   const ort = await platform.loadOrtNode();
   invariant(!("reason" in ort), "onnxruntime-node was loaded before");
-  return new CpuBackend(ort, platform.ortVersion, threads);
+  return new CpuBackend(ort, platform.ortVersion, threads, platform.processPeakBytes);
 }
 
 /** Runs `graph` on tensors that are made once: no feed, no result, no check, no queue. */

@@ -4,7 +4,7 @@
  * all and live in `engineCore.ts`. `S` is the build's own storage of a tensor.
  */
 import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
-import type { EngineInfo, EngineMemory, SessionOptions } from "./types.ts";
+import type { EngineInfo, EngineMemory, PeakMemory, SessionOptions } from "./types.ts";
 import type { TaskQueue } from "./taskQueue.ts";
 
 /** A tensor inside a backend. */
@@ -37,7 +37,9 @@ export interface Backend<S> {
   readonly queue: TaskQueue;
   /** Aborts when the device or the runtime instance is gone; the reason says why. */
   readonly lost: AbortSignal;
-  readonly memory: EngineMemory;
+  readonly memory: Omit<EngineMemory, "tensorBytes" | "peak">;
+  /** The most that was ever in use, of what this backend can count. */
+  readonly peak: Omit<PeakMemory, "tensorBytes"> | undefined;
   createSession(model: Uint8Array, options: SessionOptions): Promise<BackendSession<S>>;
   /** Storage for `byteLength` bytes, zeroed, or holding `data`. @throws TutelageError out-of-memory. */
   allocate(type: DataType, shape: readonly number[], data?: TypedArray): S;

@@ -12,7 +12,7 @@ import { newArray } from "./dataTypes.ts";
 import { declaredValues, fromOrt, toOrt } from "./ortTensors.ts";
 import type { OrtNode } from "./platform.ts";
 import { TaskQueue } from "./taskQueue.ts";
-import type { EngineInfo, EngineMemory, SessionOptions } from "./types.ts";
+import type { EngineInfo, SessionOptions } from "./types.ts";
 
 /** Severity "error": warnings of the optimizer are not for users. */
 const LOG_ERRORS = 3;
@@ -21,13 +21,20 @@ export class CpuBackend implements Backend<TypedArray> {
   readonly info: EngineInfo;
   readonly queue = new TaskQueue();
   readonly lost: AbortSignal = new AbortController().signal;
-  readonly memory: EngineMemory = {};
+  readonly memory = {};
   readonly #ort: OrtNode;
+  readonly #processPeakBytes: () => number | undefined;
 
-  constructor(ort: OrtNode, version: string, threads: number) {
+  constructor(ort: OrtNode, version: string, threads: number, processPeakBytes: () => number | undefined) {
     this.#ort = ort;
+    this.#processPeakBytes = processPeakBytes;
     ort.env.logLevel = "error";
     this.info = { ep: "cpu", version: `onnxruntime-node ${version}`, threads };
+  }
+
+  get peak(): { readonly of: "process"; readonly totalBytes: number } | undefined {
+    const totalBytes = this.#processPeakBytes();
+    return totalBytes === undefined ? undefined : { of: "process", totalBytes };
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<BackendSession<TypedArray>> {

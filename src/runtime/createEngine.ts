@@ -111,7 +111,12 @@ async function openCpu(options: EngineOptions, fallbackReason?: string): Promise
   const ort = await platform.loadOrtNode();
   if ("reason" in ort) return refuse("cpu", ort.reason);
   options.onEvent?.({ type: "loading", ep: "cpu" });
-  const backend = new CpuBackend(ort, platform.ortVersion, options.threads ?? platform.cores);
+  const backend = new CpuBackend(
+    ort,
+    platform.ortVersion,
+    options.threads ?? platform.cores,
+    platform.processPeakBytes,
+  );
   return new EngineCore(backend, withReason(backend.info, fallbackReason));
 }
 

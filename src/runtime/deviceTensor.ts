@@ -7,7 +7,7 @@ import type { DataType } from "../onnx/types.ts";
 import { elementCount, formatShape } from "../onnx/shapes.ts";
 import { elementBytes } from "./dataTypes.ts";
 import { usedAfterDispose } from "./runtimeErrors.ts";
-import type { DeviceTensor } from "./types.ts";
+import type { DeviceTensor, TensorRole } from "./types.ts";
 
 export interface TensorOwner<S> {
   /** Called when the tensor is disposed. */
@@ -20,16 +20,18 @@ export class OwnedTensor<S> implements DeviceTensor {
   readonly type: DataType;
   readonly shape: readonly number[];
   readonly byteLength: number;
+  readonly role: TensorRole;
   readonly owner: TensorOwner<S>;
   readonly #storage: S;
   #pins = 0;
   #disposed = false;
 
-  constructor(owner: TensorOwner<S>, type: DataType, shape: readonly number[], storage: S) {
+  constructor(owner: TensorOwner<S>, type: DataType, shape: readonly number[], role: TensorRole, storage: S) {
     this.owner = owner;
     this.type = type;
     this.shape = [...shape];
     this.byteLength = elementCount(shape) * elementBytes(type);
+    this.role = role;
     this.#storage = storage;
   }
 

@@ -17,9 +17,11 @@ import type {
   EngineMemory,
   ExecutionProvider,
   OutputTarget,
+  PeakMemory,
   RunResult,
   Session,
   SessionOptions,
+  TensorRole,
 } from "./types.ts";
 
 type Feeds = Readonly<Record<string, Tensor | DeviceTensor>>;
@@ -34,7 +36,8 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   readonly #sessions = new Set<EngineSession<S>>();
   /** How to reject each call that has not been answered. */
   readonly #waiting = new Set<(error: TutelageError) => void>();
-  #bytes = 0;
+  readonly #roleBytes: Record<TensorRole, number> = { weights: 0, trainable: 0, moments: 0, gradients: 0, other: 0 };
+  #peak: PeakMemory | undefined;
   #disposed: Promise<void> | undefined;
 
   constructor(backend: Backend<S>, info: EngineInfo = backend.info) {
@@ -57,11 +60,27 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   }
 
   get live(): { readonly tensors: number; readonly bytes: number; readonly sessions: number } {
-    return { tensors: this.#tensors.size, bytes: this.#bytes, sessions: this.#sessions.size };
+    return { tensors: this.#tensors.size, bytes: this.#bytes(), sessions: this.#sessions.size };
   }
 
   get memory(): EngineMemory {
-    return this.#backend.memory;
+    this.#notePeak();
+    return {
+      ...this.#backend.memory,
+      tensorBytes: { ...this.#roleBytes },
+      ...(this.#peak === undefined ? {} : { peak: this.#peak }),
+    };
+  }
+
+  #bytes(): number {
+    return Object.values(this.#roleBytes).reduce((sum, bytes) => sum + bytes, 0);
+  }
+
+  /** Keeps what tensors hold if memory is fuller than ever; before they change, so that they are those of that moment. */
+  #notePeak(): void {
+    const { peak } = this.#backend;
+    if (peak === undefined || peak.totalBytes <= (this.#peak?.totalBytes ?? 0)) return;
+    this.#peak = { ...peak, tensorBytes: { ...this.#roleBytes } };
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -80,29 +99,31 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     });
   }
 
-  upload(tensor: Tensor): OwnedTensor<S> {
+  upload(tensor: Tensor, role?: TensorRole): OwnedTensor<S> {
     this.assertUsable();
     checkHostTensor(`upload to ${this.ep}`, tensor);
-    return this.make(tensor.type, tensor.shape, tensor.data);
+    return this.make(tensor.type, tensor.shape, role, tensor.data);
   }
 
-  zeros(type: DataType, shape: readonly number[]): OwnedTensor<S> {
+  zeros(type: DataType, shape: readonly number[], role?: TensorRole): OwnedTensor<S> {
     this.assertUsable();
     checkShape(`zeros on ${this.ep}`, shape);
-    return this.make(type, shape);
+    return this.make(type, shape, role);
   }
 
   /** As `upload` and `zeros`, also for a call that was queued before the engine was disposed. */
-  make(type: DataType, shape: readonly number[], data?: TypedArray): OwnedTensor<S> {
+  make(type: DataType, shape: readonly number[], role: TensorRole = "other", data?: TypedArray): OwnedTensor<S> {
+    this.#notePeak();
     let storage: S;
     try {
       storage = this.#backend.allocate(type, shape, data);
     } catch (error) {
       throw runError(`tensor ${type} ${formatShape(shape)} on ${this.ep}`, error);
     }
-    const tensor = new OwnedTensor<S>(this, type, shape, storage);
+    const tensor = new OwnedTensor<S>(this, type, shape, role, storage);
     this.#tensors.add(tensor);
-    this.#bytes += tensor.byteLength;
+    this.#roleBytes[role] += tensor.byteLength;
+    this.#notePeak();
     return tensor;
   }
 
@@ -126,7 +147,10 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   }
 
   released(tensor: OwnedTensor<S>): void {
-    if (this.#tensors.delete(tensor)) this.#bytes -= tensor.byteLength;
+    if (!this.#tensors.has(tensor)) return;
+    this.#notePeak();
+    this.#tensors.delete(tensor);
+    this.#roleBytes[tensor.role] -= tensor.byteLength;
   }
 
   free(storage: S): void {

@@ -18,6 +18,8 @@ export interface Platform {
   readonly ortVersion: string;
   /** Logical processors. */
   readonly cores: number;
+  /** The most memory that the process ever had resident; undefined where nobody says. */
+  readonly processPeakBytes: () => number | undefined;
   /** Whether WebAssembly threads can be had, and if not why. */
   readonly wasmThreads: { readonly ok: true } | { readonly ok: false; readonly reason: string };
   /** onnxruntime-node, or why it cannot be used here. */

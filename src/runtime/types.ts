@@ -36,6 +36,13 @@ export interface EngineInfo {
   readonly selfTest?: string;
 }
 
+/** What a tensor that lives between runs is for. `other`: caches of generation, and what was not said. */
+export const TENSOR_ROLES = ["weights", "trainable", "moments", "gradients", "other"] as const;
+export type TensorRole = (typeof TENSOR_ROLES)[number];
+
+/** Bytes of tensors by role. */
+export type TensorBytes = Readonly<Record<TensorRole, number>>;
+
 /** Bytes that an engine holds, as far as the platform tells. */
 export interface EngineMemory {
   /** Size of ONNX Runtime's WebAssembly memory, shared by all engines of this kind in the thread. It never shrinks. */
@@ -45,6 +52,22 @@ export interface EngineMemory {
   /** All GPU buffers on the device, ONNX Runtime's own included, now and at most so far. */
   readonly gpuTotalBytes?: number;
   readonly gpuPeakBytes?: number;
+  /** Live tensors of this engine. */
+  readonly tensorBytes: TensorBytes;
+  /** The fullest moment so far; absent where the platform counts nothing. */
+  readonly peak?: PeakMemory;
+}
+
+/**
+ * What an engine's memory was when it was fullest, all of it counted and none of it estimated. The total is more than the
+ * tensors: intermediate values of runs, and ONNX Runtime itself.
+ */
+export interface PeakMemory {
+  /** What was counted: all buffers of the GPU device, the WebAssembly memory (of all engines of the thread), the resident process. */
+  readonly of: "gpu" | "heap" | "process";
+  readonly totalBytes: number;
+  /** What this engine's tensors held of it. */
+  readonly tensorBytes: TensorBytes;
 }
 
 /** Where an output goes: read back, left on the device in a new tensor, or written into a given one. */
@@ -90,10 +113,10 @@ export interface Engine extends AsyncDisposable {
   /** Aborts with a `device-lost` TutelageError when the device goes away. */
   readonly lost: AbortSignal;
   createSession(model: Uint8Array, options: SessionOptions): Promise<Session>;
-  /** Copies host data to the device. Caller owns the result. */
-  upload(tensor: Tensor): DeviceTensor;
+  /** Copies host data to the device. Caller owns the result. `role` is what `memory` counts it as. */
+  upload(tensor: Tensor, role?: TensorRole): DeviceTensor;
   /** A zero-filled tensor. Caller owns the result. */
-  zeros(type: DataType, shape: readonly number[]): DeviceTensor;
+  zeros(type: DataType, shape: readonly number[], role?: TensorRole): DeviceTensor;
   /** Reads a tensor back (a GPU→CPU sync on webgpu). The data is a copy. */
   read(tensor: DeviceTensor): Promise<Tensor>;
   /** Tensors uploaded or allocated and not yet disposed: the leak test's figure. */

@@ -11,7 +11,7 @@ import { OrtWasm, type HeapTensor, type OrtWasmSession } from "./ortWasm.ts";
 import type { Platform } from "./platform.ts";
 import { isCrash } from "./runtimeErrors.ts";
 import { TaskQueue } from "./taskQueue.ts";
-import type { EngineInfo, EngineMemory, SessionOptions } from "./types.ts";
+import type { EngineInfo, SessionOptions } from "./types.ts";
 
 interface Instance {
   readonly ort: OrtWasm;
@@ -58,8 +58,12 @@ export class WasmBackend implements Backend<HeapTensor> {
     this.lost = instance.crashed.signal;
   }
 
-  get memory(): EngineMemory {
+  get memory(): { readonly wasmHeapBytes: number } {
     return { wasmHeapBytes: this.#instance.ort.heap.byteLength };
+  }
+
+  get peak(): { readonly of: "heap"; readonly totalBytes: number } {
+    return { of: "heap", totalBytes: this.#instance.ort.heap.byteLength };
   }
 
   async createSession(model: Uint8Array, _options: SessionOptions): Promise<BackendSession<HeapTensor>> {

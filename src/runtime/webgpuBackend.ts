@@ -70,8 +70,12 @@ export class WebgpuBackend implements Backend<GpuStorage> {
     });
   }
 
-  get memory(): EngineMemory {
+  get memory(): Pick<EngineMemory, "gpuBytes" | "gpuTotalBytes" | "gpuPeakBytes"> {
     return { gpuBytes: this.#bytes, gpuTotalBytes: this.#buffers.bytes, gpuPeakBytes: this.#buffers.peakBytes };
+  }
+
+  get peak(): { readonly of: "gpu"; readonly totalBytes: number } {
+    return { of: "gpu", totalBytes: this.#buffers.peakBytes };
   }
 
   async createSession(model: Uint8Array, { disableCpuFallback }: SessionOptions): Promise<BackendSession<GpuStorage>> {

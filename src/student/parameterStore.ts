@@ -57,7 +57,7 @@ export class ParameterStore {
             const tensor = await read(spec.name);
             invariant(sameShape(tensor.shape, spec.shape), `weights hold '${spec.name}'`);
             const stored = layout.halved.has(spec.name) ? tensorToFloat16(tensor, spec.name, float32ToFloat16) : tensor;
-            store.#frozen.set(spec.name, engine.upload(stored));
+            store.#frozen.set(spec.name, engine.upload(stored, "weights"));
           }
         });
       if (trainable === undefined) await store.load(base);
@@ -131,7 +131,7 @@ export class ParameterStore {
   }
 
   #replace(group: LayoutGroup, tensor: Tensor): void {
-    const next = this.#engine.upload(tensor);
+    const next = this.#engine.upload(tensor, "trainable");
     this.#groups.get(group.name)?.dispose();
     this.#groups.set(group.name, next);
   }

@@ -8,7 +8,7 @@ import { badInput, invariant, throwIfAborted, TutelageError } from "../core/erro
 import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
-import type { DeviceTensor, Engine, Session } from "../runtime/types.ts";
+import type { DeviceTensor, Engine, Session, TensorRole } from "../runtime/types.ts";
 import {
   anyShapeFeeds,
   anyShapeLimit,
@@ -138,21 +138,23 @@ export class Trainer {
       checkState(resume, this.#store.layout.groups, this.totalSteps);
       this.#store.write(resume.parameters);
     }
-    const zeros = (size: number): DeviceTensor => this.#engine.zeros("float32", [size]);
+    const zeros = (size: number, role: TensorRole): DeviceTensor => this.#engine.zeros("float32", [size], role);
     const restored = (values: HostParameters | undefined, name: string, size: number): DeviceTensor => {
       const data = values?.get(name);
-      return data === undefined ? zeros(size) : this.#engine.upload({ type: "float32", shape: [size], data });
+      return data === undefined
+        ? zeros(size, "moments")
+        : this.#engine.upload({ type: "float32", shape: [size], data }, "moments");
     };
     this.#groups = this.#store.layout.groups.map(({ name, size }) => ({
       name,
       size,
-      grad: zeros(size),
+      grad: zeros(size, "gradients"),
       gradSpare: undefined,
       expAvg: restored(resume?.expAvg, name, size),
       expAvgSq: restored(resume?.expAvgSq, name, size),
-      paramSpare: zeros(size),
-      expAvgSpare: zeros(size),
-      expAvgSqSpare: zeros(size),
+      paramSpare: zeros(size, "trainable"),
+      expAvgSpare: zeros(size, "moments"),
+      expAvgSqSpare: zeros(size, "moments"),
     }));
   }
 
@@ -285,7 +287,7 @@ export class Trainer {
       const targets: Record<string, "host" | DeviceTensor> = { lossSum: "host" };
       for (const group of this.#groups) {
         if (accumulate) {
-          const next = group.gradSpare ?? this.#engine.zeros("float32", [group.size]);
+          const next = group.gradSpare ?? this.#engine.zeros("float32", [group.size], "gradients");
           feeds[`grad.${group.name}`] = group.grad;
           [group.grad, group.gradSpare] = [next, group.grad];
         }

@@ -30,7 +30,10 @@ test("everything that is known is a line, with units, and no secret is in it", (
       limits: { maxBufferSize: 268_435_456 },
     },
     live: { tensors: 12, bytes: 34_000_000, sessions: 5 },
-    memory: { wasmHeapBytes: 120_000_000 },
+    memory: {
+      wasmHeapBytes: 120_000_000,
+      tensorBytes: { weights: 0, trainable: 7_000_000, moments: 14_000_000, gradients: 3_000_000, other: 0 },
+    },
     queue: 2,
     needs: {
       ep: "wasm",

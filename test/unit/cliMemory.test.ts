@@ -1,5 +1,5 @@
 /** @file What `tutelage train` says of memory: the estimate, the refusal, the measured peak, and options that change what is taken. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { studentDirectory } from "../support/goldens.ts";
 import { CPU, runCli, Workspace, type CliResult } from "../support/runCli.ts";
@@ -47,12 +47,27 @@ test("--estimate prints bytes by cause, trains nothing and needs no --out", asyn
   expect(result.err).not.toMatch(/step|wrote/);
 });
 
-test("the estimate is told before and the measured peak after, on stderr", async () => {
-  const { status, err, records } = await train("--out", space.in("out"), ...LORA);
+test("the estimate is told before and what was measured beside it after, on stderr and in --memory-report", async () => {
+  const report = space.in("memory.json");
+  const { status, err, records } = await train("--out", space.in("out"), ...LORA, "--memory-report", report);
   expect([status, records.length]).toEqual([0, 2]);
+  expect(err).toMatch(/memory: about \d+ MB \(.*weights \d+ MB.*\)/);
   expect(err).toMatch(
-    /memory: about \d+ MB \(.*weights \d+ MB.*\)[^]*memory: took a process of [\d.]+ [MG]B at most, estimated/,
+    /memory at its fullest, of the whole process[^]* weights: estimated \d+ MB, took \d+ MB \(\+0.0 %\)[^]* total: estimated/,
   );
+  const { provider, estimated, measured } = JSON.parse(readFileSync(report, "utf8"));
+  expect([provider, measured.of]).toEqual(["cpu", "process"]);
+  for (const cause of ["weights", "trainable", "moments", "gradients"])
+    expect([cause, measured[cause]]).toEqual([cause, estimated[cause]]);
+  const { of: _, total, ...causes } = measured;
+  expect(Object.values<number>(causes).reduce((sum, bytes) => sum + bytes, 0)).toBe(total);
+});
+
+test("a --memory-report that cannot be written is refused before the first step", async () => {
+  const { status, err, records } = await train("--out", space.in("out"), "--memory-report", space.in("none/m.json"));
+  expect([status, records.length]).toEqual([2, 0]);
+  expect(err).toMatch(/--memory-report: expected a file that can be written/);
+  expect(existsSync(space.in("out"))).toBe(false);
 });
 
 test("what exceeds --memory-limit is refused before anything is written, with what would fit", async () => {

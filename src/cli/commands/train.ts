@@ -1,13 +1,15 @@
 /** @file `tutelage train`: full or LoRA finetuning of a student directory, to be interrupted and resumed. */
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { badInput, invariant } from "../../core/errors.ts";
+import { badInput, invariant, messageOf } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
 import { dataOrderOf } from "../../student/dataOrder.ts";
+import { compareMemory, measuredMemory, type MeasuredMemory } from "../../student/measuredMemory.ts";
 import { chooseMemory, describeEstimate, formatBytes, type MemoryChoice } from "../../student/memoryPlan.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
-import type { Engine } from "../../runtime/types.ts";
+import type { Engine, ExecutionProvider } from "../../runtime/types.ts";
 import type { LanguageModel, OpenStudentOptions } from "../../student/student.ts";
 import {
   identifyTraining,
@@ -89,6 +91,10 @@ const OPTIONS: OptionSpecs = {
   "memory-limit": {
     value: "SIZE",
     description: "refuse a training that would need more (500MB, 2GiB; default: 4GiB on wasm, else none)",
+  },
+  "memory-report": {
+    value: "FILE",
+    description: "write what memory was expected and taken, by cause, as JSON (both are also told at the end)",
   },
   estimate: { description: "only print what memory the training would need, by cause; trains and writes nothing" },
   "no-shuffle": { description: "keep the rows in file order" },
@@ -289,12 +295,20 @@ async function onlyEstimate(opening: Promise<unknown>): Promise<void> {
   }
 }
 
-/** What the training took, as far as the platform tells. */
-function measuredMemory(engine: Engine): string {
-  const { gpuPeakBytes, wasmHeapBytes } = engine.memory;
-  if (gpuPeakBytes !== undefined) return `GPU buffers of ${formatBytes(gpuPeakBytes)} at most`;
-  if (wasmHeapBytes !== undefined) return `a WebAssembly heap of ${formatBytes(wasmHeapBytes)}`;
-  return `a process of ${formatBytes(1024 * process.resourceUsage().maxRSS)} at most`;
+/** What `--memory-report` names, holding what is expected and, after the training, what was taken. */
+async function writeMemoryReport(
+  path: string | undefined,
+  ep: ExecutionProvider,
+  { gradientCheckpointing, shape, estimate }: MemoryChoice,
+  measured: MeasuredMemory | null,
+): Promise<void> {
+  if (path === undefined) return;
+  const report = { provider: ep, ...shape, gradientCheckpointing, estimated: estimate, measured };
+  try {
+    await writeFile(path, `${JSON.stringify(report, null, 2)}\n`);
+  } catch (error) {
+    badInput("--memory-report", "a file that can be written", messageOf(error));
+  }
 }
 
 export const trainCommand: Command = {
@@ -335,7 +349,10 @@ export const trainCommand: Command = {
             );
             const { encoded, choice } = memory;
             invariant(choice !== undefined, "opening a student chose how it trains");
-            const { gradientCheckpointing, estimate } = choice;
+            const { gradientCheckpointing } = choice;
+            const report = options.text("memory-report");
+            // Now, not after hours: the file can be written.
+            await writeMemoryReport(report, engine.ep, choice, null);
             const done = await trainSteps(
               student,
               encoded,
@@ -343,7 +360,10 @@ export const trainCommand: Command = {
               plan,
               output,
             );
-            output.note(`memory: took ${measuredMemory(engine)}, estimated ${formatBytes(estimate.total)}`);
+            const measured = measuredMemory(engine.memory);
+            invariant(measured !== undefined, "every provider counts its memory in Node");
+            for (const line of compareMemory(choice.estimate, measured)) output.note(line);
+            await writeMemoryReport(report, engine.ep, choice, measured);
             if (done) await (lora ? saveLora(student, sink) : saveStudent(student, sink));
             return done;
           },

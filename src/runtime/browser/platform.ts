@@ -38,6 +38,7 @@ export const platform: Platform = {
   name: "browser",
   ortVersion: env.versions.common,
   cores: globalThis.navigator.hardwareConcurrency || 1,
+  processPeakBytes: () => undefined,
   wasmThreads: wasmThreads(),
   hardwareGpu: { ok: true },
 

@@ -40,6 +40,7 @@ export const platform: Platform = {
   name: "node",
   ortVersion: env.versions.common,
   cores: availableParallelism(),
+  processPeakBytes: () => 1024 * process.resourceUsage().maxRSS,
   wasmThreads: { ok: true },
   hardwareGpu: hardwareGpu(),
 
