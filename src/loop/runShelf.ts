@@ -7,6 +7,7 @@ import { badInput } from "../core/errors.ts";
 import type { PairChange, PairRow } from "../protocol/loopService.ts";
 import type { Task } from "../tasks/types.ts";
 import type { ExperimentConfig } from "./config.ts";
+import type { DataShelf } from "./dataShelf.ts";
 import { datasetFiles } from "./dataset.ts";
 import { decide } from "./intervene.ts";
 import { Interventions } from "./interventions.ts";
@@ -31,6 +32,8 @@ export interface RunShelfDeps {
   /** Without it nothing is handed out or taken in. */
   readonly archiver?: RunArchiver;
   readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
+  /** Data files of the user's own, deleted with the last run that names them. */
+  readonly data?: Pick<DataShelf, "delete">;
   readonly now?: () => number;
 }
 
@@ -72,6 +75,18 @@ export class RunShelf {
     if (text.length > MAX_LABEL_CHARACTERS)
       badInput("name of a run", `at most ${MAX_LABEL_CHARACTERS} characters`, String(text.length));
     for (const runId of runIds) await this.#deps.library.label(runId, text);
+  }
+
+  /** Deletes the run, and its data files where no other run names them. */
+  async delete(runId: string): Promise<void> {
+    const { library, data } = this.#deps;
+    const digestOf = ({ manifest }: RunHeader): string | undefined => manifest.config.task.data?.digest;
+    const before = await library.list();
+    await library.delete(runId);
+    const run = before.find(({ manifest }) => manifest.runId === runId);
+    const digest = run === undefined ? undefined : digestOf(run);
+    const needed = before.some((other) => other !== run && digestOf(other) === digest);
+    if (digest !== undefined && !needed) await data?.delete(digest);
   }
 
   /** One file with the runs as they are now. */
