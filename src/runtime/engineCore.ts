@@ -21,6 +21,7 @@ import type {
   RunResult,
   Session,
   SessionOptions,
+  TensorBytes,
   TensorRole,
 } from "./types.ts";
 
@@ -73,13 +74,20 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   }
 
   #bytes(): number {
-    return Object.values(this.#roleBytes).reduce((sum, bytes) => sum + bytes, 0);
+    return sumOf(this.#roleBytes);
   }
 
   /** Keeps what tensors hold if memory is fuller than ever; before they change, so that they are those of that moment. */
   #notePeak(): void {
     const { peak } = this.#backend;
-    if (peak === undefined || peak.totalBytes <= (this.#peak?.totalBytes ?? 0)) return;
+    if (peak === undefined) return;
+    const before = this.#peak;
+    // A heap and a process never shrink, so that what fills them again counts too.
+    const fuller =
+      before === undefined ||
+      peak.totalBytes > before.totalBytes ||
+      (peak.of !== "gpu" && this.#bytes() > sumOf(before.tensorBytes));
+    if (!fuller) return;
     this.#peak = { ...peak, tensorBytes: { ...this.#roleBytes } };
   }
 
@@ -209,6 +217,10 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
+}
+
+function sumOf(bytes: TensorBytes): number {
+  return Object.values(bytes).reduce((sum, part) => sum + part, 0);
 }
 
 class EngineSession<S> implements Session {

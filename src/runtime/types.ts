@@ -60,7 +60,8 @@ export interface EngineMemory {
 
 /**
  * What an engine's memory was when it was fullest, all of it counted and none of it estimated. The total is more than the
- * tensors: intermediate values of runs, and ONNX Runtime itself.
+ * tensors: intermediate values of runs, and ONNX Runtime itself. Heap and process never shrink: their fullest moment is
+ * that at which tensors filled most of what they have grown to.
  */
 export interface PeakMemory {
   /** What was counted: all buffers of the GPU device, the WebAssembly memory (of all engines of the thread), the resident process. */
