@@ -86,6 +86,7 @@ function settingsOf(options: Options, file: Json, chat: Json): Json {
     teacher: teacherOf(options, file, chat),
     verification: text("verification"),
     maxRougeL: real("max-rouge-l"),
+    refills: whole("refills"),
     rounds: whole("rounds"),
     querySize: whole("query-size"),
     perSeed: whole("per-seed"),
@@ -163,16 +164,19 @@ function teacherOf(options: Options, file: Json, chat: Json): Json {
   const who = name ?? before["name"];
   const builtIn = chatProviderOf(typeof who === "string" ? who : D.teacher.name) === undefined;
   const { calls, price, ...rest } = chat;
+  const listOf = (option: string): readonly string[] | undefined =>
+    options.given(option)
+      ? options
+          .requiredText(option)
+          .split(",")
+          .map((entry) => entry.trim())
+      : undefined;
   const ofChat = builtIn ? rest : chat;
   return compact({
     name,
     errorRate: options.given("error-rate") ? options.number("error-rate") : undefined,
-    operations: options.given("operations")
-      ? options
-          .requiredText("operations")
-          .split(",")
-          .map((name) => name.trim())
-      : undefined,
+    operations: listOf("operations"),
+    easyOperations: listOf("easy-operations"),
     ...(builtIn ? { calls, price } : {}),
     chat: Object.keys(ofChat).length === 0 ? undefined : overChat(before["chat"], ofChat),
   });

@@ -1,6 +1,6 @@
 /** @file The settings of a loop as command-line options: what they are called and mean. Not here: the experiment they make (`loopExperiment.ts`). */
 import { BASELINES, baselineNames } from "../loop/baselines.ts";
-import { DEFAULT_EXPERIMENT } from "../loop/defaults.ts";
+import { DEFAULT_EXPERIMENT, DEFAULT_REFILLS } from "../loop/defaults.ts";
 import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
 import { CHECKER_NAMES } from "../tasks/custom/settings.ts";
 import { taskNames } from "../tasks/registry.ts";
@@ -75,6 +75,10 @@ export const LOOP_OPTIONS: OptionSpecs = {
     description: `how seeds become new questions, among ${OPERATIONS.join(",")}`,
     default: D.teacher.operations.join(","),
   },
+  "easy-operations": {
+    value: "LIST",
+    description: "of --strategy lion: how easy picks become new questions (default: as --operations)",
+  },
   verification: {
     value: "off|answer|steps",
     description: "check the teacher's pairs before training: their final answers, or every step too",
@@ -84,6 +88,10 @@ export const LOOP_OPTIONS: OptionSpecs = {
     value: "X",
     description: "reject new questions whose ROUGE-L with a known one is over this; 1 rejects none",
     default: String(D.maxRougeL),
+  },
+  refills: {
+    value: "N",
+    description: `ask again at most N times a round in place of rejected questions (default: ${DEFAULT_REFILLS} with --max-rouge-l under 1, else 0)`,
   },
   rounds: { value: "N", description: "rounds after round 0, the untouched student", default: String(D.rounds) },
   "query-size": { value: "M", description: "seeds picked per round", default: String(D.querySize) },

@@ -33,6 +33,9 @@ const pairsOf = ({ rounds, querySize, perSeed, budget }: ExperimentConfig): numb
 const calls = ({ teacher: { chat } }: ExperimentConfig, count: "one" | "two"): BaselineSettings["teacher"] =>
   chat === undefined ? { calls: count } : { chat: { ...chat, calls: count } };
 
+/** The loop's own default beside a near-duplicate filter (`defaults.ts`), which is not imported at run time. */
+const REFILLS = 3;
+
 /** Steps of LLM2LLM's published runs, the first of them on the seeds alone. */
 const LLM2LLM_STEPS = 10;
 
@@ -90,7 +93,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
    * finetuned on the seeds answers them (temperature 0.7, top-p 0.9); for every seed answered wrongly the
    * teacher writes one new question with its answer in one call; questions with ROUGE-L F > 0.95
    * against existing ones are dropped; the student starts again from the base weights on seeds and all
-   * synthetic pairs. Synthetic questions are never built upon. Ours: a dropped question is not asked for again,
+   * synthetic pairs. Synthetic questions are never built upon. Ours: a dropped question is asked for again (`refills`),
    * ROUGE-L is also taken against the seeds that were answered right, and the run ends at the
    * number of pairs of the experiment it is put beside.
    */
@@ -113,6 +116,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
     suggested: (beside) => ({
       query: { temperature: 0.7, topP: 0.9 },
       maxRougeL: 0.95,
+      refills: REFILLS,
       querySize: beside.task.pool,
       rounds: Math.max(LLM2LLM_STEPS, beside.rounds + 1),
       budget: { examples: pairsOf(beside) },
@@ -123,10 +127,10 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
    * finetuned on the train pool, first the seeds, then what was generated last, from where it stands.
    * Discrimination: a referee scores teacher's and student's answers (temperature 0.7) on the cache pool, seeds and all
    * questions generated so far, with positions swapped; hard where the teacher leads by a point. Generation: as
-   * many new questions from hard as from easy ones, answered in a second call; ROUGE-L F > 0.7 against existing
-   * questions is dropped. Ours: `vary` stands for both of its instructions, which ask for the same
-   * difficulty (its "rarer" question for easy ones is no operation of the built-in teacher), a dropped question is
-   * not asked for again, worked answers of the seeds stand for the teacher's, and each round picks anew the query size.
+   * many new questions from hard as from easy ones, answered in a second call: from hard ones of the same domain and
+   * kind (`vary`), from easy ones of the same domain but rarer (`rarer`), both as long and as hard as they; ROUGE-L F > 0.7
+   * against existing questions is dropped and asked for again (there until the round is full, here at most `refills` times).
+   * Ours: worked answers of the seeds stand for the teacher's, and each round picks anew the query size.
    */
   lion: {
     description: "Lion, complete: imitate the last pairs, judge all questions, ask from hard and easy ones alike.",
@@ -134,7 +138,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
       strategy: { name: "lion", picker: { kind: "argmax" }, share: 0.5 },
       query: { scores: "fresh", candidates: "all", repeats: "allowed" },
       pairs: "teacher",
-      teacher: { operations: ["vary"], ...calls(beside, "two") },
+      teacher: { operations: ["vary"], easyOperations: ["rarer"], ...calls(beside, "two") },
       verification: "off",
       balance: true,
       warmUp: "seeds",
@@ -145,6 +149,7 @@ export const BASELINES: Readonly<Record<BaselineName, BaselineEntry>> = {
     suggested: (beside) => ({
       query: { temperature: 0.7, topP: 1 },
       maxRougeL: 0.7,
+      refills: REFILLS,
       rounds: beside.rounds + 1,
       budget: { examples: pairsOf(beside) },
     }),

@@ -116,11 +116,14 @@ export async function* closedLoop(
 /** What a round's pairs came to. */
 interface Taught {
   readonly examples: readonly SyntheticExample[];
+  /** Pairs set out for, and how often the round asked again in place of rejected ones. */
+  readonly planned: number;
+  readonly refills: number;
   readonly poolAccuracy: number | null;
   readonly usage: TeacherUsage;
 }
 
-const NOTHING_TAUGHT: Taught = { examples: [], poolAccuracy: null, usage: NO_USAGE };
+const NOTHING_TAUGHT: Taught = { examples: [], planned: 0, refills: 0, poolAccuracy: null, usage: NO_USAGE };
 
 /** The round's new pairs: candidates scored and picked, the teacher asked, its pairs verified. */
 async function* newPairs(run: RunState, round: number): AsyncGenerator<LoopRecord, Taught, void> {
@@ -128,13 +131,15 @@ async function* newPairs(run: RunState, round: number): AsyncGenerator<LoopRecor
   const pool = yield* scorePool(run, round, candidates);
   const picks = yield* selectSeeds(run, round, candidates, pool);
   const taught = yield* teach(run, round, picks);
-  const examples = yield* verify(run, round, taught);
+  const { examples, refills } = yield* verify(run, round, taught);
   // Frozen scores say what the base student could, not this round's.
   const fresh = run.config.query.scores === "fresh" || round === 1;
   const answered = fresh ? (pool?.filter((item) => item.correct !== undefined) ?? []) : [];
   const right = answered.filter((item) => item.correct).length;
   return {
     examples,
+    planned: taught.length,
+    refills,
     poolAccuracy: answered.length === 0 ? null : right / answered.length,
     usage: examples.reduce((sum, example) => addUsage(sum, example.usage), run.judgeUsage),
   };
@@ -146,7 +151,7 @@ async function* finishRound(
   finished: Taught &
     Evaluated & { readonly round: number; readonly startedMs: number; readonly steps: readonly StepRecord[] },
 ): AsyncGenerator<LoopRecord, RoundSummary, void> {
-  const { round, startedMs, evaluation, validation, examples, poolAccuracy, steps, usage } = finished;
+  const { round, startedMs, evaluation, validation, examples, planned, refills, poolAccuracy, steps, usage } = finished;
   invariant(run.summaries.length === round, `round ${round} ends after ${run.summaries.length} rounds`);
   const accepted = examples.filter((example) => example.accepted).length;
   const pairs = examples.filter(({ operation, sound }) => operation !== "copy" && sound !== undefined);
@@ -160,6 +165,8 @@ async function* finishRound(
         (outcome) => [outcome, examples.filter(({ verification }) => verification === outcome).length] as const,
       ).filter(([, count]) => count > 0),
     ),
+    planned,
+    refills,
     taught: pairs.length,
     unsound: pairs.filter(({ sound }) => sound === false).length,
     teacher: usage,

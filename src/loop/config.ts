@@ -6,6 +6,7 @@ import type { SchedulerName, Precision, TrainMethod } from "../student/types.ts"
 import type { CustomSettings } from "../tasks/custom/settings.ts";
 import type { StrategySettings } from "../selection/types.ts";
 import type { ChatPrice, ChatProvider, ChatSettings } from "../teacher/config.ts";
+import type { Operation } from "../teacher/types.ts";
 
 /** Complete baselines by name; what each sets is in `baselines.ts`. */
 export type BaselineName = "base" | "real" | "all-seeds" | "static" | "frozen" | "llm2llm" | "lion";
@@ -79,7 +80,9 @@ export interface ExperimentConfig {
     readonly name: "solver" | "none" | ChatProvider;
     /** Of the built-in teacher. */
     readonly errorRate: number;
-    readonly operations: readonly ("simplify" | "complicate" | "vary")[];
+    readonly operations: readonly Operation[];
+    /** Of picks that the strategy calls easy (Lion); absent: `operations`, as of all others. */
+    readonly easyOperations?: readonly Operation[];
     /** Of the built-in teacher: question and answer in two calls (the default), or in one. A chat teacher has `chat.calls`. */
     readonly calls?: "two" | "one";
     /** Of the built-in teacher: what its tokens would cost, to study money with; none by default. A chat teacher has `chat.price`. */
@@ -91,6 +94,11 @@ export interface ExperimentConfig {
   readonly verification: "off" | "answer" | "steps";
   /** Near-duplicates: a question whose ROUGE-L F with a candidate or an accepted question is over this is rejected; 1 rejects none. */
   readonly maxRougeL: number;
+  /**
+   * Refills: so many times at most a round asks again, about the same picks, in place of the questions that were rejected,
+   * within its budget. 0: what is rejected is lost. Ours; by default 3 where near-duplicates are rejected, else 0.
+   */
+  readonly refills: number;
   readonly rounds: number;
   /** m: seeds picked per round; each gives `perSeed` new questions. */
   readonly querySize: number;

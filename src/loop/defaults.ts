@@ -14,6 +14,7 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
   teacher: { name: "solver", errorRate: 0, operations: ["simplify", "complicate", "vary"] },
   verification: "steps",
   maxRougeL: 1,
+  refills: 0,
   rounds: 3,
   querySize: 50,
   perSeed: 4,
@@ -40,6 +41,9 @@ export const DEFAULT_EXPERIMENT: ExperimentConfig = {
   },
   generation: { maxNewTokens: 56, batchSize: 32 },
 };
+
+/** Refills of a round where near-duplicates are rejected and nobody says: a filter must not make some strategies' rounds smaller than others'. */
+export const DEFAULT_REFILLS = 3;
 
 /** LoRA settings where only the method is named (PEFT's alpha = 2 r habit). */
 export const DEFAULT_LORA = { r: 8, loraAlpha: 16, targetModules: "all-linear" } as const;

@@ -44,6 +44,12 @@ const method = v.variant(
   'a method with method "full" or "lora"',
 );
 
+const operations = v.pipe(
+  v.array(choice(OPERATIONS), "a list of operations"),
+  v.minLength(1, "at least one operation"),
+  v.check((names) => new Set(names).size === names.length, "each operation once"),
+);
+
 const EXPERIMENT_REPLAY = 'a number from 0 to 100, or "all"';
 
 /** An experiment as people write it: what is missing has its default, but for what depends on other settings. */
@@ -97,14 +103,8 @@ export const experimentSchema = group({
     group({
       name: v.optional(choice(teacherNames), D.teacher.name),
       errorRate: v.optional(real(0, 1), D.teacher.errorRate),
-      operations: v.optional(
-        v.pipe(
-          v.array(choice(OPERATIONS), "a list of operations"),
-          v.minLength(1, "at least one operation"),
-          v.check((names) => new Set(names).size === names.length, "each operation once"),
-        ),
-        [...D.teacher.operations],
-      ),
+      operations: v.optional(operations, [...D.teacher.operations]),
+      easyOperations: v.exactOptional(operations),
       calls: v.exactOptional(choice(["two", "one"])),
       price: v.exactOptional(price),
       chat: v.exactOptional(chatSettings),
@@ -113,6 +113,8 @@ export const experimentSchema = group({
   ),
   verification: v.optional(choice(["off", "answer", "steps"]), D.verification),
   maxRougeL: v.optional(real(0, 1), D.maxRougeL),
+  // Its default depends on the near-duplicate filter.
+  refills: v.optional(whole(0, 100)),
   rounds: v.optional(whole(0, 1000), D.rounds),
   querySize: v.optional(whole(1, 1_000_000), D.querySize),
   perSeed: v.optional(whole(1, 1000), D.perSeed),

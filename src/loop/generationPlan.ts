@@ -1,7 +1,7 @@
 /**
  * @file Generation plan: which new pairs a round asks for, from its picks. Each picked
- * candidate gives `perSeed` new questions (Lion: hard and easy ones equally many), or its
- * own pair. Not here: asking for them (`phases/teach.ts`).
+ * candidate gives `perSeed` new questions (Lion: hard and easy ones equally many, by operations of
+ * their own), or its own pair; a rejected question may be asked for again. Not here: asking for them (`phases/teach.ts`).
  */
 import type { Rng } from "../core/rng.ts";
 import type { Operation } from "../teacher/types.ts";
@@ -23,22 +23,40 @@ export function planPairs(run: RunState, round: number, picks: readonly PickedSe
   const { config } = run;
   const counts = config.pairs === "seeds" ? picks.map(() => 1) : withinBudget(countsOf(run, picks), pairsLeft(run));
   return picks.flatMap((picked, i) =>
-    Array.from({ length: counts[i] ?? 0 }, (_, repetition): PlannedPair => {
-      const id = `r${round}-${picked.seed.id}-${repetition}`;
-      const rng = phaseRng(run, round, "teach").fork(id);
-      const operation = config.pairs === "seeds" ? "copy" : rng.fork("operation").pick(config.teacher.operations);
-      return { id, picked, operation, rng };
-    }),
+    Array.from({ length: counts[i] ?? 0 }, (_, repetition): PlannedPair =>
+      plannedPair(run, round, `r${round}-${picked.seed.id}-${repetition}`, picked),
+    ),
   );
 }
 
+/** What is asked in place of the rejected pair `root`, for the `refill`-th time. */
+export function planRefill(
+  run: RunState,
+  round: number,
+  root: Pick<PlannedPair, "id" | "picked">,
+  refill: number,
+): PlannedPair {
+  return plannedPair(run, round, `${root.id}-refill${refill}`, root.picked);
+}
+
+function plannedPair(run: RunState, round: number, id: string, picked: PickedSeed): PlannedPair {
+  const { pairs, teacher } = run.config;
+  const rng = phaseRng(run, round, "teach").fork(id);
+  const operations =
+    isHard(run, picked) === false ? (teacher.easyOperations ?? teacher.operations) : teacher.operations;
+  return { id, picked, operation: pairs === "seeds" ? "copy" : rng.fork("operation").pick(operations), rng };
+}
+
+/** Whether the strategy calls a pick hard; undefined for strategies that tell no kinds. */
+function isHard({ strategy: { picker } }: RunState, { score }: PickedSeed): boolean | undefined {
+  return picker.kind === "balanced" ? score !== null && score >= picker.threshold : undefined;
+}
+
 /** New questions for each pick. */
-function countsOf({ config, strategy }: RunState, picks: readonly PickedSeed[]): readonly number[] {
-  const { balance, perSeed } = config;
-  const { picker } = strategy;
-  const isHard = ({ score }: PickedSeed): boolean =>
-    picker.kind === "balanced" && score !== null && score >= picker.threshold;
-  const hard = picks.filter(isHard).length;
+function countsOf(run: RunState, picks: readonly PickedSeed[]): readonly number[] {
+  const { balance, perSeed } = run.config;
+  const { picker } = run.strategy;
+  const hard = picks.filter((pick) => isHard(run, pick)).length;
   const easy = picks.length - hard;
   if (!balance || picker.kind !== "balanced" || hard === 0 || easy === 0) return picks.map(() => perSeed);
   const all = picks.length * perSeed;
@@ -46,7 +64,7 @@ function countsOf({ config, strategy }: RunState, picks: readonly PickedSeed[]):
   const share = { hard: spread(forHard, hard), easy: spread(all - forHard, easy) };
   const next = { hard: 0, easy: 0 };
   return picks.map((pick) => {
-    const kind = isHard(pick) ? "hard" : "easy";
+    const kind = isHard(run, pick) === true ? "hard" : "easy";
     return share[kind][next[kind]++] ?? 0;
   });
 }

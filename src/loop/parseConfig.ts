@@ -11,6 +11,7 @@ import { chatProviderOf } from "../teacher/registry.ts";
 import { BASELINES, experimentOfBaseline, layOver } from "./baselines.ts";
 import type { BaselineSettings } from "./baselines.ts";
 import type { BaselineName, ExperimentConfig } from "./config.ts";
+import { DEFAULT_REFILLS } from "./defaults.ts";
 import { experimentSchema } from "./experimentSchema.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { stopsEarly } from "./stopping.ts";
@@ -37,9 +38,9 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
       details: { fields: parsed.issues.map((issue) => v.getDotPath(issue) ?? "") },
     });
   }
-  const { generation, ...rest } = parsed.output;
+  const { generation, refills = parsed.output.maxRougeL < 1 ? DEFAULT_REFILLS : 0, ...rest } = parsed.output;
   const maxNewTokens = generation.maxNewTokens ?? answerTokens(rest.task.name);
-  const complete = withPatience({ ...rest, generation: { ...generation, maxNewTokens } }, value);
+  const complete = withPatience({ ...rest, refills, generation: { ...generation, maxNewTokens } }, value);
   const config = complete.baseline === undefined ? complete : asBaseline(complete.baseline, complete, value, where);
   checkStrategy(config, where);
   checkTask(config, where);
@@ -130,7 +131,7 @@ function isGroup(value: unknown): value is Readonly<Record<string, unknown>> {
 
 /** The strategy has the options it needs, and what is asked of candidates can be. */
 function checkStrategy(config: ExperimentConfig, where: string): void {
-  const { query, rounds, querySize, task, balance, warmUp } = config;
+  const { query, rounds, querySize, task, teacher, balance, warmUp } = config;
   const { name, picker, ...options } = config.strategy;
   checkOptions(name, options, `${where}.strategy`);
   if (rounds > 0 && querySize > task.pool)
@@ -140,8 +141,15 @@ function checkStrategy(config: ExperimentConfig, where: string): void {
       String(querySize),
       "Picks of a round are distinct: enlarge the pool or lower the query size",
     );
-  if (balance && createStrategy(name, picker, options).picker.kind !== "balanced")
+  const tellsKinds = createStrategy(name, picker, options).picker.kind === "balanced";
+  if (balance && !tellsKinds)
     badInput(`${where}.balance`, `false with the strategy ${name}, which tells no hard picks from easy ones`, "true");
+  if (teacher.easyOperations !== undefined && !tellsKinds)
+    badInput(
+      `${where}.teacher.easyOperations`,
+      `none with the strategy ${name}, which tells no hard picks from easy ones`,
+      JSON.stringify(teacher.easyOperations),
+    );
   if (query.scores === "frozen" && query.candidates === "all")
     badInput(
       `${where}.query.candidates`,

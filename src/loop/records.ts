@@ -116,6 +116,10 @@ export interface RoundSummary {
   readonly rejected: number;
   /** Of this round, what became of the pairs; outcomes of none are left out. */
   readonly outcomes: Readonly<Partial<Record<Outcome, number>>>;
+  /** Pairs that the round set out for; absent in rounds stored before there were refills. */
+  readonly planned?: number;
+  /** Times that it asked again in place of rejected ones. */
+  readonly refills: number;
   /** Whole pairs that the teacher gave this round, and how many of them the task's full check rejects, trained on or not. */
   readonly taught: number;
   readonly unsound: number;

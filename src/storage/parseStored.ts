@@ -14,7 +14,10 @@ const RUN_SCHEMA_VERSION = 1 satisfies RunManifest["schemaVersion"];
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const STOP_REASONS = ["rounds", "budget", "target", "plateau", "used-up"] as const satisfies readonly StopReason[];
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-const OPERATIONS = ["simplify", "complicate", "vary", "copy"] as const satisfies readonly (Operation | "copy")[];
+const OPERATIONS = ["simplify", "complicate", "vary", "rarer", "copy"] as const satisfies readonly (
+  | Operation
+  | "copy"
+)[];
 const tally = v.looseObject({ n: count, correct: count });
 const evaluation = v.looseObject({
   split: v.picklist(["validation", "test"]),
@@ -128,6 +131,8 @@ const entry = v.variant("type", [
       validation: v.optional(evaluation),
       outcomes: v.optional(v.record(v.string(), count), {}),
       taught: v.optional(count, 0),
+      planned: v.optional(count),
+      refills: v.optional(count, 0),
       unsound: v.optional(count, 0),
       stop: v.optional(v.nullable(v.picklist(STOP_REASONS)), null),
       meanLoss: v.nullable(v.number()),

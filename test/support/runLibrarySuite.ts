@@ -77,6 +77,7 @@ export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { t
       accepted: 1,
       rejected: 0,
       outcomes: { passed: 1 },
+      refills: 0,
       taught: 1,
       unsound: 0,
       teacher: USAGE,

@@ -11,6 +11,7 @@ export function round(index: number, correct: number): RoundSummary {
     accepted: trained ? 10 : 0,
     rejected: 0,
     outcomes: trained ? { passed: 10 } : {},
+    refills: 0,
     taught: trained ? 10 : 0,
     unsound: 0,
     teacher: {

@@ -11,6 +11,7 @@ function summary(round: number, correct: number, n: number, examples = 10 * roun
     accepted: 10,
     rejected: 0,
     outcomes: {},
+    refills: 0,
     taught: 10,
     unsound: 0,
     teacher: { requests: 0, promptTokens: 0, completionTokens: 0, costUsd: 0, durationMs: 0 },

@@ -122,6 +122,9 @@ describe("lion", () => {
     expect(pools.length).toBeGreaterThan(1);
     for (const pool of pools)
       expect(pool.items.map(({ id }) => id)).toEqual([...SEED_IDS, ...acceptedOf(told, pool.round - 1)]);
+    for (const { operation, seedScore = 0 } of examplesOf(told))
+      expect(operation).toBe(seedScore >= 1 ? "vary" : "rarer");
+    expect(new Set(examplesOf(told).map(({ operation }) => operation))).toEqual(new Set(["vary", "rarer"]));
     let mixed = 0;
     for (const { round, picks } of ofType(records, "picks")) {
       const asked = examplesOf(told).filter((example) => example.round === round);
@@ -280,6 +283,10 @@ describe("an experiment that names a baseline", () => {
     [{ baseline: "frozen", query: { scores: "fresh" } }, /query\.scores: expected "frozen", .* got "fresh"/],
     [{ baseline: "base", rounds: 2 }, /rounds: expected 0, as the baseline base has it, got 2/],
     [{ baseline: "lion", teacher: { operations: ["simplify"] } }, /teacher\.operations: expected \["vary"\]/],
+    [
+      { strategy: { name: "random" }, teacher: { easyOperations: ["rarer"] } },
+      /teacher\.easyOperations: expected none with the strategy random, which tells no hard picks from easy ones/,
+    ],
     [{ baseline: "best" }, /baseline: expected one of "base", "real", .*"lion", got "best"/],
   ])("refuses %j", (value, message) => {
     expect(() => parseExperimentConfig(value)).toThrow(message);

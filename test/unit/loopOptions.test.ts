@@ -199,6 +199,43 @@ it("near-duplicates of seeds and of accepted questions are rejected, and of noth
   expect(near).toBeGreaterThan(0);
 });
 
+it("rejected questions are asked for again about the same seeds until the round is full, so often at most, within the budget", async () => {
+  const task = { ...SMALL.task, pool: 5 };
+  const near = { ...SMALL, task, rounds: 2, verification: "steps", maxRougeL: 0.74 } as const;
+  const run = async (change: Parameters<typeof sumsConfig>[0], errorRate = 0.3) =>
+    collect(sumsConfig({ ...near, ...change }), await sumsDeps({ teacher: sumsTeacher({ errorRate }) }));
+  const lost = await run({ refills: 0 });
+  const refilled = await run({});
+  expect(sumsConfig(near).refills).toBe(3);
+  expect(sumsConfig(SMALL).refills).toBe(0);
+  const [without, full] = [roundsOf(lost), roundsOf(refilled)];
+  expect(without.slice(1).every(({ refills, rejected }) => refills === 0 && rejected > 0)).toBe(true);
+  for (const { accepted, rejected, planned = 0, refills } of full.slice(1)) {
+    expect(planned).toBe(without[1]?.planned);
+    expect(refills).toBeGreaterThan(0);
+    expect(refills).toBeLessThanOrEqual(3);
+    expect(accepted).toBeLessThanOrEqual(planned);
+    if (refills < 3) expect(accepted).toBe(planned);
+    expect(accepted + rejected).toBeGreaterThan(planned);
+  }
+  expect(full.at(-1)?.examples).toBeGreaterThan(without.at(-1)?.examples ?? 0);
+  // The first questions are those of a run without refills; each later one stands in the place of a rejected one.
+  const first = examplesOf(refilled).filter(({ round }) => round === 1);
+  expect(first.slice(0, without[1]?.planned)).toEqual(examplesOf(lost).filter(({ round }) => round === 1));
+  const rejected = new Map(first.filter(({ accepted }) => !accepted).map(({ id, seedId }) => [id, seedId]));
+  const again = first.filter(({ id }) => id.includes("-refill"));
+  expect(again.length).toBeGreaterThan(0);
+  for (const { id, seedId } of again) expect(rejected.get(id.replace(/-refill\d+$/, ""))).toBe(seedId);
+  // A teacher that is always wrong is asked so often and no more.
+  const hopeless = roundsOf(await run({ refills: 2, rounds: 1 }, 1))[1];
+  expect(hopeless).toMatchObject({ accepted: 0, refills: 2, rejected: 3 * (hopeless?.planned ?? 0) });
+  const spent = await run({ refills: 50, budget: { teacherTokens: 200 } }, 1);
+  expect(
+    roundsOf(spent).reduce((sum, { teacher }) => sum + teacher.promptTokens + teacher.completionTokens, 0),
+  ).toBeLessThanOrEqual(200);
+  expect(roundsOf(spent).at(-1)?.stop).toBe("budget");
+});
+
 it("synthetic questions are scored by the strategy's criterion, by the student that picked their seed", async () => {
   const strategies = ["true-loss", "entropy", "incorrect", "reward", "rho-loss"] as const;
   for (const name of strategies) {

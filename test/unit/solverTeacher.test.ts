@@ -3,7 +3,7 @@ import { BadInputError, TutelageError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { regionOf } from "../../src/tasks/splits.ts";
 import type { Question } from "../../src/tasks/types.ts";
-import { harderPlans, simplerPlans } from "../../src/tasks/wordProblems/plan.ts";
+import { harderPlans, rarerPlans, simplerPlans } from "../../src/tasks/wordProblems/plan.ts";
 import { readStory } from "../../src/tasks/wordProblems/readStory.ts";
 import { storyPlan } from "../../src/tasks/wordProblems/story.ts";
 import { wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
@@ -37,20 +37,28 @@ describe("the solver teacher without errors", () => {
     }
   });
 
-  it("keeps the seed's cluster, and takes or adds a step as asked", async () => {
+  it("keeps the seed's cluster, or says the same in a rarer one, and takes or adds a step as asked", async () => {
+    let rarer = 0;
     for (const [i, { seed, operation }] of CASES.entries()) {
       const { value } = await teacher.propose(seed, operation, { rng: new Rng(i) });
-      expect(value.tags?.["cluster"], seed.question).toBe(seed.tags?.["cluster"]);
       const plan = planOf(seed.question);
+      const cluster = value.tags?.["cluster"];
+      if (operation === "rarer" && rarerPlans(plan).length > 0) {
+        expect([seed.tags?.["cluster"], "plain"], seed.question).not.toContain(cluster);
+        expect(planOf(value.question)).toEqual({ ...plan, cluster });
+        rarer++;
+      } else expect(cluster, seed.question).toBe(seed.tags?.["cluster"]);
       const [before, after] = [stepsOf(seed.level), stepsOf(value.level)];
       const change = {
         vary: 0,
+        rarer: 0,
         simplify: simplerPlans(plan).length > 0 ? -1 : 0,
         complicate: harderPlans(plan).length > 0 ? 1 : 0,
       }[operation];
       expect(Math.sign(after - before), seed.question).toBe(change);
       if (operation === "vary") expect(planOf(value.question)).toEqual(plan);
     }
+    expect(rarer).toBeGreaterThan(0);
   });
 
   it("can shorten every seed of 3 steps or more and lengthen every seed of 2 or fewer", () => {

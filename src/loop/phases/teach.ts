@@ -37,12 +37,26 @@ export async function* teach(
   picks: readonly PickedSeed[],
 ): AsyncGenerator<LoopRecord, readonly TaughtItem[], void> {
   const items = planPairs(run, round, picks);
+  yield phaseRecord(round, "teach", "start", 0, items.length);
+  const progress = (done: number): LoopRecord => phaseRecord(round, "teach", "progress", done, items.length);
+  const taught = yield* askFor(run, round, items, progress, NO_USAGE);
+  yield phaseRecord(round, "teach", "end", taught.length, items.length);
+  return taught;
+}
+
+/** The planned pairs as they came; `before`: what the round's pairs used until now. */
+export async function* askFor(
+  run: RunState,
+  round: number,
+  items: readonly PlannedPair[],
+  progress: (done: number) => LoopRecord,
+  before: TeacherUsage,
+): AsyncGenerator<LoopRecord, readonly TaughtItem[], void> {
   const known = knownReplies(run, round);
-  let used = NO_USAGE;
+  let used = before;
   // Leaving the phase early aborts what is in flight instead of waiting for it.
   const leave = new AbortController();
   const signal = run.signal === undefined ? leave.signal : AbortSignal.any([run.signal, leave.signal]);
-  yield phaseRecord(round, "teach", "start", 0, items.length);
   const work = inParallel(items, run.teacherConcurrency, async (item) => {
     const result = await teachItem(run, round, item, known, signal);
     used = addUsage(used, result.usage);
@@ -57,7 +71,7 @@ export async function* teach(
         break;
       }
       throwIfAborted(run.signal, "closed loop");
-      yield phaseRecord(round, "teach", "progress", next.value, items.length);
+      yield progress(next.value);
       if (run.config.teacher.chat !== undefined) yield { type: "usage", round, usage: used };
     }
   } finally {
@@ -73,7 +87,6 @@ export async function* teach(
       message: `round ${round}: ${failed.length} of ${taught.length} teacher items failed and are left out; the first: ${failed[0]?.failure ?? ""}`,
     };
   }
-  yield phaseRecord(round, "teach", "end", taught.length, items.length);
   return taught;
 }
 

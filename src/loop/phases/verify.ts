@@ -1,36 +1,65 @@
 /**
- * @file Phase "verify": which taught pairs may be trained on. A question that the
+ * @file Phase "verify": which taught pairs may be trained on, and, with refills, new ones in place of
+ * those that may not. A question that the
  * pool, a held-out split or an earlier accepted pair has already (by canonical
  * form) is rejected whatever the settings: test questions never enter training.
  */
 import { RougeIndex } from "../../core/rougeL.ts";
 import type { Task, Verdict } from "../../tasks/types.ts";
+import { NO_USAGE, addUsage } from "../../teacher/usage.ts";
 import type { ExperimentConfig } from "../config.ts";
+import { planRefill } from "../generationPlan.ts";
 import type { LoopRecord, SyntheticExample } from "../records.ts";
 import { encodingProblem, phaseRecord, phaseRng } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { measure } from "./measure.ts";
+import { askFor } from "./teach.ts";
 import type { TaughtItem } from "./teach.ts";
 
 type Judged = Pick<SyntheticExample, "accepted" | "verification" | "reason">;
 
-/** Judges the round's items in order and adds them to `run.examples`; each is stored before it is yielded. */
+/** A round's pairs, and how often it asked again in place of rejected ones. */
+export interface Verified {
+  readonly examples: readonly SyntheticExample[];
+  readonly refills: number;
+}
+
+/** Judges the round's items in order, refills what was rejected, and adds all to `run.examples`; each is stored before it is yielded. */
 export async function* verify(
   run: RunState,
   round: number,
   taught: readonly TaughtItem[],
-): AsyncGenerator<LoopRecord, readonly SyntheticExample[], void> {
+): AsyncGenerator<LoopRecord, Verified, void> {
   const stored = new Map(
     (run.stored?.examples ?? []).filter((example) => example.round === round).map((example) => [example.id, example]),
   );
   yield phaseRecord(round, "verify", "start", 0, taught.length);
   const known = acceptedBefore(run);
   const found: SyntheticExample[] = [];
-  for (const item of taught) {
-    const example = stored.get(item.id) ?? { ...describe(run, round, item), ...judge(run, item, known) };
-    if (example.accepted) accept(run, known, example.question);
-    found.push(example);
-    yield phaseRecord(round, "verify", "progress", found.length, taught.length);
+  let used = taught.reduce((sum, { usage }) => addUsage(sum, usage), NO_USAGE);
+  let refills = 0;
+  /** Pairs of this pass, each with the planned one that it stands for. */
+  let pass = taught.map((item) => ({ item, root: item }));
+  for (;;) {
+    const total = found.length + pass.length;
+    const rejected: TaughtItem[] = [];
+    for (const { item, root } of pass) {
+      const example = stored.get(item.id) ?? { ...describe(run, round, item), ...judge(run, item, known) };
+      if (example.accepted) accept(run, known, example.question);
+      else rejected.push(root);
+      found.push(example);
+      yield phaseRecord(round, "verify", "progress", found.length, total);
+    }
+    // What was stored decides, not what this session did: a resumed run asks the same again.
+    const open = run.config.pairs === "teacher" && !pass.some(({ item }) => item.budget);
+    if (!open || rejected.length === 0 || refills === run.config.refills) break;
+    refills++;
+    const plan = rejected.map((root) => planRefill(run, round, root, refills));
+    const progress = (): LoopRecord =>
+      phaseRecord(round, "verify", "progress", found.length, found.length + plan.length);
+    const asked = yield* askFor(run, round, plan, progress, used);
+    used = asked.reduce((sum, { usage }) => addUsage(sum, usage), used);
+    pass = asked.map((item, i) => ({ item, root: rejected[i] ?? item }));
   }
   // A student that has trained ahead can no longer score; by then every example is stored.
   const scores = found.every(({ id }) => stored.has(id))
@@ -49,11 +78,11 @@ export async function* verify(
     yield {
       type: "warning",
       code: "nothing-accepted",
-      message: `round ${round}: none of ${taught.length} synthetic pairs was accepted; the first was rejected because: ${examples[0]?.reason ?? ""}`,
+      message: `round ${round}: none of ${examples.length} synthetic pairs was accepted; the first was rejected because: ${examples[0]?.reason ?? ""}`,
     };
   }
-  yield phaseRecord(round, "verify", "end", examples.length, taught.length);
-  return examples;
+  yield phaseRecord(round, "verify", "end", examples.length, examples.length);
+  return { examples, refills };
 }
 
 /** What new questions are held against. */

@@ -13,7 +13,8 @@ const ATTEMPTS = 400;
  * An author that keeps to the pool's region.
  * - vary: the same family and level with other numbers. - simplify: a family of the level below,
  *   of the same topic where there is one; smaller numbers at level 1. - complicate: a family of the
- *   level above likewise; larger numbers at level 3.
+ *   level above likewise; larger numbers at level 3. - rarer: another family of the same level, of
+ *   another topic where there is one.
  */
 export const AUTHOR: Author = {
   write(text, operation, rng) {
@@ -77,6 +78,7 @@ interface WritePlan {
 }
 
 function planFor(family: Family, level: Difficulty, operation: Operation): WritePlan {
+  if (operation === "rarer") return { families: rarerFamilies(family, level), level, sizes: NORMAL };
   const other = level + (operation === "simplify" ? -1 : operation === "complicate" ? 1 : 0);
   if (operation === "vary" || other < 1 || other > 3)
     return { families: [family], level, sizes: other < 1 ? SMALL : other > 3 ? LARGE : NORMAL };
@@ -84,6 +86,12 @@ function planFor(family: Family, level: Difficulty, operation: Operation): Write
   const fitting = FAMILIES.filter((one) => one.levels.includes(next));
   const related = fitting.filter((one) => one.topic === family.topic);
   return { families: related.length > 0 ? related : fitting, level: next, sizes: NORMAL };
+}
+
+function rarerFamilies(family: Family, level: Difficulty): readonly Family[] {
+  const others = FAMILIES.filter((one) => one !== family && one.levels.includes(level));
+  const unlike = others.filter((one) => one.topic !== family.topic);
+  return unlike.length > 0 ? unlike : others.length > 0 ? others : [family];
 }
 
 /** Versions with one number changed that have no answer of the kind that is asked for. */

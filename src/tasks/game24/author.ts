@@ -29,6 +29,7 @@ export function tagsOf(found: readonly Tree[]): Readonly<Record<string, string>>
  * An author of puzzles in the pool's region that share numbers with their seed.
  * - simplify: one level easier (the easiest stays), cards only. - complicate: one level harder
  *   (the hardest stays), numbers up to 20. - vary: the same level, numbers up to 20.
+ * - rarer: the same level, with a number that no card has (14 to 20).
  */
 export const AUTHOR: Author = {
   write(text, operation, rng) {
@@ -46,6 +47,7 @@ export const AUTHOR: Author = {
           ...Array.from({ length: seed.length - kept.length }, () => rng.integer(1, highest)),
         ].sort((a, b) => a - b);
         if (puzzleKey(numbers) === puzzleKey(seed)) continue;
+        if (operation === "rarer" && numbers.every((n) => n <= MAX_CARD)) continue;
         const found = solutions(numbers);
         if (found.length === 0 || levelOf(found) !== level || puzzleRegion(numbers) !== "pool") continue;
         return { question: tellPuzzle(numbers), level, tags: tagsOf(found) };

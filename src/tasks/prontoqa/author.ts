@@ -18,6 +18,7 @@ const ATTEMPTS = 400;
  * to the property that is asked for where the proof has two rules or more.
  * - simplify: one rule less in the proof (one stays one, with a single distractor).
  * - complicate: one rule more (five stay five, with more distractors). - vary: as many.
+ * - rarer: as many, about another individual and property, the sentences in the other order.
  */
 export const AUTHOR: Author = {
   write(text, operation, rng) {
@@ -29,14 +30,15 @@ export const AUTHOR: Author = {
     const wanted = decision.steps.length + change;
     const hops = Math.min(MAX_HOPS, Math.max(1, wanted));
     const asked = conceptOf(seed.query.predicate) === undefined ? seed.query.predicate : undefined;
+    const order = orderOf(
+      seed,
+      decision.steps.map((step) => step.rule),
+    );
     const plan: ProblemPlan = {
       hops,
-      order: orderOf(
-        seed,
-        decision.steps.map((step) => step.rule),
-      ),
-      entity: seed.entity,
-      ...(hops >= 2 && asked !== undefined ? { property: asked } : {}),
+      ...(operation === "rarer"
+        ? { order: order === "shuffled" ? "in order" : "shuffled" }
+        : { order, entity: seed.entity, ...(hops >= 2 && asked !== undefined ? { property: asked } : {}) }),
       ...(wanted < 1 ? { distractors: 1 } : wanted > MAX_HOPS ? { distractors: 3 } : {}),
     };
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {

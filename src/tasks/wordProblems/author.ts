@@ -3,7 +3,7 @@ import type { Rng } from "../../core/rng.ts";
 import type { Operation } from "../../teacher/types.ts";
 import { regionOf } from "../splits.ts";
 import type { Author, Question } from "../types.ts";
-import { harderPlans, planLines, simplerPlans } from "./plan.ts";
+import { harderPlans, planLines, rarerPlans, simplerPlans } from "./plan.ts";
 import { work } from "./program.ts";
 import { canonicalForm, questionOf, verifyPair, workedAnswer } from "./question.ts";
 import { readStory } from "./readStory.ts";
@@ -21,6 +21,7 @@ const SMALL_NUMBERS: NumberLimits = { maxOperand: 12, maxResult: 60 };
  * - vary: the same operations and cluster; new wording within it, names, objects, numbers.
  * - simplify: one operation less, or a single number for a product; smaller numbers where only one step is left.
  * - complicate: one operation more, or a product for a single number; varies a problem that is as long as they get.
+ * - rarer: the same operations in another wording than the seed's and the plain one; varies a problem that has no other.
  */
 export function createAuthor(limits: NumberLimits, fits: (question: Question) => boolean): Author {
   return {
@@ -63,9 +64,21 @@ function wider(limits: NumberLimits): NumberLimits {
 }
 
 function plansFor(plan: Plan, operation: Operation): readonly Plan[] {
-  const edited =
-    operation === "simplify" ? simplerPlans(plan) : operation === "complicate" ? harderPlans(plan) : [plan];
+  const edited = editedPlans(plan, operation);
   return edited.length > 0 ? edited : [plan];
+}
+
+function editedPlans(plan: Plan, operation: Operation): readonly Plan[] {
+  switch (operation) {
+    case "simplify":
+      return simplerPlans(plan);
+    case "complicate":
+      return harderPlans(plan);
+    case "rarer":
+      return rarerPlans(plan);
+    case "vary":
+      return [plan];
+  }
 }
 
 /**

@@ -1,11 +1,12 @@
 /**
  * @file Plans: which operations a problem is made of, before any number or word.
- * Sampling plans of a given number of steps and cluster, and the three edits a
- * teacher makes: the same again, one step less, one step more.
+ * Sampling plans of a given number of steps and cluster, and the edits a teacher
+ * makes: the same again, one step less, one step more, another wording.
  */
 import type { Rng } from "../../core/rng.ts";
 import { stagesOf } from "./operations.ts";
 import type { Stage } from "./operations.ts";
+import { CLUSTERS } from "./phrase.ts";
 import type { Cluster, OpeningOp, Phrase, PhraseOp } from "./phrase.ts";
 import { STEP_OPS, linesOf } from "./program.ts";
 import type { StepOp } from "./program.ts";
@@ -136,4 +137,11 @@ export function harderPlans(plan: Plan): readonly Plan[] {
   });
   if (plan.opening === "count") out.push({ ...plan, opening: "groups" });
   return out.filter((candidate) => kindsFor(candidate).length > 0);
+}
+
+/** Tellable plans of the same operations in another cluster than the plan's own and the plain one. */
+export function rarerPlans(plan: Plan): readonly Plan[] {
+  return CLUSTERS.filter((cluster) => cluster !== "plain" && cluster !== plan.cluster)
+    .map((cluster) => ({ ...plan, cluster }))
+    .filter((candidate) => kindsFor(candidate).length > 0);
 }

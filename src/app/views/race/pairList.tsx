@@ -7,6 +7,7 @@ const OPERATION_TEXT: Readonly<Record<SyntheticExample["operation"], string>> = 
   simplify: "simplified",
   complicate: "complicated",
   vary: "varied",
+  rarer: "made rarer",
   copy: "taken as it is",
 };
 const VERIFICATION_TEXT: Readonly<Record<SyntheticExample["verification"], string>> = {
