@@ -50,6 +50,8 @@ export interface RopeDefaults {
   readonly layerType?: LayerType;
   /** Settings that are not nested are for other layers. */
   readonly nestedOnly?: boolean;
+  /** The family rotates whole heads: transformers ignores or half honours a share that a config gives, so it is refused. */
+  readonly wholeHeads?: boolean;
 }
 
 const SCALINGS = "default, linear, dynamic, llama3 or yarn";
@@ -71,6 +73,8 @@ function ropeDictionary(config: RawConfig, { layerType, nestedOnly }: RopeDefaul
  */
 export function parseRope(config: RawConfig, defaults: RopeDefaults = {}): RopeConfig {
   const settings = ropeDictionary(config, defaults);
+  if (defaults.wholeHeads === true)
+    for (const part of [config, settings]) part?.only("partial_rotary_factor", [1], "This family rotates whole heads");
   const beside = (keys: readonly string[]): string | undefined => keys.find((key) => config.has(key));
   const thetaKey = beside(defaults.thetaKeys ?? ["rope_theta"]);
   const partialKey = beside(defaults.partialRotaryKeys ?? ["partial_rotary_factor"]);

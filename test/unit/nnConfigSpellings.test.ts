@@ -174,6 +174,11 @@ describe("is refused", () => {
       of("llama", { partial_rotary_factor: 0.5 }),
       /'partial_rotary_factor': expected 1, got 0.5/,
     ],
+    [
+      "part of a Gemma's head, in the newer spelling",
+      of("gemma2", { rope_parameters: { rope_type: "default", rope_theta: 100, partial_rotary_factor: 0.5 } }),
+      /'rope_parameters' 'partial_rotary_factor': expected 1, got 0.5.*whole heads/,
+    ],
     ["a multimodal Gemma 3", of("gemma3", {}), /'model_type': expected one of .*gemma3_text.*, got "gemma3"/],
     [
       "a yarn without its factor",

@@ -95,7 +95,7 @@ function gemma(config: RawConfig, traits: Traits): Decoder {
 export const gemma2: Family = {
   modelTypes: ["gemma2"],
   parse: (config) => {
-    const rope = parseRope(config);
+    const rope = parseRope(config, { wholeHeads: true });
     return gemma(config, {
       family: "gemma2",
       maxPositionEmbeddings: 8192,
@@ -114,10 +114,11 @@ function gemma3Ropes(config: RawConfig): Readonly<Record<LayerType, RopeConfig>>
   if (newer !== undefined && !newer.has("full_attention") && !newer.has("sliding_attention"))
     config.refuse("rope_parameters", "settings under full_attention and sliding_attention");
   return {
-    full_attention: parseRope(config, { layerType: "full_attention", theta: 1e6 }),
+    full_attention: parseRope(config, { layerType: "full_attention", theta: 1e6, wholeHeads: true }),
     sliding_attention: parseRope(config, {
       layerType: "sliding_attention",
       nestedOnly: true,
+      wholeHeads: true,
       theta: 1e4,
       thetaKeys: ["rope_local_base_freq"],
     }),

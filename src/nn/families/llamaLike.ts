@@ -28,8 +28,7 @@ export function llamaLike(config: RawConfig, sizes: Sizes, traits: LlamaTraits):
   const { family, biases = {}, headNorms = false, windows = [] } = traits;
   const epsilon = config.number("rms_norm_eps", 1e-6);
   const act = config.choice("hidden_act", ACTIVATIONS, "silu");
-  config.only("partial_rotary_factor", [1], "This family rotates whole heads");
-  const rotary = new Rotary(parseRope(config), headDim);
+  const rotary = new Rotary(parseRope(config, { wholeHeads: true }), headDim);
 
   function block(i: number): SequenceLayer {
     const attention = `model.layers.${i}.self_attn`;
