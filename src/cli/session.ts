@@ -1,7 +1,7 @@
 /** @file What every engine command does first: choose the provider, say so, open the student; and release all at the end. */
 import { resolve } from "node:path";
 import { badInput } from "../core/errors.ts";
-import { readTextFile, directorySource } from "../formats/node/directorySource.ts";
+import { readTextFile } from "../formats/node/directorySource.ts";
 import { createEngine } from "../runtime/createEngine.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import { deviceSelfTest } from "../student/deviceSelfTest.ts";
@@ -9,7 +9,7 @@ import { openStudent, type LanguageModel, type OpenStudentOptions } from "../stu
 import type { TrainMethod } from "../student/types.ts";
 import type { Options } from "./options.ts";
 import type { Output } from "./output.ts";
-import { openStudentSource } from "./studentSource.ts";
+import { openAdapterSource, openStudentSource } from "./studentSource.ts";
 
 const PROVIDERS = ["cpu", "wasm", "webgpu"] as const satisfies readonly ExecutionProvider[];
 
@@ -34,12 +34,14 @@ export async function withStudent<T>(
   prepare: (engine: Engine) => Pick<OpenStudentOptions, "frozenWeights" | "beforeUpload"> = () => ({}),
 ): Promise<T> {
   const source = await openStudentSource(options.requiredText("student"), output);
-  const adapterPath = options.given("adapter") ? options.requiredText("adapter") : undefined;
+  const adapter = options.given("adapter")
+    ? await openAdapterSource(options.requiredText("adapter"), output)
+    : undefined;
   const engine = await openEngine(options, output);
   try {
     const student = await openStudent(engine, {
       source,
-      ...(adapterPath === undefined ? {} : { adapter: directorySource(adapterPath) }),
+      ...(adapter === undefined ? {} : { adapter }),
       ...(method === undefined ? {} : { method }),
       ...(options.given("onnx") ? { onnx: options.requiredText("onnx") } : {}),
       seed: options.integer("seed"),

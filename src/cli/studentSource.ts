@@ -1,5 +1,5 @@
 /**
- * @file What `--student` names: a built-in student, a local directory, or a model on a hub, which
+ * @file What `--student` and `--adapter` name: a built-in student, a local directory, or a model on a hub, which
  * is fetched into the cache first. Reads the environment: HF_ENDPOINT, HF_TOKEN (else the token that
  * `hf auth login` keeps), TUTELAGE_CACHE.
  */
@@ -15,6 +15,7 @@ import { DEFAULT_REVISION, HUB_PREFIX, parseHubId, requireHubId, type HubId } fr
 import { ModelCache } from "../hub/modelCache.ts";
 import { folderFiles } from "../hub/node/folderFiles.ts";
 import { createNodeHasher } from "../hub/node/nodeHasher.ts";
+import type { HubKind } from "../hub/types.ts";
 import { BUILTIN, BUILTIN_STUDENT_TASKS, builtinStudentFolder, isBuiltinStudent } from "../student/builtinFiles.ts";
 import { builtinStudentDirectory } from "./builtinStudent.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -23,6 +24,9 @@ import type { Output } from "./output.ts";
 /** Help for an option that names a student. */
 export const STUDENT_HELP =
   "student: a directory (config.json, model.safetensors, tokenizer.json), a model on the hub, org/name[@revision], or builtin[:TASK]";
+
+/** Help for an option that names an adapter, after what becomes of it. */
+export const ADAPTER_HELP = "a directory or, on the hub, org/name[@revision]";
 
 /** The cache of models: `$TUTELAGE_CACHE`, else `tutelage` in the user's cache folder. */
 export function modelCache(): ModelCache {
@@ -47,8 +51,17 @@ export async function openStudentSource(text: string, output: Output, task?: str
       );
     return directorySource(builtinStudentDirectory(text, task));
   }
-  const model = await hubIdOf(text, output);
-  return model === undefined ? directorySource(text) : (await fetchFromHub(text, model, output)).source;
+  return openNamedSource(text, "student", output);
+}
+
+/** Files of an adapter, as PEFT's `from_pretrained` finds them. @throws as `openStudentSource`. */
+export function openAdapterSource(text: string, output: Output): Promise<FileSource> {
+  return openNamedSource(text, "adapter", output);
+}
+
+async function openNamedSource(text: string, kind: HubKind, output: Output): Promise<FileSource> {
+  const model = await hubIdOf(text, kind, output);
+  return model === undefined ? directorySource(text) : (await fetchFromHub(text, model, kind, output)).source;
 }
 
 /**
@@ -62,22 +75,22 @@ export async function pinStudent(text: string, base: string, output: Output): Pr
     return text;
   }
   const local = resolve(base, text);
-  const model = (await isDirectory(local)) ? undefined : await hubIdOf(text, output);
+  const model = (await isDirectory(local)) ? undefined : await hubIdOf(text, "student", output);
   if (model === undefined) return local;
-  const { id, commit } = await fetchFromHub(text, model, output);
+  const { id, commit } = await fetchFromHub(text, model, "student", output);
   return `${HUB_PREFIX}${id}@${commit}`;
 }
 
 /** The model on a hub that is meant, undefined for a directory. A directory of that name wins. */
-async function hubIdOf(text: string, output: Output): Promise<HubId | undefined> {
-  if (text.startsWith(HUB_PREFIX)) return requireHubId(text.slice(HUB_PREFIX.length), "--student");
+async function hubIdOf(text: string, kind: HubKind, output: Output): Promise<HubId | undefined> {
+  if (text.startsWith(HUB_PREFIX)) return requireHubId(text.slice(HUB_PREFIX.length), `--${kind}`);
   const model = parseHubId(text);
   if (model === undefined || !(await isDirectory(text))) return model;
-  output.note(`student: the directory ${text}; for the model of that name on the hub write ${HUB_PREFIX}${text}`);
+  output.note(`${kind}: the directory ${text}; for the model of that name on the hub write ${HUB_PREFIX}${text}`);
   return undefined;
 }
 
-async function fetchFromHub(text: string, model: HubId, output: Output): ReturnType<typeof fetchModel> {
+async function fetchFromHub(text: string, model: HubId, kind: HubKind, output: Output): ReturnType<typeof fetchModel> {
   const token = await readToken();
   const endpoint = process.env["HF_ENDPOINT"];
   const client = new HubClient({
@@ -88,6 +101,7 @@ async function fetchFromHub(text: string, model: HubId, output: Output): ReturnT
   let found = false;
   const fetched = await withInterrupt((signal) =>
     fetchModel(client, modelCache(), model, {
+      kind,
       signal,
       createHasher: createNodeHasher,
       onProgress: ({ path, loadedBytes, totalBytes, bytesPerSecond }) => {
@@ -114,7 +128,7 @@ async function fetchFromHub(text: string, model: HubId, output: Output): ReturnT
       ? "from the cache"
       : `${formatBytes(fetchedBytes)} fetched in ${seconds.toFixed(1)} s, ${formatBytes(fetchedBytes / seconds)}/s`;
   const revision = model.revision === DEFAULT_REVISION ? "" : `@${model.revision}`;
-  output.note(`student: ${id}${revision} of ${client.endpoint} at commit ${commit.slice(0, 8)} (${how})`);
+  output.note(`${kind}: ${id}${revision} of ${client.endpoint} at commit ${commit.slice(0, 8)} (${how})`);
   return fetched;
 }
 

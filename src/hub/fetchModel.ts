@@ -9,10 +9,12 @@ import type { CreateHasher } from "./hash.ts";
 import type { HubClient, HubFile } from "./hubClient.ts";
 import { isCommit, type HubId } from "./hubId.ts";
 import type { ModelCache } from "./modelCache.ts";
-import { chooseModelFiles } from "./modelFiles.ts";
-import type { DownloadProgress } from "./types.ts";
+import { chooseAdapterFiles, chooseModelFiles } from "./modelFiles.ts";
+import type { DownloadProgress, HubKind } from "./types.ts";
 
 export interface FetchModelOptions {
+  /** What is wanted of the repository. Default: a student. */
+  readonly kind?: HubKind;
   readonly signal?: AbortSignal;
   /** As for `downloadFile`. */
   readonly createHasher?: CreateHasher;
@@ -37,7 +39,7 @@ const RATE_OVER_MS = 3000;
 /**
  * Fetches what the cache lacks of a model. Where the hub cannot be reached, a revision that
  * was fetched before is used as it was then, with a warning.
- * @throws BadInputError when there is no such model, it may not be read, or it is no student;
+ * @throws BadInputError when there is no such model, it may not be read, or it is not what is wanted;
  * TutelageError network, quota, aborted: the files that are complete stay, unfinished ones are
  * continued by the next call.
  */
@@ -47,12 +49,13 @@ export async function fetchModel(
   { id, revision }: HubId,
   options: FetchModelOptions = {},
 ): Promise<FetchedModel> {
-  const { signal } = options;
+  const { kind = "student", signal } = options;
   const commit = await findCommit(client, cache, { id, revision }, options);
-  if (await cache.isComplete(id, commit))
-    return { id, commit, fetchedBytes: 0, source: await cache.source(id, commit) };
+  if (await cache.isComplete(id, commit, kind))
+    return { id, commit, fetchedBytes: 0, source: await cache.source(id, commit, kind) };
   const where = `${id}@${revision}`;
-  const { small, weights } = chooseModelFiles(await client.listFiles(id, commit, signal), where);
+  const choose = kind === "student" ? chooseModelFiles : chooseAdapterFiles;
+  const { small, weights } = choose(await client.listFiles(id, commit, signal), where);
   const meter = new Meter(id, options.onProgress);
   const fetchAll = async (files: readonly HubFile[]): Promise<void> => {
     const missing: HubFile[] = [];
@@ -71,15 +74,15 @@ export async function fetchModel(
     await fetchAll([...small, weights.index]);
     await fetchAll(weights.shards(await readText(cache, id, commit, weights.index)));
   } else await fetchAll([...small, ...weights]);
-  await cache.acceptModel(id, commit);
-  return { id, commit, fetchedBytes: meter.fetchedBytes, source: await cache.source(id, commit) };
+  await cache.acceptModel(id, commit, kind);
+  return { id, commit, fetchedBytes: meter.fetchedBytes, source: await cache.source(id, commit, kind) };
 }
 
 async function findCommit(
   client: HubClient,
   cache: ModelCache,
   { id, revision }: HubId,
-  { signal, onWarning }: FetchModelOptions,
+  { kind = "student", signal, onWarning }: FetchModelOptions,
 ): Promise<string> {
   if (isCommit(revision)) return revision;
   try {
@@ -89,7 +92,7 @@ async function findCommit(
   } catch (error) {
     if (!(error instanceof TutelageError) || error.code !== "network") throw error;
     const known = await cache.knownCommit(id, revision);
-    if (known === undefined || !(await cache.isComplete(id, known))) throw error;
+    if (known === undefined || !(await cache.isComplete(id, known, kind))) throw error;
     onWarning?.(
       `${id}@${revision}: taken from the cache as of commit ${known.slice(0, 8)}, because ${messageOf(error)}`,
     );

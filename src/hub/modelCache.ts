@@ -12,19 +12,25 @@ import { missingFile, type FileSource } from "../formats/fileSource.ts";
 import { decodeUtf8, describeValue, isJsonObject, parseJson } from "../formats/json.ts";
 import type { AppendFile, CacheFiles } from "./cacheFiles.ts";
 import type { HubFile } from "./hubClient.ts";
-import type { CachedModel } from "./types.ts";
+import type { CachedModel, HubKind } from "./types.ts";
 
 interface Manifest {
   readonly schemaVersion: 1;
   readonly id: string;
   readonly commit: string;
+  /** All files of a student are there. */
   readonly complete: boolean;
+  /** All files of an adapter are there. */
+  readonly adapter?: boolean;
   /** Size and hash of every file that is complete and was checked. */
   readonly files: Readonly<Record<string, { readonly size: number; readonly hash: string }>>;
 }
 
 const MANIFEST = "model.json";
 const REFS = "refs.json";
+
+const isWhole = (manifest: Manifest, kind: HubKind): boolean =>
+  kind === "student" ? manifest.complete : manifest.adapter === true;
 
 const folderOf = (id: string): string => id.replace("/", "--");
 
@@ -51,7 +57,7 @@ export class ModelCache {
         commit: manifest.commit,
         revisions: Object.keys(refs).filter((revision) => refs[revision] === manifest.commit),
         bytes: files.reduce((sum, file) => sum + (file.path.startsWith(`${folder}/${commit}/`) ? file.size : 0), 0),
-        complete: manifest.complete,
+        complete: manifest.complete || manifest.adapter === true,
       });
     }
     return models.sort((a, b) => (a.id === b.id ? (a.commit < b.commit ? -1 : 1) : a.id < b.id ? -1 : 1));
@@ -79,9 +85,10 @@ export class ModelCache {
       await this.files.writeText(`${folderOf(id)}/${REFS}`, JSON.stringify({ ...refs, [revision]: commit }));
   }
 
-  /** Whether all files of the model are there. */
-  async isComplete(id: string, commit: string): Promise<boolean> {
-    return (await this.#manifest(id, commit))?.complete ?? false;
+  /** Whether all files of the student or adapter are there. */
+  async isComplete(id: string, commit: string, kind: HubKind = "student"): Promise<boolean> {
+    const manifest = await this.#manifest(id, commit);
+    return manifest !== undefined && isWhole(manifest, kind);
   }
 
   /** Whether this very file is there, complete and checked. */
@@ -114,14 +121,15 @@ export class ModelCache {
   }
 
   /** Says that no further file is needed. */
-  async acceptModel(id: string, commit: string): Promise<void> {
-    await this.#write({ ...(await this.#required(id, commit)), complete: true });
+  async acceptModel(id: string, commit: string, kind: HubKind = "student"): Promise<void> {
+    const manifest = await this.#required(id, commit);
+    await this.#write({ ...manifest, ...(kind === "student" ? { complete: true } : { adapter: true }) });
   }
 
   /** The model's files. @throws BadInputError when it is not complete. */
-  async source(id: string, commit: string): Promise<FileSource> {
+  async source(id: string, commit: string, kind: HubKind = "student"): Promise<FileSource> {
     const manifest = await this.#required(id, commit);
-    if (!manifest.complete) badInput(`${id}@${commit}`, "a whole model in the cache", "an unfinished download");
+    if (!isWhole(manifest, kind)) badInput(`${id}@${commit}`, "a whole model in the cache", "an unfinished download");
     const name = `${id}@${commit.slice(0, 8)}`;
     const open = async (path: string): ReturnType<FileSource["open"]> => {
       const file = Object.hasOwn(manifest.files, path)
@@ -194,11 +202,18 @@ function parseManifest(text: string | undefined, where: string): Manifest | unde
   const hint = "Delete it, and fetch the model again";
   if (!isJsonObject(value) || value["schemaVersion"] !== 1)
     badInput(where, "the manifest of a downloaded model, version 1", describeValue(value), hint);
-  const { id, commit, complete, files } = value;
+  const { id, commit, complete, adapter = false, files } = value;
   if (typeof id !== "string" || typeof commit !== "string" || typeof complete !== "boolean" || !isJsonObject(files))
     badInput(where, "a manifest with id, commit, complete and files", "something else", hint);
   for (const [path, file] of Object.entries(files))
     if (!isJsonObject(file) || typeof file["size"] !== "number" || typeof file["hash"] !== "string")
       badInput(`${where}: ${path}`, "its size and hash", describeValue(file), hint);
-  return { schemaVersion: 1, id, commit, complete, files: files as Manifest["files"] };
+  return {
+    schemaVersion: 1,
+    id,
+    commit,
+    complete,
+    ...(adapter === true ? { adapter } : {}),
+    files: files as Manifest["files"],
+  };
 }

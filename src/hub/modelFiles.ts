@@ -1,5 +1,6 @@
-/** @file Which files of a model on the hub a student needs: those and no others are fetched. */
+/** @file Which files of a model on the hub a student or an adapter needs: those and no others are fetched. */
 import { badInput } from "../core/errors.ts";
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from "../formats/peft.ts";
 import { ONNX_MODEL_PATHS, parseWeightMap, WEIGHTS_FILE, WEIGHTS_INDEX_FILE } from "../formats/checkpoint.ts";
 import type { HubFile } from "./hubClient.ts";
 
@@ -63,4 +64,26 @@ export function chooseModelFiles(files: readonly HubFile[], where: string): Mode
   const shards = (text: string): readonly HubFile[] =>
     [...new Set(parseWeightMap(text, `${where}/${WEIGHTS_INDEX_FILE}`).values())].map((path) => required(path));
   return { small, weights: { index, shards } };
+}
+
+/** The files of a PEFT adapter among those of a commit. @throws BadInputError naming what is missing. */
+export function chooseAdapterFiles(files: readonly HubFile[], where: string): ModelFiles {
+  const find = (path: string): HubFile | undefined => files.find((file) => file.path === path);
+  const config = find(ADAPTER_CONFIG_FILE);
+  if (config === undefined)
+    badInput(
+      where,
+      `a file ${ADAPTER_CONFIG_FILE}`,
+      "none",
+      "This is not an adapter in PEFT's layout; a whole student is named by --student",
+    );
+  const weights = find(ADAPTER_WEIGHTS_FILE);
+  if (weights === undefined)
+    badInput(
+      where,
+      `a file ${ADAPTER_WEIGHTS_FILE}`,
+      find("adapter_model.bin") === undefined ? "none" : "only adapter_model.bin",
+      "Convert it: load it with PEFT and call save_pretrained(directory)",
+    );
+  return { small: [config], weights: [weights] };
 }

@@ -1,5 +1,8 @@
 /** @file What the rest of Tutelage sees of models on a hub: plain data, also across the worker boundary. */
 
+/** What of a repository on a hub is used; one may hold both. */
+export type HubKind = "student" | "adapter";
+
 /** A model in the cache. */
 export interface CachedModel {
   readonly id: string;
@@ -8,7 +11,7 @@ export interface CachedModel {
   readonly revisions: readonly string[];
   /** Bytes it takes, unfinished files included. */
   readonly bytes: number;
-  /** All its files are there. */
+  /** All files are there of what was fetched: a student, or an adapter. */
   readonly complete: boolean;
 }
 

@@ -102,7 +102,7 @@ describe("paths", () => {
     ["a student without a name", score("--student", ""), /--student: expected a value \(DIR\|ID\), got none/],
     ["an adapter that is missing", score("--adapter", "{none}"), /none: expected a file adapter_config\.json/],
     ["an adapter that is a student", score("--adapter", "{student}"), /expected a file adapter_config\.json/],
-    ["an adapter without a name", score("--adapter", ""), /--adapter: expected a value \(DIR\), got none/],
+    ["an adapter without a name", score("--adapter", ""), /--adapter: expected a value \(DIR\|ID\), got none/],
     ["prompts that are missing", generate("--prompts", "{none.jsonl}"), /none\.jsonl: expected a readable file/],
     ["prompts that are a directory", generate("--prompts", "{folder}"), /folder: expected a readable file/],
     ["training data that is a directory", train("--data", "{folder}"), /folder: expected a readable file/],

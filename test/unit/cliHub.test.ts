@@ -3,15 +3,15 @@ import { mkdirSync, readFileSync, readdirSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { COMMIT, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
-import { studentDirectory } from "../support/goldens.ts";
+import { adapterDirectory, studentDirectory } from "../support/goldens.ts";
 import { CPU, runCli, Workspace, type CliResult } from "../support/runCli.ts";
 import { tinyStudentSource } from "../support/tinyStudent.ts";
 
 const ID = "some-org/some-model";
 const directory = studentDirectory("llama-gqa-tied");
-const files = new Map<string, Uint8Array>(
-  readdirSync(directory).map((name) => [name, new Uint8Array(readFileSync(join(directory, name)))]),
-);
+const filesOf = (folder: string): Map<string, Uint8Array> =>
+  new Map(readdirSync(folder).map((name) => [name, new Uint8Array(readFileSync(join(folder, name)))]));
+const files = filesOf(directory);
 
 let hub: FakeHub;
 let space: Workspace;
@@ -95,6 +95,44 @@ test("takes a local directory of that name, and says so", async () => {
   } finally {
     process.chdir(before);
   }
+});
+
+describe("an adapter", () => {
+  const folder = adapterDirectory("llama-untied");
+  const base = studentDirectory("llama-untied");
+  const withAdapter = (adapter: string): Promise<CliResult> =>
+    runCli([
+      "score",
+      "--student",
+      base,
+      "--adapter",
+      adapter,
+      "--data",
+      space.rows("rows.jsonl", [{ prompt: "Tom has", completion: " 3 apples." }]),
+      ...CPU,
+    ]);
+
+  test("is fetched by its name, its two files alone, and then taken from the cache; a student beside it still comes", async () => {
+    const both = new Map([...filesOf(base), ...filesOf(folder)]).set("optimizer.pt", Uint8Array.of(1));
+    await using other = await startFakeHub({ "me/tuned": { commit: COMMIT, files: both, token: "hf_secret" } });
+    vi.stubEnv("HF_ENDPOINT", other.endpoint);
+    expect((await withAdapter("me/tuned")).err).toMatch(/me\/tuned.*it is gated/s);
+    vi.stubEnv("HF_TOKEN", "hf_secret");
+    const [fetched, local] = [await withAdapter("me/tuned"), await withAdapter(folder)];
+    expect(fetched.err).toMatch(/adapter: me\/tuned of http.* at commit 01234567 \(.* fetched in/);
+    expect([fetched.status, fetched.out]).toEqual([0, local.out]);
+    expect(fetched.out).not.toBe((await score(base)).out);
+    const resolved = other.requests.filter(({ path }) => path.includes("/resolve/")).map(({ path }) => path);
+    expect(new Set(resolved.map((path) => path.split("/").at(-1)))).toEqual(new Set(readdirSync(folder)));
+    expect((await withAdapter(`me/tuned@${COMMIT}`)).err).toMatch(/adapter: me\/tuned.*\(from the cache\)/);
+    expect((await score("me/tuned")).out).toBe((await score(base)).out);
+  });
+
+  test("that a repository does not have is refused", async () => {
+    const { status, err } = await withAdapter(ID);
+    expect(err).toMatch(/some-model@main: expected a file adapter_config\.json, got none.*not an adapter/);
+    expect(status).toBe(2);
+  });
 });
 
 describe("is refused with what to do", () => {

@@ -13,14 +13,14 @@ import type { Command } from "../command.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, withStudent } from "../session.ts";
-import { STUDENT_HELP } from "../studentSource.ts";
+import { ADAPTER_HELP, STUDENT_HELP } from "../studentSource.ts";
 
 const FORMATS = ["safetensors", "onnx"] as const;
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
   onnx: ONNX_OPTION,
-  adapter: { value: "DIR", description: "PEFT adapter to merge in" },
+  adapter: { value: "DIR|ID", description: `PEFT adapter to merge in: ${ADAPTER_HELP}` },
   out: { value: "DIR", description: "where the export goes; written whole or not at all", required: true },
   format: {
     value: FORMATS.join("|"),

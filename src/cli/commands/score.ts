@@ -6,12 +6,12 @@ import type { Command } from "../command.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { readDataFile, withStudent } from "../session.ts";
-import { STUDENT_HELP } from "../studentSource.ts";
+import { ADAPTER_HELP, STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
   onnx: ONNX_OPTION,
-  adapter: { value: "DIR", description: "PEFT adapter to apply" },
+  adapter: { value: "DIR|ID", description: `PEFT adapter to apply: ${ADAPTER_HELP}` },
   data: {
     value: "FILE",
     description: 'JSONL rows: {"prompt","completion"}, {"messages"} or {"text"}, optional "id"',

@@ -24,7 +24,7 @@ import { withInterrupt } from "../interrupt.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { parseOut, readDataFile, withStudent } from "../session.ts";
-import { STUDENT_HELP } from "../studentSource.ts";
+import { ADAPTER_HELP, STUDENT_HELP } from "../studentSource.ts";
 
 const OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, required: true },
@@ -39,7 +39,10 @@ const OPTIONS: OptionSpecs = {
     description: "where the trained student or adapter goes; written whole at the end or not at all",
     required: true,
   },
-  adapter: { value: "DIR", description: "PEFT adapter to continue (with --method full it is merged first)" },
+  adapter: {
+    value: "DIR|ID",
+    description: `PEFT adapter to continue (with --method full it is merged first): ${ADAPTER_HELP}`,
+  },
   method: { value: "full|lora", description: "train all weights, or a low-rank adapter", default: "full" },
   "lora-r": { value: "R", description: "rank of a new adapter", default: "8" },
   "lora-alpha": { value: "X", description: "alpha of a new adapter; scaling is alpha/r", default: "16" },
