@@ -44,6 +44,8 @@ describe("requests", () => {
     });
     expect(body["seed"]).toSatisfy(Number.isSafeInteger);
     expect(JSON.stringify([path, body])).not.toContain(KEY);
+    // A page could not send the SDK's own to a server whose list of allowed headers does not name it.
+    expect(headers["user-agent"]).not.toContain("ai-sdk");
   });
 
   it("to Anthropic carry the header that lets a page ask", async () => {

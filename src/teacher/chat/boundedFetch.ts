@@ -7,8 +7,12 @@ import { TeacherError } from "../teacherError.ts";
 /** A `fetch` whose bodies fail with a `TeacherError` "reply" after `maxBytes`, and then stop downloading. */
 export function boundedFetch(maxBytes: number, baseFetch: typeof fetch = globalThis.fetch): typeof fetch {
   return async (input, init) => {
+    const headers = new Headers(init?.headers);
+    // The SDK's own: where it can be set from a page, a server's list of allowed headers (CORS) has to name it.
+    headers.delete("user-agent");
     const response = await baseFetch(input, {
       ...init,
+      headers,
       redirect: "error",
       credentials: "omit",
       referrerPolicy: "no-referrer",

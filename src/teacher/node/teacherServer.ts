@@ -42,6 +42,16 @@ export interface TeacherServerOptions {
   readonly rateLimit?: number | undefined;
   /** Of faults and delays. */
   readonly seed?: number;
+  /** Told of every chat request that arrived whole, before it is answered. */
+  readonly onRequest?: ((request: ServedRequest) => void) | undefined;
+}
+
+/** A chat request as it arrived. */
+export interface ServedRequest {
+  /** Counts from 0, in the order of arrival. */
+  readonly number: number;
+  /** The client's own `x-client-request-id`, undefined when it sent none. */
+  readonly clientRequestId: string | undefined;
 }
 
 /** What was served. `requests` counts every chat request that arrived whole. */
@@ -115,6 +125,9 @@ class ChatService {
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-expose-headers", "retry-after, retry-after-ms");
+    // A browser sends a request again by itself where a connection that was used before is cut before any reply
+    // (Chromium: `HttpNetworkTransaction::ShouldResendRequest`). On a connection of its own, each arrives once.
+    if (request.headers.origin !== undefined) response.setHeader("connection", "close");
     const path = new URL(request.url ?? "/", "http://localhost").pathname.replace(/\/+$/, "");
     if (request.method === "OPTIONS") {
       response.writeHead(204, {
@@ -166,6 +179,8 @@ class ChatService {
         errorBody(`The request is longer than ${MAX_BODY_BYTES} bytes.`, "invalid_request_error"),
       );
     const number = this.#requests++;
+    const id = request.headers["x-client-request-id"];
+    this.#options.onRequest?.({ number, clientRequestId: typeof id === "string" ? id : undefined });
     const asked = parseChatBody(parseJson(text));
     if (typeof asked === "string") return this.send(response, 400, errorBody(asked, "invalid_request_error"));
     if (asked.model !== SERVED_MODEL)
