@@ -55,8 +55,10 @@ export interface AppState extends Sliced {
   readonly isolated: boolean;
   /** The user's token for the hub. Only here: neither stored nor in the address. */
   readonly hubToken: string;
-  /** The chat teacher's key. Only here: neither stored nor in the address. */
+  /** The chat teacher's key. Neither in the address nor in what runs store. */
   readonly teacherKey: string;
+  /** The visitor chose to keep it in this browser. */
+  readonly teacherKeyKept: boolean;
   /** The visitor's own prompts, by name; neither stored nor in the address, but in the runs made with them. */
   readonly teacherPrompts: PromptEdits;
   /** What Test teacher found; null before, and after a change of the teacher. */
@@ -94,6 +96,7 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     isolated,
     hubToken: "",
     teacherKey: "",
+    teacherKeyKept: false,
     teacherPrompts: {},
     teacherChecks: null,
     folder: null,
@@ -114,12 +117,14 @@ export function withoutRun(state: AppState): AppState {
     pending,
     hubToken,
     teacherKey,
+    teacherKeyKept,
     teacherPrompts,
     teacherChecks,
     folder,
     models,
   } = state;
-  const chosen = { route, slices, pace, pending, hubToken, teacherKey, teacherPrompts, teacherChecks, folder, models };
+  const teacher = { teacherKey, teacherKeyKept, teacherPrompts, teacherChecks };
+  const chosen = { route, slices, pace, pending, hubToken, ...teacher, folder, models };
   return { ...initialState(draft, isolated), ...chosen };
 }
 

@@ -3,7 +3,7 @@
  * bounds of its numbers. Plain data, no narrower than sense and no wider than the loop's own
  * schema (a test holds them to it). What becomes of them is in `settings.ts`.
  */
-import type { LocalDevice, LocalDtype } from "../teacher/config.ts";
+import type { ChatSettings, LocalDevice, LocalDtype } from "../teacher/config.ts";
 import type { CheckerName } from "../tasks/custom/settings.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
@@ -88,6 +88,19 @@ export const TEACHER_DEVICES = {
   webgpu: "The GPU, or an error that says why not",
   wasm: "The CPU",
 } as const satisfies Partial<Record<LocalDevice, string>>;
+
+/** How a teacher's reply gets its form. */
+export const REPLY_FORMS = {
+  schema: "The service keeps the reply to a schema; most can",
+  json: "The service keeps it to JSON, of any form",
+  prompt: "The prompt alone asks for JSON: for services that refuse the others",
+} as const satisfies Record<ChatSettings["structured"], string>;
+
+export const REPLY_FORM_LABELS: Readonly<Record<keyof typeof REPLY_FORMS, string>> = {
+  schema: "JSON by schema",
+  json: "JSON",
+  prompt: "As the prompt says",
+};
 
 export type TeacherChoice = keyof typeof TEACHERS;
 
@@ -181,6 +194,14 @@ export const BOUNDS = {
   heldOut: whole(1, 5000),
   epochs: whole(1, 100),
   teacherRequests: whole(2, 1_000_000),
+  teacherTokens: { ...whole(1000, 1_000_000_000), optional: true },
+  teacherMinutes: { ...real(0, 100_000), above: true, optional: true },
+  // Up to four lanes share them.
+  teacherRpm: { ...whole(4, 1_000_000), optional: true },
+  teacherTpm: { ...whole(1000, 1_000_000_000), optional: true },
+  teacherReplyTokens: { ...whole(16, 100_000), optional: true },
+  teacherTimeout: { ...real(0, 3600), above: true, optional: true },
+  teacherConcurrency: { ...whole(1, 64), optional: true },
   errorRate: real(0, 1),
   replay: real(0, 100),
   loraR: { ...whole(1, 4096), optional: true },

@@ -4,6 +4,7 @@
  */
 import type { AppState } from "./appState.ts";
 import type { Connect } from "./connection.ts";
+import { NO_KEPT_KEYS } from "./keptKeys.ts";
 import { originsOf } from "./origins.ts";
 import type { OfflineActions } from "./offline.ts";
 import { offlineActions } from "./offline.ts";
@@ -34,12 +35,13 @@ export class Controller implements Page {
   readonly offline: OfflineActions;
   readonly saveFile: SaveFile;
 
-  constructor(store: Store<AppState>, connect: Connect, memory: Memory, saveFile: SaveFile = () => undefined) {
+  constructor(store: Store<AppState>, connect: Connect, memory: Memory, saveFile: SaveFile = () => undefined, keys = NO_KEPT_KEYS) {
     this.store = store;
     this.saveFile = saveFile;
     this.link = new WorkerLink(store, connect);
     this.offline = offlineActions(store);
-    this.setUp = new SetUpController(store, this.link, saveFile);
+    this.setUp = new SetUpController(store, this.link, saveFile, keys);
+    this.setUp.recallKey();
     this.race = new RaceController({
       store,
       link: this.link,

@@ -4,6 +4,7 @@ import type { AppState } from "./appState.ts";
 import { initialState } from "./appState.ts";
 import type { Connect } from "./connection.ts";
 import { Controller } from "./controller.ts";
+import { keptKeys } from "./keptKeys.ts";
 import type { Memory } from "./raceActions.ts";
 import { parseRoute } from "./route.ts";
 import { draftFromQuery, queryFromDraft } from "./shareLink.ts";
@@ -18,7 +19,13 @@ export function mountPage(root: HTMLElement, connect: Connect): () => void {
     route: parseRoute(location.hash),
   };
   const store = new Store<AppState>(state, (draw) => requestAnimationFrame(draw));
-  const controller = new Controller(store, connect, putAwayMemory, saveFile);
+  const controller = new Controller(
+    store,
+    connect,
+    putAwayMemory,
+    saveFile,
+    keptKeys(() => localStorage),
+  );
   const onHash = (): void => store.update((now) => ({ ...now, route: parseRoute(location.hash) }));
   addEventListener("hashchange", onHash);
   let { draft } = state;

@@ -5,9 +5,8 @@
  */
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../loop/defaults.ts";
 import type { CheckerName, ColumnMapping } from "../tasks/custom/settings.ts";
-import type { ChatSettings } from "../teacher/config.ts";
 import type { StrategyName } from "../selection/strategies.ts";
-import type { NumberName, NumberSpec, ProviderChoice, TeacherChoice } from "./choices.ts";
+import type { NumberName, NumberSpec, ProviderChoice } from "./choices.ts";
 import {
   ACCUMULATIONS,
   BOUNDS,
@@ -21,11 +20,10 @@ import {
   STRATEGIES,
   STUDENTS,
   TASKS,
-  TEACHER_DEVICES,
-  TEACHER_DTYPES,
-  TEACHERS,
   VERIFICATIONS,
 } from "./choices.ts";
+import type { ChatTeacherSettings } from "./teacherSettings.ts";
+import { noKey, teacherOf } from "./teacherSettings.ts";
 
 /** Settings as typed. */
 export interface SettingsDraft {
@@ -55,13 +53,23 @@ export interface SettingsDraft {
   /** Of a model in the tab: its weights, and where it runs. */
   readonly teacherDtype: string;
   readonly teacherDevice: string;
-  /** Of the whole race, both lanes together. */
+  /** Of the whole race, all lanes together. */
   readonly teacherRequests: string;
   /** US dollars per million tokens; empty when not known. */
   readonly teacherPromptPrice: string;
   readonly teacherCompletionPrice: string;
   /** US dollars for the whole race; empty for no ceiling. */
   readonly teacherBudget: string;
+  /** Further ceilings of the whole race, and what it may ask in a minute; empty for none. */
+  readonly teacherTokens: string;
+  readonly teacherMinutes: string;
+  readonly teacherRpm: string;
+  readonly teacherTpm: string;
+  readonly teacherStructured: string;
+  /** Empty: the loop's own. Requests at once are counted for each lane. */
+  readonly teacherReplyTokens: string;
+  readonly teacherTimeout: string;
+  readonly teacherConcurrency: string;
   readonly seed: string;
   readonly rounds: string;
   readonly querySize: string;
@@ -129,12 +137,6 @@ export interface Settings {
   readonly provider: ProviderChoice;
 }
 
-export interface ChatTeacherSettings {
-  readonly name: Exclude<TeacherChoice, "solver">;
-  readonly chat: Pick<ChatSettings, "model" | "limits"> &
-    Partial<Pick<ChatSettings, "url" | "price" | "dtype" | "device" | "maxOutputTokens">>;
-}
-
 export type SettingName = keyof SettingsDraft;
 
 export type CheckedSettings =
@@ -178,6 +180,14 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   teacherPromptPrice: "",
   teacherCompletionPrice: "",
   teacherBudget: "",
+  teacherTokens: "",
+  teacherMinutes: "",
+  teacherRpm: "",
+  teacherTpm: "",
+  teacherStructured: "schema",
+  teacherReplyTokens: "",
+  teacherTimeout: "",
+  teacherConcurrency: "",
   seed: String(D.seed),
   rounds: String(D.rounds),
   querySize: String(D.querySize),
@@ -232,14 +242,6 @@ export function isStrangerToTask({ student, task }: SettingsDraft): boolean {
   return student === "built-in" && !BUILTIN_STUDENT_TASKS.includes(task);
 }
 
-/** Texts that only keys look like: a known beginning, or a run of letters and digits no name has. */
-const KEY = /(?:^|[^a-z0-9])(?:sk|pk|hf|gsk|xai|ghp|pat|key|api|AIza)[-_]?[a-z0-9][-_a-z0-9]{18,}/i;
-
-/** Whether a text would give a key away if it were stored or shared. */
-export function looksLikeKey(text: string): boolean {
-  return KEY.test(text);
-}
-
 /** Longest pattern the task takes. */
 const MAX_PATTERN = 500;
 
@@ -261,15 +263,12 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     if (!Object.hasOwn(options, value)) errors[name] = `One of ${Object.keys(options).join(", ")}, please.`;
     return value as K;
   };
-  const noKey = (name: SettingName): void => {
-    if (looksLikeKey(draft[name])) errors[name] = "This looks like a key: it belongs into a field for keys.";
-  };
   const studentOf = (): string => {
     const choice = oneOf("student", STUDENTS);
     const model = draft.model.trim();
     if (choice === "hub" && !/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(model))
       errors.model = "A model as org/name or org/name@revision, please.";
-    if (choice === "hub") noKey("model");
+    if (choice === "hub") noKey(draft, "model", errors);
     if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
     return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : D.student;
   };
@@ -298,53 +297,6 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       },
       checker,
       ...(checker === "regex" ? { pattern: dataPattern } : {}),
-    };
-  };
-  const amount = (name: "teacherPromptPrice" | "teacherCompletionPrice" | "teacherBudget"): number | undefined => {
-    const text = draft[name].trim();
-    if (text === "") return undefined;
-    const value = Number(text);
-    if (!/^\d*\.?\d+$/.test(text) || value > 1_000_000) errors[name] = "An amount such as 0.15, or nothing, please.";
-    return value;
-  };
-  const teacherOf = (): ChatTeacherSettings | undefined => {
-    const name = oneOf("teacher", TEACHERS);
-    if (name === "solver" || errors.teacher !== undefined) return undefined;
-    const url = draft.teacherUrl.trim();
-    const model = draft.teacherModel.trim();
-    if (model === "") errors.teacherModel = "The model's name, please.";
-    if (url !== "" && !isPlainAddress(url))
-      errors.teacherUrl = "An address such as http://localhost:11434/v1, without user, key or question mark, please.";
-    noKey("teacherModel");
-    noKey("teacherUrl");
-    const requests = number("teacherRequests");
-    const local =
-      name === "transformers"
-        ? {
-            dtype: oneOf("teacherDtype", TEACHER_DTYPES),
-            device: oneOf("teacherDevice", TEACHER_DEVICES),
-            maxOutputTokens: LOCAL_OUTPUT_TOKENS,
-          }
-        : {};
-    const promptUsd = amount("teacherPromptPrice");
-    const completionUsd = amount("teacherCompletionPrice");
-    const budget = amount("teacherBudget");
-    const price = promptUsd === undefined || completionUsd === undefined ? undefined : { promptUsd, completionUsd };
-    if (budget !== undefined && price === undefined)
-      errors.teacherBudget ??= "Both prices are needed to count with, please.";
-    return {
-      name,
-      chat: {
-        model,
-        ...local,
-        ...(url === "" ? {} : { url }),
-        ...(price === undefined ? {} : { price }),
-        // Each lane is a run with a ceiling of its own.
-        limits: {
-          maxRequests: Math.floor(requests / lanesOf(draft).length),
-          ...(budget === undefined ? {} : { maxCostUsd: budget / lanesOf(draft).length }),
-        },
-      },
     };
   };
   const trainingOf = (): Settings["training"] => {
@@ -376,7 +328,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     task: oneOf("task", TASKS),
     data: dataOf(),
     student: studentOf(),
-    teacher: teacherOf(),
+    teacher: teacherOf(draft, lanesOf(draft).length, { errors, number, optional, oneOf }),
     errorRate: draft.teacher === "solver" ? number("errorRate") : 0,
     verification: oneOf("verification", VERIFICATIONS),
     seed: number("seed"),
@@ -404,16 +356,6 @@ export function boundsText({ low, high, whole, above, optional }: NumberSpec): s
   const range = above === true ? `over ${low}, at most ${high}` : `from ${low} to ${high}`;
   return `${whole ? "A whole number" : "A number"} ${range}${optional === true ? ", or nothing" : ""}`;
 }
-
-/** An http(s) address with nowhere to hide a key. */
-export function isPlainAddress(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password, search, hash } = new URL(text);
-  return /^https?:$/.test(protocol) && [username, password, search, hash].every((part) => part === "");
-}
-
-/** Of a model in the tab, which may take a second for a few tokens: a small one that does not come to an end never does. */
-const LOCAL_OUTPUT_TOKENS = 400;
 
 /** The experiments of the lanes: equal but for the strategy, and for the verification where that is compared. */
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {

@@ -6,7 +6,8 @@
  * one who follows the link chooses it again.
  */
 import type { SettingName, SettingsDraft } from "./settings.ts";
-import { DEFAULT_DRAFT, isPlainAddress, looksLikeKey } from "./settings.ts";
+import { DEFAULT_DRAFT } from "./settings.ts";
+import { isPlainAddress, looksLikeKey } from "./teacherSettings.ts";
 
 /** Grows when a name changes its meaning. Absent in a link: 1. */
 export const LINK_VERSION = 1;
@@ -36,6 +37,14 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
   teacherPromptPrice: "in",
   teacherCompletionPrice: "out",
   teacherBudget: "usd",
+  teacherTokens: "spend",
+  teacherMinutes: "minutes",
+  teacherRpm: "rpm",
+  teacherTpm: "tpm",
+  teacherStructured: "form",
+  teacherReplyTokens: "reply",
+  teacherTimeout: "wait",
+  teacherConcurrency: "atonce",
   seed: "seed",
   rounds: "rounds",
   querySize: "query",

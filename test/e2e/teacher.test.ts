@@ -147,8 +147,7 @@ test("a thousand requests of which a fifth fail: every item is accounted for exa
   const most = 1000;
   const teacher = await startTeacherServer(createTask("word-problems"), {
     failRate: 0.2,
-    // Without "reset": a browser itself sends again what it sent over a used connection that is cut before any reply.
-    faults: ["429", "500", "malformed", "truncated"],
+    faults: ["429", "500", "timeout", "reset", "malformed", "truncated"],
     retryAfterSeconds: 0.02,
     // Every pair is wrong, so that nothing is trained on: this is about the asking.
     wrongRate: 1,
@@ -161,7 +160,7 @@ test("a thousand requests of which a fifth fail: every item is accounted for exa
     await openWithTeacher(
       view.page,
       teacher.url,
-      `a=random&b=random&rounds=1&query=50&each=10&pool=50&test=2&epochs=1&ep=wasm&requests=${most}`,
+      `a=random&b=random&rounds=1&query=50&each=10&pool=50&test=2&epochs=1&ep=wasm&requests=${most}&wait=4&atonce=8`,
     );
     await closeDrawer(view.page);
     await view.page.getByRole("button", { name: "Start", exact: true }).click();
@@ -171,10 +170,15 @@ test("a thousand requests of which a fifth fail: every item is accounted for exa
     expect(Math.max(...sent)).toBe(most / 2);
 
     const { requests, answered, refused, faults } = teacher.counts;
-    expect(requests).toBe(sent[0]! + sent[1]!);
+    // By the server's own count: the browser sent nothing twice. It may have ended a request before the server read it.
+    const counted = sent[0]! + sent[1]!;
+    expect(counted).toBeLessThanOrEqual(most);
+    expect(requests).toBeLessThanOrEqual(counted);
+    expect(requests).toBeGreaterThan(counted - 20);
     expect(requests).toBeGreaterThan(700);
     const played = Object.values(faults).reduce((sum, count) => sum + count, 0);
     expect(requests).toBe(answered + refused + played);
+    expect(Object.keys(faults).sort()).toEqual(["429", "500", "malformed", "reset", "timeout", "truncated"]);
     expect(played).toBeGreaterThan(100);
 
     const kept = entriesIn(JSON.parse(await keptBy(view.page)));
@@ -234,6 +238,21 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
     expect(await view.page.evaluate(() => "taken" in globalThis)).toBe(false);
     expect(await test(locked.url)).toContain("status 401, the key was refused");
     expect(await test(closed.url)).toMatch(/no connection to .*CORS/);
+    expect(await keptBy(view.page)).not.toContain(KEY);
+
+    // Kept on a choice alone, for that address alone, until it is forgotten.
+    const key = view.page.getByLabel("Key", { exact: true });
+    const address = view.page.getByLabel("Address", { exact: true });
+    const keep = view.page.getByLabel("Keep the key in this browser");
+    await keep.check();
+    await view.page.reload();
+    await view.page.waitForFunction((value) => document.querySelector<HTMLInputElement>("#setting-teacher-key")?.value === value, KEY);
+    await address.fill(mean.url);
+    expect([await key.inputValue(), await keep.isChecked()]).toEqual(["", false]);
+    await address.fill(closed.url);
+    expect([await key.inputValue(), await keep.isChecked()]).toEqual([KEY, true]);
+    expect(view.page.url()).not.toContain(KEY);
+    await keep.uncheck();
     expect(await keptBy(view.page)).not.toContain(KEY);
   } finally {
     await Promise.all([mean.close(), closed.close(), locked.close()]);

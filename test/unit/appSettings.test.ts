@@ -9,6 +9,7 @@ import {
   CHECKERS,
   METHODS,
   PICKERS,
+  REPLY_FORMS,
   RESTARTS,
   SCHEDULERS,
   STRATEGIES,
@@ -19,7 +20,8 @@ import {
   TEACHERS,
   VERIFICATIONS,
 } from "../../src/app/choices.ts";
-import { checkSettings, DEFAULT_DRAFT, emptyMeans, experimentsOf, looksLikeKey } from "../../src/app/settings.ts";
+import { checkSettings, DEFAULT_DRAFT, emptyMeans, experimentsOf } from "../../src/app/settings.ts";
+import { looksLikeKey } from "../../src/app/teacherSettings.ts";
 import { draftFromQuery, linkNotice, linkOf, queryFromDraft } from "../../src/app/shareLink.ts";
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
@@ -72,6 +74,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
         teacherUrl: fc.constantFrom("", "http://localhost:11434/v1"),
         teacherModel: fc.constantFrom("qwen3:8b", "org/model"),
         teacherDtype: fc.constantFrom(...Object.keys(TEACHER_DTYPES)),
+        teacherStructured: someOf(REPLY_FORMS),
         teacherDevice: fc.constantFrom(...Object.keys(TEACHER_DEVICES)),
         teacherPromptPrice: fc.constantFrom("0.15", "3"),
         teacherCompletionPrice: fc.constantFrom("0", ".6"),
@@ -112,7 +115,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
 
 test("a number outside its bounds is refused by the page, with them", () => {
   for (const [name, spec] of Object.entries<NumberSpec>(BOUNDS)) {
-    const chat = name === "teacherRequests" ? { teacher: "openai", teacherModel: "m" } : {};
+    const chat = name.startsWith("teacher") ? { teacher: "openai", teacherModel: "m" } : {};
     const lora = name.startsWith("lora") ? { method: "lora" } : {};
     for (const value of [spec.high + 1, spec.above === true ? spec.low : spec.low - 1, "x", "0x10", "1e999"]) {
       const checked = checkSettings({ ...DEFAULT_DRAFT, ...chat, ...lora, [name]: String(value) });

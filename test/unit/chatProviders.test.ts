@@ -153,7 +153,7 @@ describe("errors", () => {
 
   it("say when nothing listens, and never retry what cannot pass", async () => {
     const teacher = chatTeacher({ url: "http://127.0.0.1:9/v1", retries: 0 });
-    await expect(teacher.answer("What?", call())).rejects.toThrow(/no connection to http:\/\/127.0.0.1:9.*CORS/);
+    await expect(teacher.answer("What?", call())).rejects.toThrow(/no connection to http:\/\/127.0.0.1:9.*Is it running/);
     server = await scriptedServer((_, response) => json(response, 401, said("no")));
     await expect(chatTeacher({ url: server.url, retries: 5 }).answer("What?", call())).rejects.toThrow("401");
     expect(server.seen).toHaveLength(1);

@@ -112,7 +112,7 @@ export function createChatTeacher(
         if (reply.finishReason === "length")
           throw new TeacherError(
             "reply",
-            `the reply was cut off after ${settings.maxOutputTokens} tokens; allow more with maxOutputTokens`,
+            `the reply was cut off after ${settings.maxOutputTokens} tokens; allow longer ones (--teacher-max-output-tokens)`,
           );
         try {
           return { value: parseReply(reply.text, wanted), usage, finishReason: reply.finishReason };

@@ -35,7 +35,7 @@ export function classifyError(
     if (status !== undefined) return new TeacherError("malformed", `the reply broke off: ${said}`);
     return new TeacherError(
       "network",
-      `no connection to ${originOf(url)} (${said}). Is it running, and does it allow this page's origin (CORS)?`,
+      `no connection to ${originOf(url)} (${said}). ${reachHint(url)}`,
     );
   }
   const said = quote(call?.message ?? messageOf(error), redact);
@@ -60,13 +60,13 @@ function explain(kind: TeacherErrorKind, status: number, url: string, model: str
     case "key":
       return `status ${status}, the key was refused`;
     case "model":
-      return `status ${status}, there is no model "${model}" at ${originOf(url)}, or the address is wrong`;
+      return `status ${status}, there is no model "${model}" at ${originOf(url)}, or the address is wrong${pathHint(url)}`;
     case "unavailable":
       return `status ${status}, the account has no credit left`;
     case "rate-limit":
       return `status ${status}, too many requests`;
     case "request":
-      return `status ${status}, the request was refused (a model without structured output needs --teacher-structured json or prompt)`;
+      return `status ${status}, the request was refused (a model without structured output needs another form of replies: --teacher-structured json or prompt)`;
     default:
       return `status ${status}`;
   }
@@ -95,6 +95,21 @@ function causesOf(error: unknown): unknown[] {
 /** A connection's own error, such as ECONNRESET. */
 function hasErrno(cause: unknown): boolean {
   return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string";
+}
+
+/** What to look at where nothing answered; a browser tells no more of it. */
+function reachHint(url: string): string {
+  // Of a worker from a blob too: that of the page it was made by.
+  const { origin } = (globalThis as { readonly location?: { readonly origin: string } }).location ?? {};
+  if (origin === undefined) return "Is it running, and is the address right?";
+  const { protocol, hostname } = new URL(url);
+  if (origin.startsWith("https:") && protocol === "http:" && !/^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname))
+    return "A page served over https may not ask an http address of another machine: put https in front of it.";
+  return `Is it running, and does it allow this page's origin, ${origin} (CORS)?`;
+}
+
+function pathHint(url: string): string {
+  return URL.canParse(url) && new URL(url).pathname === "/" ? " (most end in /v1)" : "";
 }
 
 function originOf(url: string): string {

@@ -19,6 +19,9 @@ export const PROVIDER_URLS: Readonly<Record<HttpProvider, string>> = {
   google: "https://generativelanguage.googleapis.com/v1beta",
 };
 
+/** What the clients put behind the address themselves. */
+const CALL_PATHS = /\/(?:chat\/completions|completions|responses|messages|models(?:\/[^/]*)?)$/;
+
 /** Longest HTTP body: some thousand words in any script, and the envelope. */
 const MAX_BODY_BYTES = 512 * 1024;
 
@@ -46,6 +49,10 @@ export function chatUrl(provider: HttpProvider, url: string | undefined): string
       `one with them at ${parsed.host}`,
       "Keys are given apart from the address",
     );
+  const path = parsed.pathname.replace(/\/+$/, "");
+  const call = CALL_PATHS.exec(path)?.[0];
+  if (call !== undefined)
+    badInput("teacher url", "the address before the call's own path", `one that ends in ${call}`, `Leave out ${call}`);
   return text.replace(/\/+$/, "");
 }
 

@@ -7,6 +7,7 @@ import { PromptFields } from "./promptFields.tsx";
 import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
+import { TeacherLimits } from "./teacherLimits.tsx";
 
 /** The fields of the teacher "transformers". */
 export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode {
@@ -52,7 +53,7 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
           {...field}
           name="teacherRequests"
           label="Requests at most"
-          help="Of both lanes together, retries included"
+          help="Of all lanes together, retries included"
         />
       </div>
       <p class="note">
@@ -60,6 +61,7 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
         request at a time. What it says is checked like every teacher's words, and a small model is often wrong.
       </p>
       {checked.ok && <Estimate checked={checked} prompts={state.teacherPrompts} actions={actions} />}
+      <TeacherLimits state={state} checked={checked} actions={actions} local />
       <PromptFields state={state} actions={actions} />
       <ReplyCache actions={actions} />
       <TestTeacher state={state} checked={checked} actions={actions} />

@@ -4,6 +4,7 @@ import type { PromptEdits } from "../../../teacher/config.ts";
 import type { ImportedReplies, PromptsView, TeacherEstimate } from "../../../teacher/types.ts";
 import type { LoopService } from "../../../protocol/loopService.ts";
 import type { AppState } from "../../appState.ts";
+import type { KeptKeys } from "../../keptKeys.ts";
 import { originsOf } from "../../origins.ts";
 import { applyPreset } from "../../presets.ts";
 import { problemOf } from "../../problem.ts";
@@ -23,6 +24,8 @@ export interface SetUpActions {
   applyPreset(change: Partial<SettingsDraft>): void;
   setToken(token: string): void;
   setTeacherKey(key: string): void;
+  /** Keeps the key in this browser from now on, or forgets it there. */
+  keepTeacherKey(keep: boolean): void;
   /** What the experiments would ask of their teacher; null while that cannot be said. */
   estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null>;
   /** One call of each kind to the teacher of the settings. */
@@ -46,11 +49,19 @@ export class SetUpController implements SetUpActions {
 
   readonly #saveFile: SaveFile;
 
-  constructor(store: Store<AppState>, link: WorkerLink, saveFile: SaveFile) {
+  readonly #keys: KeptKeys;
+
+  constructor(store: Store<AppState>, link: WorkerLink, saveFile: SaveFile, keys: KeptKeys) {
     this.#saveFile = saveFile;
+    this.#keys = keys;
     this.#store = store;
     this.#link = link;
     this.data = new DataController(store, link);
+  }
+
+  /** Puts the key that is kept for the settings' teacher into its field. */
+  recallKey(): void {
+    this.#link.set(this.#keyFor(this.#store.state.draft));
   }
 
   /** Asks which models this browser keeps. */
@@ -61,12 +72,15 @@ export class SetUpController implements SetUpActions {
   changeSetting(name: SettingName, value: string): void {
     // A key is for the service it was typed for.
     const elsewhere = name === "teacher" || name === "teacherUrl";
-    this.#store.update((state) => ({
-      ...state,
-      draft: { ...state.draft, [name]: value },
-      ...(elsewhere ? { teacherKey: "" } : {}),
-      ...(elsewhere || name === "teacherModel" ? { teacherChecks: null } : {}),
-    }));
+    this.#store.update((state) => {
+      const draft = { ...state.draft, [name]: value };
+      return {
+        ...state,
+        draft,
+        ...(elsewhere ? this.#keyFor(draft) : {}),
+        ...(elsewhere || name === "teacherModel" ? { teacherChecks: null } : {}),
+      };
+    });
     const service = this.#link.service;
     // A list that cannot be read is told when the model is used.
     if (name === "student" && value === "hub" && service !== undefined)
@@ -74,12 +88,10 @@ export class SetUpController implements SetUpActions {
   }
 
   applyPreset(change: Partial<SettingsDraft>): void {
-    this.#store.update((state) => ({
-      ...state,
-      draft: applyPreset(change, state.draft),
-      teacherKey: "",
-      teacherChecks: null,
-    }));
+    this.#store.update((state) => {
+      const draft = applyPreset(change, state.draft);
+      return { ...state, draft, ...this.#keyFor(draft), teacherChecks: null };
+    });
   }
 
   setToken(hubToken: string): void {
@@ -87,7 +99,21 @@ export class SetUpController implements SetUpActions {
   }
 
   setTeacherKey(teacherKey: string): void {
+    const { draft, teacherKeyKept } = this.#store.state;
+    if (teacherKeyKept) this.#keys.write(draft, teacherKey);
     this.#link.set({ teacherKey, teacherChecks: null });
+  }
+
+  keepTeacherKey(keep: boolean): void {
+    const { draft, teacherKey } = this.#store.state;
+    this.#keys.write(draft, keep ? teacherKey : "");
+    this.#link.set({ teacherKeyKept: keep });
+  }
+
+  /** What is kept for the service of `draft`. */
+  #keyFor(draft: SettingsDraft): Pick<AppState, "teacherKey" | "teacherKeyKept"> {
+    const teacherKey = this.#keys.read(draft);
+    return { teacherKey, teacherKeyKept: teacherKey !== "" };
   }
 
   async estimateTeacher(experiments: readonly unknown[]): Promise<TeacherEstimate | null> {

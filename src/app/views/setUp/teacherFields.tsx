@@ -4,13 +4,15 @@ import { OWN_ADDRESS } from "../../origins.ts";
 import { LocalTeacherFields } from "./localTeacherFields.tsx";
 import { Estimate } from "./teacherEstimate.tsx";
 import { PromptFields } from "./promptFields.tsx";
+import { ReachHelp } from "./reachHelp.tsx";
 import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
+import { TeacherLimits } from "./teacherLimits.tsx";
 import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
 /** The fields that a chat teacher needs; none for the built-in one. */
 export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode | null {
-  const { draft, teacherKey } = state;
+  const { draft, teacherKey, teacherKeyKept } = state;
   if (draft.teacher === "transformers") return <LocalTeacherFields {...{ state, checked, actions }} />;
   if (!Object.hasOwn(OWN_ADDRESS, draft.teacher)) return null;
   const address = draft.teacherUrl.trim() || OWN_ADDRESS[draft.teacher];
@@ -44,14 +46,27 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
             onInput={(event) => actions.setTeacherKey(event.currentTarget.value.trim())}
           />
           <p id="about-teacher-key" class="field-help">
-            Sent to {address} alone. Kept until this page is closed, never stored
+            Sent to {address} alone.{" "}
+            {teacherKeyKept ? "Kept in this browser until you forget it" : "Kept until this page is closed, never stored"}
+          </p>
+          <label class="check">
+            <input
+              type="checkbox"
+              checked={teacherKeyKept}
+              aria-describedby="about-kept-key"
+              onChange={(event) => actions.keepTeacherKey(event.currentTarget.checked)}
+            />{" "}
+            Keep the key in this browser
+          </label>
+          <p id="about-kept-key" class="field-help">
+            It is then stored unencrypted: whoever uses this browser, and every page at {location.origin}, can read it
           </p>
         </div>
         <TextField
           {...field}
           name="teacherRequests"
           label="Requests at most"
-          help="Of both lanes together, retries included"
+          help="Of all lanes together, retries included"
         />
         <TextField
           {...field}
@@ -65,10 +80,11 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
           label="Price of a reply"
           help="US dollars per million tokens"
         />
-        <TextField {...field} name="teacherBudget" label="Spend at most" help="US dollars, both lanes together" />
+        <TextField {...field} name="teacherBudget" label="Spend at most" help="US dollars, all lanes together" />
       </div>
       {checked.ok && <Estimate checked={checked} prompts={state.teacherPrompts} actions={actions} />}
-      <p class="note">The service has to let pages ask it (CORS).</p>
+      <TeacherLimits state={state} checked={checked} actions={actions} />
+      <ReachHelp />
       <PromptFields state={state} actions={actions} />
       <ReplyCache actions={actions} />
       <TestTeacher state={state} checked={checked} actions={actions} />
