@@ -6,6 +6,7 @@
  * --requests N` (of the memory's part, 0 to leave it out).
  */
 import { spawn } from "node:child_process";
+import { setMaxListeners } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -35,6 +36,9 @@ const { values } = parseArgs({
 const latencyMs = Number(values.latency);
 const concurrency = Number(values.concurrency);
 const items = Number(values.items);
+
+// As in the terminal's program: each call in flight listens to the run's one signal. They are gone when it ends.
+setMaxListeners(4 * concurrency + 10);
 
 const task = createTask("word-problems");
 const folder = mkdtempSync(join(tmpdir(), "tutelage-bench-"));

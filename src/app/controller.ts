@@ -35,7 +35,13 @@ export class Controller implements Page {
   readonly offline: OfflineActions;
   readonly saveFile: SaveFile;
 
-  constructor(store: Store<AppState>, connect: Connect, memory: Memory, saveFile: SaveFile = () => undefined, keys = NO_KEPT_KEYS) {
+  constructor(
+    store: Store<AppState>,
+    connect: Connect,
+    memory: Memory,
+    saveFile: SaveFile = () => undefined,
+    keys = NO_KEPT_KEYS,
+  ) {
     this.store = store;
     this.saveFile = saveFile;
     this.link = new WorkerLink(store, connect);

@@ -23,10 +23,10 @@ type Errors = Partial<Record<SettingName, string>>;
 /** Reads fields of a draft, and notes in `errors` what is wrong with one. */
 export interface FieldReader {
   readonly errors: Errors;
-  number(name: NumberName): number;
+  readonly number: (name: NumberName) => number;
   /** Undefined for an empty field. */
-  optional(name: NumberName): number | undefined;
-  oneOf<K extends string>(name: SettingName, options: Readonly<Record<K, string>>): K;
+  readonly optional: (name: NumberName) => number | undefined;
+  readonly oneOf: <K extends string>(name: SettingName, options: Readonly<Record<K, string>>) => K;
 }
 
 /** Of a model in the tab, which may take a second for a few tokens: a small one that does not come to an end never does. */

@@ -113,6 +113,38 @@ test("every experiment the page can ask for is one the loop takes", () => {
   );
 });
 
+test("ceilings and rates of a teacher are the race's: each lane gets its share", () => {
+  const chat = { teacher: "openai", teacherModel: "m", teacherPromptPrice: "1", teacherCompletionPrice: "2" };
+  const draft = { ...DEFAULT_DRAFT, ...chat, strategyC: "random" };
+  const limits = {
+    teacherRequests: "100",
+    teacherTokens: "9000",
+    teacherBudget: "3",
+    teacherRpm: "60",
+    teacherTpm: "6000",
+  };
+  const rest = { teacherMinutes: "5", teacherTimeout: "20", teacherConcurrency: "2", teacherStructured: "prompt" };
+  const checked = checkSettings({ ...draft, ...limits, ...rest, teacherReplyTokens: "2048" });
+  if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
+  for (const experiment of experimentsOf(checked.settings))
+    expect(parseExperimentConfig(experiment).teacher.chat).toMatchObject({
+      limits: {
+        maxRequests: 33,
+        maxTokens: 3000,
+        maxCostUsd: 1,
+        maxMinutes: 5,
+        requestsPerMinute: 20,
+        tokensPerMinute: 2000,
+      },
+      timeoutSeconds: 20,
+      concurrency: 2,
+      structured: "prompt",
+      maxOutputTokens: 2048,
+    });
+  const ending = checkSettings({ ...draft, teacherUrl: "http://localhost:1234/v1/chat/completions" });
+  expect(ending.ok ? "" : ending.errors.teacherUrl).toContain("before /chat/completions");
+});
+
 test("a number outside its bounds is refused by the page, with them", () => {
   for (const [name, spec] of Object.entries<NumberSpec>(BOUNDS)) {
     const chat = name.startsWith("teacher") ? { teacher: "openai", teacherModel: "m" } : {};

@@ -120,6 +120,15 @@ describe("requests", () => {
     }
     expect(chatUrl("openai", "http://localhost:11434/v1/")).toBe("http://localhost:11434/v1");
   });
+
+  it("refuses an address with the call's own path, and says what to leave out", () => {
+    for (const [address, path] of [
+      ["http://localhost:11434/v1/chat/completions", "/chat/completions"],
+      ["https://api.anthropic.com/v1/messages/", "/messages"],
+      ["https://host/v1beta/models/gemini", "/models/gemini"],
+    ] as const)
+      expect(() => chatUrl("openai", address)).toThrow(`Leave out ${path}`);
+  });
 });
 
 describe("errors", () => {
@@ -153,7 +162,9 @@ describe("errors", () => {
 
   it("say when nothing listens, and never retry what cannot pass", async () => {
     const teacher = chatTeacher({ url: "http://127.0.0.1:9/v1", retries: 0 });
-    await expect(teacher.answer("What?", call())).rejects.toThrow(/no connection to http:\/\/127.0.0.1:9.*Is it running/);
+    await expect(teacher.answer("What?", call())).rejects.toThrow(
+      /no connection to http:\/\/127.0.0.1:9.*Is it running/,
+    );
     server = await scriptedServer((_, response) => json(response, 401, said("no")));
     await expect(chatTeacher({ url: server.url, retries: 5 }).answer("What?", call())).rejects.toThrow("401");
     expect(server.seen).toHaveLength(1);

@@ -33,10 +33,7 @@ export function classifyError(
     if (broken && !reset) return new TeacherError("malformed", "the reply is not what the API promises (broken JSON)");
     const said = quote(messageOf(chain.findLast((cause) => cause instanceof Error) ?? error), redact);
     if (status !== undefined) return new TeacherError("malformed", `the reply broke off: ${said}`);
-    return new TeacherError(
-      "network",
-      `no connection to ${originOf(url)} (${said}). ${reachHint(url)}`,
-    );
+    return new TeacherError("network", `no connection to ${originOf(url)} (${said}). ${reachHint(url)}`);
   }
   const said = quote(call?.message ?? messageOf(error), redact);
   const body = `${said} ${call?.responseBody?.slice(0, 4000) ?? ""}`;

@@ -13,8 +13,7 @@ export function ReachHelp(): VNode {
           Ollama: start it with <code>OLLAMA_ORIGINS={origin} ollama serve</code>.
         </li>
         <li>
-          LM Studio: switch on <em>Enable CORS</em> in the server's settings, or{" "}
-          <code>lms server start --cors</code>.
+          LM Studio: switch on <em>Enable CORS</em> in the server's settings, or <code>lms server start --cors</code>.
         </li>
         <li>llama.cpp and tutelage serve-teacher allow every page; so do OpenAI, Anthropic and Google.</li>
         <li>

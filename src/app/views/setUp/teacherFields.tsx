@@ -47,7 +47,9 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
           />
           <p id="about-teacher-key" class="field-help">
             Sent to {address} alone.{" "}
-            {teacherKeyKept ? "Kept in this browser until you forget it" : "Kept until this page is closed, never stored"}
+            {teacherKeyKept
+              ? "Kept in this browser until you forget it"
+              : "Kept until this page is closed, never stored"}
           </p>
           <label class="check">
             <input

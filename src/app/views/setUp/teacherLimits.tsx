@@ -32,7 +32,12 @@ export function TeacherLimits({
     <details class="limits" {...(open ? { open: true } : {})}>
       <summary>More limits, waiting, form of replies</summary>
       <div class="fields">
-        <NumberField {...field} name="teacherTokens" label="Tokens at most" help="All lanes together. Empty: no limit" />
+        <NumberField
+          {...field}
+          name="teacherTokens"
+          label="Tokens at most"
+          help="All lanes together. Empty: no limit"
+        />
         <NumberField
           {...field}
           name="teacherMinutes"
