@@ -5,6 +5,7 @@
  */
 import type { ChatSettings, LocalDevice, LocalDtype } from "../teacher/config.ts";
 import type { CheckerName } from "../tasks/custom/settings.ts";
+import type { Precision } from "../student/types.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
 /** Strategies on offer, with one sentence each: all that need no further setting. */
@@ -25,7 +26,7 @@ export type ProviderChoice = keyof typeof PROVIDERS;
 
 /** Tasks on offer, with what each asks. */
 export const TASKS = {
-  "word-problems": "Short stories with numbers, solved in one to three steps",
+  "word-problems": "Short stories with numbers, solved in one to four steps",
   game24: "Four numbers to be combined into 24",
   prontoqa: "True or false, from rules about invented creatures",
   algebra: "Equations and expressions of school algebra",
@@ -62,6 +63,7 @@ export const TEACHERS = {
   google: "Google's Gemini API",
   transformers:
     "A language model in this tab, through transformers.js: fetched once, no key, nothing leaves the machine",
+  none: "Nobody writes new pairs: the student trains on the picked questions with their own answers",
 } as const;
 
 /** Names of the teachers for people. */
@@ -71,6 +73,7 @@ export const TEACHER_LABELS: Readonly<Record<keyof typeof TEACHERS, string>> = {
   anthropic: "Anthropic",
   google: "Google",
   transformers: "Model in this tab",
+  none: "None: real pairs only",
 };
 
 /** Weights of a model in the tab, with what each means. */
@@ -100,6 +103,15 @@ export const REPLY_FORM_LABELS: Readonly<Record<keyof typeof REPLY_FORMS, string
   schema: "JSON by schema",
   json: "JSON",
   prompt: "As the prompt says",
+};
+
+/** Names of pickers for people; the papers' words stay in it. */
+export const PICKER_LABELS: Readonly<Record<keyof typeof PICKERS, string>> = {
+  argmax: "highest (argmax)",
+  softmax: "drawn (softmax)",
+  proportional: "drawn by score",
+  rank: "drawn by rank",
+  uniform: "drawn evenly",
 };
 
 export type TeacherChoice = keyof typeof TEACHERS;
@@ -132,17 +144,33 @@ export const VERIFICATION_LABELS: Readonly<Record<keyof typeof VERIFICATIONS, st
   compare: "Off in the first lane",
 };
 
+export const PROVIDER_LABELS: Readonly<Record<ProviderChoice, string>> = {
+  auto: "Best that works",
+  webgpu: "GPU (WebGPU)",
+  wasm: "CPU (WASM)",
+};
+
 /** What each round starts from. */
 export const RESTARTS = {
   continue: "From where the round before ended",
   restart: "From the base weights, on everything so far",
 } as const;
 
+export const RESTART_LABELS: Readonly<Record<keyof typeof RESTARTS, string>> = {
+  continue: "goes on",
+  restart: "starts again",
+};
+
 /** Which pairs each round trains on. */
 export const ACCUMULATIONS = {
   all: "All accepted pairs so far",
   last: "The pairs of this round only",
 } as const;
+
+export const ACCUMULATION_LABELS: Readonly<Record<keyof typeof ACCUMULATIONS, string>> = {
+  all: "all pairs so far",
+  last: "the last pairs",
+};
 
 export const METHODS = {
   auto: "All weights of a built-in student, an adapter for a larger one",
@@ -162,6 +190,19 @@ export const SCHEDULERS = {
   constant: "Stays as it is",
   constant_with_warmup: "Rises during the warm-up, then stays",
 } as const;
+
+/** What training computes in. Weights, their moments and the loss are float32 in any case. */
+export const PRECISIONS: Readonly<Record<Precision | "auto", string>> = {
+  float32: "Single precision: the same numbers on every engine, up to rounding",
+  auto: "Half precision where the GPU has shader-f16 and passes a test against float32, else float32; the engine panel says which and why",
+  float16: "Half precision, or an error that says why not: needs a GPU with shader-f16, and must pass the same test",
+};
+
+export const PRECISION_LABELS: Readonly<Record<Precision | "auto", string>> = {
+  float32: "float32",
+  auto: "float16 if it holds",
+  float16: "float16 or stop",
+};
 
 /** How a strategy's scores become picks. */
 export const PICKERS = {

@@ -213,6 +213,11 @@ export const GLOSSARY = {
     text: "A gradient longer than this is shortened to it, so that one odd batch cannot throw the student off. 0 turns it off.",
     source: arxiv("Pascanu et al., 2013", "1211.5063"),
   },
+  precision: {
+    title: "Precision",
+    text: "What the matrix products of training are computed in. float16 can be faster but loses small numbers: weights and sums stay in float32, the loss is scaled, and the GPU must first agree with float32 on a batch.",
+    source: arxiv("Micikevicius et al., 2018", "1710.03740"),
+  },
   picker: {
     title: "From scores to picks",
     text: "Take the highest scores, or draw by chance with higher scores likelier. Drawing gives up some score for variety.",

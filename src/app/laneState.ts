@@ -8,6 +8,7 @@
 import type { EngineInfo } from "../runtime/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
 import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "../loop/records.ts";
+import type { PrecisionChoice } from "../student/types.ts";
 import type { TeacherUsage } from "../teacher/types.ts";
 
 /** Upper bounds of what a lane keeps. */
@@ -101,6 +102,8 @@ export interface LaneState {
   readonly losses: readonly RoundLosses[];
   /** Training tokens per second, a moving average over the last few steps; null before the first. */
   readonly tokensPerSecond: number | null;
+  /** What training computes in, once a training that was not asked for in float32 has said so. */
+  readonly precision: PrecisionChoice | null;
   readonly warnings: readonly { readonly code: string; readonly message: string }[];
   /** What calls to a chat teacher used in the round under way; null with a built-in teacher. */
   readonly usage: { readonly round: number; readonly usage: TeacherUsage } | null;
@@ -125,6 +128,7 @@ export const EMPTY_LANE: LaneState = {
   interventions: 0,
   losses: [],
   tokensPerSecond: null,
+  precision: null,
   warnings: [],
   usage: null,
   done: false,
@@ -246,6 +250,7 @@ function addStep(state: LaneState, record: LoopRecord & { readonly type: "step" 
     ...state,
     round: Math.max(state.round, round),
     losses,
+    precision: record.precision ?? state.precision,
     tokensPerSecond: !Number.isFinite(speed)
       ? previous
       : previous === null

@@ -73,11 +73,15 @@ export function phaseSentence(lane: LaneState): string {
         ? `${config.strategy.name} picked ${lane.picks.size} of ${config.task.pool} seeds.`
         : `${config.strategy.name} picks ${config.querySize} of ${config.task.pool} seeds.`;
     case "teach":
-      return `The teacher writes a new question like each picked seed and answers it${so}.`;
+      return config.pairs === "seeds"
+        ? `The picked seeds' own pairs are taken: nobody is asked${so}.`
+        : `The teacher writes a new question like each picked seed and answers it${so}.`;
     case "verify": {
       const { accepted, rejected } = lane.tally.round === round ? lane.tally : { accepted: 0, rejected: 0 };
       const verdicts = accepted + rejected > 0 ? `; ${accepted} accepted, ${rejected} rejected` : "";
-      return `Each new pair is solved independently${so}${verdicts}.`;
+      return config.pairs === "seeds"
+        ? `Real pairs are taken as they are, each once${so}${verdicts}.`
+        : `${config.verification === "off" ? "New pairs are not checked, only doubles are turned away" : "Each new pair is solved independently"}${so}${verdicts}.`;
     }
     case "train": {
       const losses = lane.losses.at(-1);

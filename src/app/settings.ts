@@ -14,6 +14,7 @@ import {
   CHECKERS,
   METHODS,
   PICKERS,
+  PRECISIONS,
   PROVIDERS,
   RESTARTS,
   SCHEDULERS,
@@ -22,7 +23,7 @@ import {
   TASKS,
   VERIFICATIONS,
 } from "./choices.ts";
-import type { ChatTeacherSettings } from "./teacherSettings.ts";
+import type { ChatTeacherSettings, NoTeacher } from "./teacherSettings.ts";
 import { noKey, teacherOf } from "./teacherSettings.ts";
 
 /** Settings as typed. */
@@ -97,6 +98,7 @@ export interface SettingsDraft {
   readonly warmupSteps: string;
   readonly weightDecay: string;
   readonly maxGradNorm: string;
+  readonly precision: string;
   /** Empty: as the task needs. */
   readonly maxNewTokens: string;
   readonly provider: string;
@@ -118,7 +120,7 @@ export interface Settings {
   /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
   readonly student: string;
   /** As experiments have it, without a key; undefined for the built-in teacher. */
-  readonly teacher: ChatTeacherSettings | undefined;
+  readonly teacher: ChatTeacherSettings | NoTeacher | undefined;
   readonly errorRate: number;
   readonly verification: keyof typeof VERIFICATIONS;
   readonly seed: number;
@@ -213,6 +215,7 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   warmupSteps: String(D.training.warmupSteps),
   weightDecay: String(D.training.weightDecay),
   maxGradNorm: String(D.training.maxGradNorm),
+  precision: D.training.precision,
   maxNewTokens: "",
   provider: "auto",
 };
@@ -285,7 +288,8 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     if (checker === "regex" && (dataPattern === "" || dataPattern.length > MAX_PATTERN))
       errors.dataPattern = `A pattern of 1 to ${MAX_PATTERN} characters, please.`;
     if (draft.teacher === "solver")
-      errors.teacher = "Nothing built in can solve your own questions: choose a chat teacher, please.";
+      errors.teacher =
+        "Nothing built in can solve your own questions: choose another teacher, or none to train on your own pairs.";
     const given = (names: readonly string[]): readonly string[] => names.filter((name) => name !== "");
     return {
       pool: dataName,
@@ -322,6 +326,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       warmupSteps: number("warmupSteps"),
       weightDecay: number("weightDecay"),
       maxGradNorm: number("maxGradNorm"),
+      precision: oneOf("precision", PRECISIONS),
     };
   };
   const settings: Settings = {
@@ -334,7 +339,8 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     seed: number("seed"),
     rounds: number("rounds"),
     querySize: number("querySize"),
-    perSeed: number("perSeed"),
+    // A seed has one pair of its own.
+    perSeed: draft.teacher === "none" ? 1 : number("perSeed"),
     pool: number("pool"),
     heldOut: number("heldOut"),
     strategies: lanesOf(draft).map((name) => oneOf(name, STRATEGIES)),
@@ -373,6 +379,8 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
     },
     strategy: { name, picker: { kind: picker } },
     teacher: teacher ?? { errorRate },
+    // A real pair is trained on once: no seed is picked again before all were.
+    ...(teacher?.name === "none" ? { pairs: "seeds", query: { repeats: "avoided" } } : {}),
     verification: verification === "compare" ? (lane === 0 ? "off" : "steps") : verification,
     ...(maxNewTokens === undefined ? {} : { generation: { maxNewTokens } }),
   }));
@@ -382,7 +390,12 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
 export function summarizeDraft(draft: SettingsDraft): string {
   const student = draft.student === "hub" ? draft.model : draft.student === "folder" ? draft.folder : "";
   const task = draft.task === "custom" ? draft.dataName : draft.task === D.task.name ? "" : draft.task;
-  const teacher = draft.teacher === "solver" ? "" : `taught by ${draft.teacherModel || draft.teacher}, `;
+  const teacher =
+    draft.teacher === "solver"
+      ? ""
+      : draft.teacher === "none"
+        ? "real pairs without a teacher, "
+        : `taught by ${draft.teacherModel || draft.teacher}, `;
   const noise =
     draft.teacher === "solver" && Number(draft.errorRate) > 0 ? `teacher wrong at ${draft.errorRate}, ` : "";
   const checks = draft.verification === DEFAULT_DRAFT.verification ? "" : `verification ${draft.verification}, `;

@@ -70,6 +70,7 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
   warmupSteps: "warmup",
   weightDecay: "decay",
   maxGradNorm: "clip",
+  precision: "precision",
   maxNewTokens: "tokens",
   provider: "ep",
 };

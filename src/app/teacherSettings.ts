@@ -7,8 +7,13 @@ import type { NumberName, TeacherChoice } from "./choices.ts";
 import { REPLY_FORMS, TEACHER_DEVICES, TEACHER_DTYPES, TEACHERS } from "./choices.ts";
 import type { SettingName, SettingsDraft } from "./settings.ts";
 
+/** Nobody to ask: the picked seeds' own pairs are trained on. */
+export interface NoTeacher {
+  readonly name: "none";
+}
+
 export interface ChatTeacherSettings {
-  readonly name: Exclude<TeacherChoice, "solver">;
+  readonly name: Exclude<TeacherChoice, "solver" | "none">;
   readonly chat: Pick<ChatSettings, "model" | "limits"> &
     Partial<
       Pick<
@@ -53,10 +58,15 @@ export function isPlainAddress(text: string): boolean {
 }
 
 /** The teacher that `draft` asks for, of a race with so many lanes; undefined for the built-in one. */
-export function teacherOf(draft: SettingsDraft, lanes: number, read: FieldReader): ChatTeacherSettings | undefined {
+export function teacherOf(
+  draft: SettingsDraft,
+  lanes: number,
+  read: FieldReader,
+): ChatTeacherSettings | NoTeacher | undefined {
   const { errors, number, optional, oneOf } = read;
   const name = oneOf("teacher", TEACHERS);
   if (name === "solver" || errors.teacher !== undefined) return undefined;
+  if (name === "none") return { name };
   const amount = (field: "teacherPromptPrice" | "teacherCompletionPrice" | "teacherBudget"): number | undefined => {
     const text = draft[field].trim();
     if (text === "") return undefined;

@@ -46,10 +46,13 @@ function card(run: StoredRun, rows: number): string {
   const { config } = manifest;
   const category = SIZE_CATEGORIES.find(([limit]) => rows < limit)?.[1] ?? "n>100K";
   const model = config.teacher.chat?.model;
+  const real = config.pairs === "seeds";
   const teacher =
     config.teacher.name === "solver"
       ? "the task's own exact solver (no language model)"
-      : `${oneLine(config.teacher.name)}${model === undefined ? "" : `, model ${oneLine(model)}`}`;
+      : real
+        ? "none: the picked seeds' own pairs"
+        : `${oneLine(config.teacher.name)}${model === undefined ? "" : `, model ${oneLine(model)}`}`;
   const edits = interventions.filter(({ action }) => action === "edit").length;
   const rejections = interventions.filter(({ action }) => action === "reject").length;
   return `---
@@ -70,12 +73,11 @@ configs:
         path: data/train.jsonl
 ---
 
-# Synthetic pairs for a student that learns ${oneLine(config.task.name)}
+# ${real ? "Picked" : "Synthetic"} pairs for a student that learns ${oneLine(config.task.name)}
 
-${rows} question-answer pairs, written for one small language model in a closed loop (Algorithm 1 of
-[arXiv:2512.00884](https://arxiv.org/abs/2512.00884)): in each round the student is scored on a pool of seed
-questions, a query strategy picks seeds, the teacher writes a new question like each and a worked answer,
-pairs are verified, and the student is trained on them.
+${rows} question-answer pairs, ${real ? "picked" : "written"} for one small language model in a closed loop (Algorithm 1 of
+[arXiv:2512.00884](https://arxiv.org/abs/2512.00884)${real ? ", without its teacher" : ""}): in each round the student is scored on a pool of seed
+questions, a query strategy picks seeds, ${real ? "and the student is trained on the picked seeds' own pairs." : "the teacher writes a new question like each and a worked answer,\npairs are verified, and the student is trained on them."}
 
 | | |
 |---|---|
@@ -98,9 +100,11 @@ same without the task's frame. \`seedId\` names the seed the question was made f
 
 ## Limits
 
-The questions are machine-made from few templates and seeds, and picked for this student. Pool, validation and
-test questions of the run are never among them. The terms of the teacher's service may restrict what the pairs
-may be used for.
+${
+  real
+    ? "The pairs are those of the run's pool, picked for this student; validation and test questions are never among them.\nThe terms of the data they come from hold for them."
+    : "The questions are machine-made from few templates and seeds, and picked for this student. Pool, validation and\ntest questions of the run are never among them. The terms of the teacher's service may restrict what the pairs\nmay be used for."
+}
 `;
 }
 

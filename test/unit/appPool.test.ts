@@ -138,10 +138,10 @@ test("why a seed was picked is said with this strategy's numbers", () => {
   const config = { strategy: { name: "own-loss", picker: { kind: "argmax" } }, querySize: 1 } as const;
   expect(rankOf(pool[1]!, pool)).toBe(2);
   expect(plain(whyPicked(pool[2]!, pool, picks, config))).toMatch(
-    /^Picked as number 1 of 1\. Score 0\.900, rank 1 of 3 seeds \(median 0\.400\)\. Loss of the student's own answer/,
+    /^Picked as number 1 of 1\. Score 0\.900 nats, rank 1 of 3 seeds \(median 0\.400 nats\)\. Loss of the student's own answer/,
   );
   expect(plain(whyPicked(pool[1]!, pool, picks, config))).toMatch(
-    /^Not picked\. Score 0\.400, rank 2 of 3 seeds .* The highest was picked\./,
+    /^Not picked\. Score 0\.400 nats, rank 2 of 3 seeds .* The highest was picked\./,
   );
   expect(whyPicked(pool[0]!, pool, new Map(), config)).toBe("Nothing is picked yet in this round.");
   const random = { strategy: { name: "random", picker: { kind: "argmax" } }, querySize: 1 } as const;

@@ -9,6 +9,7 @@ import {
   CHECKERS,
   METHODS,
   PICKERS,
+  PRECISIONS,
   REPLY_FORMS,
   RESTARTS,
   SCHEDULERS,
@@ -88,6 +89,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
         accumulate: someOf(ACCUMULATIONS),
         method: someOf(METHODS),
         scheduler: someOf(SCHEDULERS),
+        precision: someOf(PRECISIONS),
         provider: fc.constantFrom("auto", "webgpu", "wasm"),
       }),
       (draft) => {
@@ -179,6 +181,7 @@ test.each<[keyof SettingsDraft, string]>([
   ["learningRate", "0"],
   ["verification", "maybe"],
   ["method", "qlora"],
+  ["precision", "bfloat16"],
 ])("%s = %j is refused, and only that field is named", (name, value) => {
   const checked = checkSettings({ ...DEFAULT_DRAFT, [name]: value });
   expect(checked.ok ? [] : Object.keys(checked.errors)).toEqual([name]);
@@ -292,7 +295,7 @@ test("a student from the hub or a folder is named as the loop knows it, and trai
 });
 
 test("a chat teacher becomes the experiment's, with a half of every ceiling for each lane", () => {
-  expect(Object.keys(TEACHERS)).toEqual(teacherNames.filter((name) => name !== "none"));
+  expect(Object.keys(TEACHERS).sort()).toEqual([...teacherNames].sort());
   const chat = {
     teacher: "openai",
     teacherUrl: " http://localhost:11434/v1 ",
@@ -335,4 +338,28 @@ test("a chat teacher becomes the experiment's, with a half of every ceiling for 
   expect(errorsOf({ teacher: "toString" })).toEqual(["teacher"]);
   // What a built-in teacher does not use cannot be wrong.
   expect(errorsOf({ teacher: "solver", teacherModel: "", teacherUrl: "x" })).toEqual([]);
+});
+
+test("without a teacher the picked seeds' own pairs are trained on, each once, also of the user's own data", () => {
+  const experimentOf = (change: Partial<SettingsDraft>) => {
+    const checked = checkSettings({ ...DEFAULT_DRAFT, teacher: "none", ...change });
+    if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
+    return parseExperimentConfig(experimentsOf(checked.settings)[0]);
+  };
+  const real = { pairs: "seeds", perSeed: 1, query: { repeats: "avoided" }, teacher: { name: "none" } };
+  // New questions per seed, and how often a teacher errs, cannot be wrong without one.
+  expect(experimentOf({ perSeed: "x", errorRate: "x" })).toMatchObject(real);
+  const own = {
+    task: "custom",
+    dataName: "own.csv",
+    dataDigest: "0f".repeat(32),
+    dataQuestion: "q",
+    dataAnswer: "a",
+    dataChecker: "exact",
+  };
+  expect(experimentOf(own)).toMatchObject({ ...real, task: { name: "custom", data: { digest: own.dataDigest } } });
+  expect(checkSettings({ ...DEFAULT_DRAFT, ...own })).toMatchObject({
+    ok: false,
+    errors: { teacher: expect.stringContaining("none to train on your own pairs") },
+  });
 });

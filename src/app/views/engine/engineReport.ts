@@ -1,5 +1,6 @@
 /** @file What computes, as named lines: for the panel, and as text for a report of a fault. Never a key, token or address. Pure. */
 import type { EngineStatus } from "../../../protocol/loopService.ts";
+import type { Precision } from "../../../student/types.ts";
 import type { AppState } from "../../appState.ts";
 import { formatBytes, formatInteger, formatLarge, formatStudent } from "../../format.ts";
 
@@ -60,10 +61,7 @@ export function engineReport(state: AppState, status: EngineStatus | null): read
           "Training",
           engine === null ? null : speed === null ? "not yet" : `${formatInteger(Math.round(speed))} tokens/s`,
         ],
-        [
-          "Precision",
-          engine === null ? null : `products of training in ${training?.precision ?? "float32"}, all else in float32`,
-        ],
+        ["Precision", engine === null ? null : precisionText(training?.precision ?? "float32", state.lanes)],
         ["Self-test", engine?.selfTest],
         ["Why not a faster engine", engine?.fallbackReason],
       ),
@@ -150,6 +148,13 @@ function needsSections(status: EngineStatus | null): readonly Section[] {
       ],
     },
   ];
+}
+
+/** What training computes in: as a lane has said, or as it was asked for before one has. */
+function precisionText(asked: Precision | "auto", lanes: AppState["lanes"]): string {
+  const found = lanes.find(({ precision }) => precision !== null)?.precision ?? null;
+  const products = found?.precision ?? (asked === "auto" ? "float16 if the first batch agrees with float32" : asked);
+  return `products of training in ${products}, all else in float32${found?.reason === undefined ? "" : `: ${found.reason}`}`;
 }
 
 function studentText({

@@ -303,7 +303,8 @@ const COST: Lesson = {
 function overlap(lane: LaneState): string {
   const sure = sureAndWrong(lane);
   const { wrong } = lossByOutcome(lane);
-  return `Yet ${sure} of the ${wrong.n} wrong answers have a lower loss than half of the right ones.`;
+  if (sure === 0) return `Here none of the ${wrong.n} wrong answers has a lower loss than half of the right ones.`;
+  return `Yet ${sure} of the ${wrong.n} wrong answers ${sure === 1 ? "has" : "have"} a lower loss than half of the right ones.`;
 }
 
 function signed(value: number | undefined): string {

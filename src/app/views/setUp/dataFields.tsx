@@ -4,7 +4,8 @@ import { useEffect, useState } from "preact/hooks";
 import type { DataInspection } from "../../../tasks/custom/settings.ts";
 import type { AppState } from "../../appState.ts";
 import { CHECKERS } from "../../choices.ts";
-import { ChoiceField } from "../../components/fields.tsx";
+import { ChoiceField, errorsOf, TextField } from "../../components/fields.tsx";
+import type { FormProps } from "../../components/fields.tsx";
 import { formatCount, formatInteger } from "../../format.ts";
 import type { CheckedSettings, SettingName } from "../../settings.ts";
 import { DATA } from "./dataActions.ts";
@@ -21,7 +22,7 @@ export interface DataFieldsProps {
 export function DataFields({ state, checked, actions, onChange }: DataFieldsProps): VNode | null {
   const { draft } = state;
   const { busy, problem, inspection } = DATA.of(state);
-  const errors = checked.ok ? {} : checked.errors;
+  const errors = errorsOf(checked);
   const own = draft.task === "custom";
   const { dataDigest, dataContext, dataQuestion, dataOptions, dataWorking, dataAnswer, dataChecker, dataPattern } =
     draft;
@@ -136,11 +137,11 @@ function Columns({
   ...field
 }: {
   readonly inspection: DataInspection;
-} & Pick<Parameters<typeof ChoiceField>[0], "draft" | "errors" | "onChange">): VNode {
+} & FormProps): VNode {
   const named = Object.fromEntries(inspection.columns.map((column) => [column, ""]));
   const optional = { "": "", ...named };
   const labels = { "": "none" };
-  const { draft, errors, onChange } = field;
+  const { draft } = field;
   return (
     <div class="fields">
       <ChoiceField
@@ -190,26 +191,15 @@ function Columns({
         term="checker"
         options={draft.dataChecker === "" ? { "": "", ...CHECKERS } : CHECKERS}
         labels={{ "": "choose…" }}
-        help={Object.hasOwn(CHECKERS, draft.dataChecker) ? CHECKERS[draft.dataChecker as keyof typeof CHECKERS] : ""}
       />
       {draft.dataChecker === "regex" && (
-        <div class="field field-wide">
-          <label for="setting-dataPattern">Pattern</label>
-          <input
-            id="setting-dataPattern"
-            type="text"
-            autocomplete="off"
-            spellcheck={false}
-            maxLength={500}
-            value={draft.dataPattern}
-            aria-invalid={errors.dataPattern !== undefined}
-            aria-describedby="about-dataPattern"
-            onInput={(event) => onChange("dataPattern", event.currentTarget.value)}
-          />
-          <p id="about-dataPattern" class={errors.dataPattern === undefined ? "field-help" : "field-error"}>
-            {errors.dataPattern ?? "The last match counts, or its first group: (\\d+)$"}
-          </p>
-        </div>
+        <TextField
+          {...field}
+          name="dataPattern"
+          label="Pattern"
+          maxLength={500}
+          help="The last match counts, or its first group: (\\d+)$"
+        />
       )}
     </div>
   );

@@ -78,7 +78,9 @@ function Figures({
         <dd>
           {settings.teacher === undefined
             ? "Built in: no request leaves this tab, no money."
-            : "A chat model: requests, tokens and money as estimated under Teacher above."}
+            : settings.teacher.name === "none"
+              ? "None: no request, no money."
+              : "A chat model: requests, tokens and money as estimated under Teacher above."}
         </dd>
       </div>
     </dl>

@@ -1,23 +1,18 @@
 /** @file Fields of a teacher that is a model in the tab: which, at what precision, where it runs. */
 import type { VNode } from "preact";
-import { ChoiceField } from "../../components/fields.tsx";
+import { ChoiceField, errorsOf, TextField } from "../../components/fields.tsx";
 import { TEACHER_DEVICES, TEACHER_DTYPES } from "../../choices.ts";
 import { Estimate } from "./teacherEstimate.tsx";
 import { PromptFields } from "./promptFields.tsx";
 import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
-import { TestTeacher, TextField } from "./teacherInputs.tsx";
+import { TestTeacher } from "./teacherInputs.tsx";
 import { TeacherLimits } from "./teacherLimits.tsx";
 
 /** The fields of the teacher "transformers". */
 export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode {
   const { draft } = state;
-  const field = { draft, checked, actions };
-  const choice = {
-    draft,
-    errors: checked.ok ? {} : checked.errors,
-    onChange: actions.changeSetting.bind(actions),
-  };
+  const field = { draft, errors: errorsOf(checked), onChange: actions.changeSetting.bind(actions) };
   return (
     <div class="teacher">
       <div class="fields">
@@ -35,20 +30,8 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
           placeholder="https://huggingface.co"
           help="Empty: the hub. Another host of models in its layout"
         />
-        <ChoiceField
-          {...choice}
-          name="teacherDtype"
-          label="Weights"
-          options={TEACHER_DTYPES}
-          help={helpOf(TEACHER_DTYPES, draft.teacherDtype)}
-        />
-        <ChoiceField
-          {...choice}
-          name="teacherDevice"
-          label="Runs on"
-          options={TEACHER_DEVICES}
-          help={helpOf(TEACHER_DEVICES, draft.teacherDevice)}
-        />
+        <ChoiceField {...field} name="teacherDtype" label="Weights" options={TEACHER_DTYPES} />
+        <ChoiceField {...field} name="teacherDevice" label="Runs on" options={TEACHER_DEVICES} />
         <TextField
           {...field}
           name="teacherRequests"
@@ -67,8 +50,4 @@ export function LocalTeacherFields({ state, checked, actions }: TeacherFieldsPro
       <TestTeacher state={state} checked={checked} actions={actions} />
     </div>
   );
-}
-
-function helpOf(options: Readonly<Record<string, string>>, value: string): string {
-  return Object.hasOwn(options, value) ? (options[value] ?? "") : "";
 }

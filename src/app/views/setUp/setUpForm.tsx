@@ -1,12 +1,18 @@
 /** @file The set-up form: defaults ready, every field checked as it is typed and explained. Settings apply to the next run. */
 import type { ComponentChildren, VNode } from "preact";
-import { ChoiceField, NumberField } from "../../components/fields.tsx";
+import { ChoiceField, errorsOf, NumberField } from "../../components/fields.tsx";
 import {
+  ACCUMULATION_LABELS,
   ACCUMULATIONS,
   METHOD_LABELS,
   METHODS,
+  PICKER_LABELS,
   PICKERS,
+  PRECISION_LABELS,
+  PRECISIONS,
+  PROVIDER_LABELS,
   PROVIDERS,
+  RESTART_LABELS,
   RESTARTS,
   SCHEDULERS,
   STRATEGIES,
@@ -19,9 +25,9 @@ import {
   VERIFICATION_LABELS,
   VERIFICATIONS,
 } from "../../choices.ts";
-import { formatInteger } from "../../format.ts";
+import { formatCount, formatInteger } from "../../format.ts";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../../settings.ts";
-import { emptyMeans, isStrangerToTask } from "../../settings.ts";
+import { emptyMeans, isStrangerToTask, LANE_SETTINGS, lanesOf } from "../../settings.ts";
 
 export interface SetUpFormProps {
   readonly draft: SettingsDraft;
@@ -42,22 +48,15 @@ export interface SetUpFormProps {
 /** The form, in groups. */
 export function SetUpForm(props: SetUpFormProps): VNode {
   const { draft, checked, onChange } = props;
-  const errors = checked.ok ? {} : checked.errors;
+  const lanes = lanesOf(draft);
+  const errors = errorsOf(checked);
   const field = { draft, errors, onChange };
   return (
     <form class="set-up" onSubmit={(event) => event.preventDefault()} aria-label="Settings of the next run">
       {props.presets}
       <Group title="Questions">
         <div class="fields">
-          <ChoiceField
-            {...field}
-            name="task"
-            label="Task"
-            term="task"
-            options={TASKS}
-            labels={TASK_LABELS}
-            help={helpOf(TASKS, draft.task)}
-          />
+          <ChoiceField {...field} name="task" label="Task" term="task" options={TASKS} labels={TASK_LABELS} />
           <NumberField {...field} name="pool" label="Pool" term="pool" help="Seed questions, scored every round" />
           <NumberField {...field} name="heldOut" label="Held out" term="heldOut" help="Test questions, every round" />
         </div>
@@ -71,7 +70,6 @@ export function SetUpForm(props: SetUpFormProps): VNode {
           term="student"
           options={STUDENTS}
           labels={STUDENT_LABELS}
-          help={helpOf(STUDENTS, draft.student)}
         />
         {isStrangerToTask(draft) && (
           <p class="notice">
@@ -90,17 +88,17 @@ export function SetUpForm(props: SetUpFormProps): VNode {
             term="teacher"
             options={TEACHERS}
             labels={TEACHER_LABELS}
-            help={helpOf(TEACHERS, draft.teacher)}
           />
-          <ChoiceField
-            {...field}
-            name="verification"
-            label="Verification"
-            term="verification"
-            options={VERIFICATIONS}
-            labels={VERIFICATION_LABELS}
-            help={helpOf(VERIFICATIONS, draft.verification)}
-          />
+          {draft.teacher !== "none" && (
+            <ChoiceField
+              {...field}
+              name="verification"
+              label="Verification"
+              term="verification"
+              options={VERIFICATIONS}
+              labels={VERIFICATION_LABELS}
+            />
+          )}
           {draft.teacher === "solver" && (
             <NumberField
               {...field}
@@ -111,47 +109,47 @@ export function SetUpForm(props: SetUpFormProps): VNode {
             />
           )}
         </div>
+        {draft.teacher === "none" && (
+          <p class="note">
+            The strategies still choose: each round the student trains on the pairs of the seeds that were picked, as
+            they stand in the pool, and no seed is picked again before all were. Nothing new is written, so nothing is
+            verified and nothing is sent anywhere.
+          </p>
+        )}
         {props.teacher}
       </Group>
       <Group title="Lanes">
+        <p class="note">
+          A race of two to four students, equal but for what is asked for each. Another lane takes as much time again.
+        </p>
         <div class="fields">
-          <ChoiceField
-            {...field}
-            name="strategyA"
-            label="First lane"
-            term="strategy"
-            options={STRATEGIES}
-            help={helpOf(STRATEGIES, draft.strategyA)}
-          />
-          <ChoiceField
-            {...field}
-            name="strategyB"
-            label="Second lane"
-            term="strategy"
-            options={STRATEGIES}
-            help={helpOf(STRATEGIES, draft.strategyB)}
-          />
-          <ChoiceField
-            {...field}
-            name="picker"
-            label="Picks"
-            term="picker"
-            options={PICKERS}
-            help={helpOf(PICKERS, draft.picker)}
-          />
+          {LANE_SETTINGS.slice(0, lanes.length + 1).map((name, index) => (
+            <ChoiceField
+              key={name}
+              {...field}
+              name={name}
+              label={`${LANE_NAMES[index]} lane`}
+              term="strategy"
+              options={index < 2 ? STRATEGIES : { "": "Choose a strategy to race one more student", ...STRATEGIES }}
+              labels={{ "": "none" }}
+            />
+          ))}
+          <ChoiceField {...field} name="picker" label="Picks" term="picker" options={PICKERS} labels={PICKER_LABELS} />
         </div>
       </Group>
       <Group title="Budget">
         <div class="fields">
           <NumberField {...field} name="rounds" label="Rounds" term="round" help="Times round the loop" />
           <NumberField {...field} name="querySize" label="Query size" term="querySize" help="Seeds picked a round" />
-          <NumberField
-            {...field}
-            name="perSeed"
-            label="New questions"
-            term="perSeed"
-            help="Asked for each picked seed"
-          />
+          {draft.teacher !== "none" && (
+            <NumberField
+              {...field}
+              name="perSeed"
+              label="New questions"
+              term="perSeed"
+              help="Asked for each picked seed"
+            />
+          )}
         </div>
         {checked.ok && <p class="note">{budgetText(checked.settings)}</p>}
       </Group>
@@ -162,7 +160,7 @@ export function SetUpForm(props: SetUpFormProps): VNode {
 }
 
 function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
-  const errors = checked.ok ? {} : checked.errors;
+  const errors = errorsOf(checked);
   const field = { draft, errors, onChange };
   const empty = emptyMeans(draft);
   const lora = draft.method === "lora" || (draft.method === "auto" && draft.student !== "built-in");
@@ -187,21 +185,13 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
           label="Engine"
           term="engine"
           options={PROVIDERS}
-          help={helpOf(PROVIDERS, draft.provider)}
+          labels={PROVIDER_LABELS}
         />
       </div>
       <details class="more" {...(open ? { open: true } : {})}>
         <summary>All training settings</summary>
         <div class="fields">
-          <ChoiceField
-            {...field}
-            name="method"
-            label="Trained"
-            term="lora"
-            options={METHODS}
-            labels={METHOD_LABELS}
-            help={helpOf(METHODS, draft.method)}
-          />
+          <ChoiceField {...field} name="method" label="Trained" term="lora" options={METHODS} labels={METHOD_LABELS} />
           {lora && (
             <>
               <NumberField
@@ -228,7 +218,7 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
             label="Each round"
             term="restart"
             options={RESTARTS}
-            help={helpOf(RESTARTS, draft.restart)}
+            labels={RESTART_LABELS}
           />
           <ChoiceField
             {...field}
@@ -236,7 +226,7 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
             label="Trains on"
             term="accumulate"
             options={ACCUMULATIONS}
-            help={helpOf(ACCUMULATIONS, draft.accumulate)}
+            labels={ACCUMULATION_LABELS}
           />
           <NumberField {...field} name="replay" label="Replay" term="replay" help="Seed pairs mixed in per new pair" />
           <NumberField
@@ -254,17 +244,18 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
             term="accumulation"
             help="Micro-steps a step of the optimizer"
           />
-          <ChoiceField
-            {...field}
-            name="scheduler"
-            label="Schedule"
-            term="scheduler"
-            options={SCHEDULERS}
-            help={helpOf(SCHEDULERS, draft.scheduler)}
-          />
+          <ChoiceField {...field} name="scheduler" label="Schedule" term="scheduler" options={SCHEDULERS} />
           <NumberField {...field} name="warmupSteps" label="Warm-up" term="warmup" help="Steps, each round" />
           <NumberField {...field} name="weightDecay" label="Weight decay" term="weightDecay" help="0: none" />
           <NumberField {...field} name="maxGradNorm" label="Clip gradients at" term="clipping" help="Norm; 0: never" />
+          <ChoiceField
+            {...field}
+            name="precision"
+            label="Precision"
+            term="precision"
+            options={PRECISIONS}
+            labels={PRECISION_LABELS}
+          />
           <NumberField
             {...field}
             name="maxNewTokens"
@@ -277,6 +268,8 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
     </Group>
   );
 }
+
+const LANE_NAMES = ["First", "Second", "Third", "Fourth"] as const;
 
 const ADVANCED = [
   "method",
@@ -291,16 +284,22 @@ const ADVANCED = [
   "warmupSteps",
   "weightDecay",
   "maxGradNorm",
+  "precision",
   "maxNewTokens",
 ] as const satisfies readonly SettingName[];
 
-function budgetText({ rounds, querySize, perSeed, strategies }: (CheckedSettings & { ok: true })["settings"]): string {
+function budgetText({
+  rounds,
+  querySize,
+  perSeed,
+  strategies,
+  teacher,
+  pool,
+}: (CheckedSettings & { ok: true })["settings"]): string {
+  if (teacher?.name === "none")
+    return `At most ${formatCount(Math.min(pool, rounds * querySize), "real pair")} a lane: ${rounds} × ${querySize}, and the pool has ${formatInteger(pool)}.`;
   const pairs = rounds * querySize * perSeed;
   return `At most ${formatInteger(pairs)} pairs a lane, ${formatInteger(pairs * strategies.length)} in all: ${rounds} × ${querySize} × ${perSeed} for each of ${strategies.length} lanes.`;
-}
-
-function helpOf(options: Readonly<Record<string, string>>, value: string): string {
-  return Object.hasOwn(options, value) ? (options[value] ?? "") : "";
 }
 
 export function Group({ title, children }: { readonly title: string; readonly children: ComponentChildren }): VNode {

@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import type { CachedModel, PickedFolder } from "../../../hub/types.ts";
 import type { AppState } from "../../appState.ts";
+import { errorsOf, FieldBox, SecretField, TextField } from "../../components/fields.tsx";
 import { formatBytes, formatCount } from "../../format.ts";
 import type { CheckedSettings } from "../../settings.ts";
 import type { SetUpActions } from "./setUpActions.ts";
@@ -21,7 +22,7 @@ export function StudentFields({ state, checked, actions }: StudentFieldsProps): 
       {student === "hub" ? (
         <HubFields state={state} checked={checked} actions={actions} />
       ) : (
-        <FolderField folder={state.folder} error={errorOf(checked, "folder")} actions={actions} />
+        <FolderField folder={state.folder} error={errorsOf(checked).folder} actions={actions} />
       )}
       <p class="note">
         Students of this kind learn by a low-rank adapter. They are larger than the built-in one: a round takes minutes
@@ -34,43 +35,25 @@ export function StudentFields({ state, checked, actions }: StudentFieldsProps): 
 
 function HubFields({ state, checked, actions }: StudentFieldsProps): VNode {
   const { draft, hubToken, models, pending, race } = state;
-  const error = errorOf(checked, "model");
   return (
     <>
       <div class="fields">
-        <div class="field field-wide">
-          <label for="setting-model">Student model</label>
-          <input
-            id="setting-model"
-            type="text"
-            autocomplete="off"
-            spellcheck={false}
-            placeholder="HuggingFaceTB/SmolLM2-135M"
-            maxLength={300}
-            value={draft.model}
-            aria-invalid={error !== undefined}
-            aria-describedby="about-model"
-            onInput={(event) => actions.changeSetting("model", event.currentTarget.value)}
-          />
-          <p id="about-model" class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
-            {error ?? "org/name, or org/name@revision"}
-          </p>
-        </div>
-        <div class="field field-wide">
-          <label for="setting-token">Token</label>
-          <input
-            id="setting-token"
-            type="password"
-            autocomplete="off"
-            maxLength={300}
-            value={hubToken}
-            aria-describedby="about-token"
-            onInput={(event) => actions.setToken(event.currentTarget.value.trim())}
-          />
-          <p id="about-token" class="field-help">
-            Only for private and gated models. Sent to the hub alone, never stored
-          </p>
-        </div>
+        <TextField
+          draft={draft}
+          errors={errorsOf(checked)}
+          onChange={actions.changeSetting.bind(actions)}
+          name="model"
+          label="Student model"
+          placeholder="HuggingFaceTB/SmolLM2-135M"
+          help="org/name, or org/name@revision"
+        />
+        <SecretField
+          name="token"
+          label="Token"
+          value={hubToken}
+          help="Only for private and gated models. Sent to the hub alone, never stored"
+          onChange={(token) => actions.setToken(token)}
+        />
       </div>
       {models !== null && models.length > 0 && (
         <ModelList
@@ -138,8 +121,17 @@ function FolderField({
   readonly actions: SetUpActions;
 }): VNode {
   return (
-    <div class="field">
-      <label for="setting-folder">Folder</label>
+    <FieldBox
+      id="setting-folder"
+      about="about-folder"
+      label="Folder"
+      error={error}
+      help={
+        folder === null
+          ? ""
+          : `${folder.name}, ${formatCount(folder.files.length, "file")}: config.json, weights as safetensors and tokenizer.json are read from it`
+      }
+    >
       <input
         id="setting-folder"
         type="file"
@@ -153,13 +145,7 @@ function FolderField({
           if (picked !== undefined) actions.pickFolder(picked);
         }}
       />
-      <p id="about-folder" class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
-        {error ??
-          (folder === null
-            ? ""
-            : `${folder.name}, ${formatCount(folder.files.length, "file")}: config.json, weights as safetensors and tokenizer.json are read from it`)}
-      </p>
-    </div>
+    </FieldBox>
   );
 }
 
@@ -173,8 +159,4 @@ function readFolder(list: FileList | null): PickedFolder | undefined {
   if (first === undefined) return undefined;
   const shown = files.filter(({ path }) => path !== "" && !path.split("/").some((part) => part.startsWith(".")));
   return { name: first.name, files: shown.map(({ path, file }) => ({ path, file })) };
-}
-
-function errorOf(checked: CheckedSettings, name: "model" | "folder"): string | undefined {
-  return checked.ok ? undefined : checked.errors[name];
 }

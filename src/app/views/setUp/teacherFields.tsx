@@ -1,5 +1,6 @@
 /** @file Fields of a chat teacher: where and whom to ask, the key, ceilings and prices, the estimate, and the test. A teacher's words are shown as text only. */
 import type { VNode } from "preact";
+import { errorsOf, SecretField, TextField } from "../../components/fields.tsx";
 import { OWN_ADDRESS } from "../../origins.ts";
 import { LocalTeacherFields } from "./localTeacherFields.tsx";
 import { Estimate } from "./teacherEstimate.tsx";
@@ -7,8 +8,8 @@ import { PromptFields } from "./promptFields.tsx";
 import { ReachHelp } from "./reachHelp.tsx";
 import { ReplyCache } from "./replyCache.tsx";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
+import { TestTeacher } from "./teacherInputs.tsx";
 import { TeacherLimits } from "./teacherLimits.tsx";
-import { TestTeacher, TextField } from "./teacherInputs.tsx";
 
 /** The fields that a chat teacher needs; none for the built-in one. */
 export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): VNode | null {
@@ -16,7 +17,7 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
   if (draft.teacher === "transformers") return <LocalTeacherFields {...{ state, checked, actions }} />;
   if (!Object.hasOwn(OWN_ADDRESS, draft.teacher)) return null;
   const address = draft.teacherUrl.trim() || OWN_ADDRESS[draft.teacher];
-  const field = { draft, checked, actions };
+  const field = { draft, errors: errorsOf(checked), onChange: actions.changeSetting.bind(actions) };
   return (
     <div class="teacher">
       <div class="fields">
@@ -34,23 +35,13 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
           placeholder={OWN_ADDRESS[draft.teacher] ?? ""}
           help="Empty: the provider's own. Ollama: http://localhost:11434/v1"
         />
-        <div class="field field-wide">
-          <label for="setting-teacher-key">Key</label>
-          <input
-            id="setting-teacher-key"
-            type="password"
-            autocomplete="off"
-            maxLength={500}
-            value={teacherKey}
-            aria-describedby="about-teacher-key"
-            onInput={(event) => actions.setTeacherKey(event.currentTarget.value.trim())}
-          />
-          <p id="about-teacher-key" class="field-help">
-            Sent to {address} alone.{" "}
-            {teacherKeyKept
-              ? "Kept in this browser until you forget it"
-              : "Kept until this page is closed, never stored"}
-          </p>
+        <SecretField
+          name="teacher-key"
+          label="Key"
+          value={teacherKey}
+          help={`Sent to ${address} alone. ${teacherKeyKept ? "Kept in this browser until you forget it" : "Kept until this page is closed, never stored"}`}
+          onChange={(key) => actions.setTeacherKey(key)}
+        >
           <label class="check">
             <input
               type="checkbox"
@@ -63,7 +54,7 @@ export function TeacherFields({ state, checked, actions }: TeacherFieldsProps): 
           <p id="about-kept-key" class="field-help">
             It is then stored unencrypted: whoever uses this browser, and every page at {location.origin}, can read it
           </p>
-        </div>
+        </SecretField>
         <TextField
           {...field}
           name="teacherRequests"

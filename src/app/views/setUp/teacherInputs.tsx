@@ -1,9 +1,9 @@
-/** @file Parts that the fields of every asked teacher share: a line of text, and the test with its result. A teacher's words are shown as text only. */
+/** @file What the fields of every asked teacher share: the test with its result. A teacher's words are shown as text only. */
 import type { VNode } from "preact";
 import type { TeacherCheck } from "../../../teacher/types.ts";
 import type { AppState } from "../../appState.ts";
 import { formatInteger, formatUsd } from "../../format.ts";
-import type { CheckedSettings, SettingName } from "../../settings.ts";
+import type { CheckedSettings } from "../../settings.ts";
 import type { SetUpActions } from "./setUpActions.ts";
 
 export interface TeacherFieldsProps {
@@ -54,46 +54,5 @@ function Checks({ checks }: { readonly checks: readonly TeacherCheck[] }): VNode
         </li>
       ))}
     </ul>
-  );
-}
-
-/** A text of the settings. */
-export function TextField({
-  name,
-  label,
-  help,
-  placeholder = "",
-  checked,
-  draft,
-  actions,
-}: {
-  readonly name: SettingName;
-  readonly label: string;
-  readonly help: string;
-  readonly placeholder?: string;
-  readonly draft: AppState["draft"];
-  readonly checked: CheckedSettings;
-  readonly actions: SetUpActions;
-}): VNode {
-  const error = checked.ok ? undefined : checked.errors[name];
-  return (
-    <div class="field field-wide">
-      <label for={`setting-${name}`}>{label}</label>
-      <input
-        id={`setting-${name}`}
-        type="text"
-        autocomplete="off"
-        spellcheck={false}
-        placeholder={placeholder}
-        maxLength={300}
-        value={draft[name]}
-        aria-invalid={error !== undefined}
-        aria-describedby={`about-${name}`}
-        onInput={(event) => actions.changeSetting(name, event.currentTarget.value)}
-      />
-      <p id={`about-${name}`} class={error === undefined ? "field-help" : "field-error"} aria-live="polite">
-        {error ?? help}
-      </p>
-    </div>
   );
 }

@@ -1,7 +1,7 @@
 /** @file Fields of a teacher that most visitors leave alone: further ceilings, rates, how long to wait, what form a reply has; folded away unless one is set. */
 import type { VNode } from "preact";
 import { REPLY_FORM_LABELS, REPLY_FORMS } from "../../choices.ts";
-import { ChoiceField, NumberField } from "../../components/fields.tsx";
+import { ChoiceField, errorsOf, NumberField } from "../../components/fields.tsx";
 import { DEFAULT_DRAFT } from "../../settings.ts";
 import type { SettingName } from "../../settings.ts";
 import type { TeacherFieldsProps } from "./teacherInputs.tsx";
@@ -24,10 +24,8 @@ export function TeacherLimits({
   actions,
   local = false,
 }: TeacherFieldsProps & { readonly local?: boolean }): VNode {
-  const errors = checked.ok ? {} : checked.errors;
-  const field = { draft, errors, onChange: actions.changeSetting.bind(actions) };
+  const field = { draft, errors: errorsOf(checked), onChange: actions.changeSetting.bind(actions) };
   const open = NAMES.some((name) => draft[name] !== DEFAULT_DRAFT[name]);
-  const form = draft.teacherStructured;
   return (
     <details class="limits" {...(open ? { open: true } : {})}>
       <summary>More limits, waiting, form of replies</summary>
@@ -88,7 +86,6 @@ export function TeacherLimits({
             label="Form of replies"
             options={REPLY_FORMS}
             labels={REPLY_FORM_LABELS}
-            help={Object.hasOwn(REPLY_FORMS, form) ? REPLY_FORMS[form as keyof typeof REPLY_FORMS] : ""}
           />
         )}
       </div>

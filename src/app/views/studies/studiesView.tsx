@@ -143,7 +143,7 @@ function RunGrid({ state, actions }: ViewProps & { readonly actions: StudiesCont
           </div>
           <p class={problem === undefined ? "note" : "field-error"}>
             {problem ??
-              "They run in a worker of their own and are kept like any other run. This tab must stay open. Fewer than five seeds show little."}
+              "They run in a worker of their own and are kept like any other run. This tab must stay open. Fewer than five seeds show little. Only the built-in teacher, or none: a grid asks a chat model thousands of times, which the terminal does with ceilings, cache and resume."}
           </p>
         </>
       ) : (

@@ -53,7 +53,7 @@ const RESAMPLES = 2000;
 /** Why a grid cannot be run; undefined where it can. */
 export function gridProblem(grid: Grid, settings: Settings | undefined): string | undefined {
   if (settings === undefined) return "Correct the marked settings under Set up first.";
-  if (settings.teacher !== undefined)
+  if (settings.teacher !== undefined && settings.teacher.name !== "none")
     return "A grid in the tab takes the built-in teacher: studies with a chat teacher are for the terminal.";
   if (grid.strategies.length < 2) return "Choose at least two strategies to compare.";
   return undefined;

@@ -12,6 +12,9 @@ export function rankOf(item: PoolItem, pool: readonly PoolItem[]): number | unde
   return 1 + pool.filter((other) => other.score !== undefined && other.score > score).length;
 }
 
+/** Strategies whose scores have a unit. */
+const IN_NATS: ReadonlySet<string> = new Set(["own-loss", "true-loss", "entropy"]);
+
 /** One or two sentences. `picks`: of the round of this pool, empty before they are drawn. */
 export function whyPicked(
   item: PoolItem,
@@ -36,7 +39,8 @@ export function whyPicked(
   const scores = pool.flatMap(({ score }) => (score === undefined ? [] : [score])).sort((a, b) => a - b);
   const median = scores[Math.floor(scores.length / 2)];
   const meaning = Object.hasOwn(STRATEGIES, name) ? ` ${STRATEGIES[name as keyof typeof STRATEGIES]}` : "";
-  const numbers = `Score ${formatNats(item.score)}, rank ${rank ?? "–"} ${of} (median ${formatNats(median)}).`;
+  const unit = IN_NATS.has(name) ? " nats" : "";
+  const numbers = `Score ${formatNats(item.score)}${unit}, rank ${rank ?? "–"} ${of} (median ${formatNats(median)}${unit}).`;
   const kind = config?.strategy.picker?.kind ?? "argmax";
   const highest = picks.size === 1 ? "The highest was picked." : `The ${picks.size} highest were picked.`;
   const picker =
