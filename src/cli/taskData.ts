@@ -1,6 +1,7 @@
 /** @file Data files of the task "custom" on the command line: read, described in the experiment, made into the task's options. */
 import { createHash } from "node:crypto";
-import { dirname, resolve } from "node:path";
+import { readdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { badInput } from "../core/errors.ts";
 import { readTextFile } from "../formats/node/directorySource.ts";
 import { parseTable } from "../formats/table.ts";
@@ -49,6 +50,21 @@ export function placeData(data: TaskData, file: string | undefined): TaskData {
     return path === undefined ? [] : [[split, resolve(base, path)] as const];
   });
   return { ...data, ...Object.fromEntries(paths) };
+}
+
+/**
+ * The data of the run in `folder`. A run that was exported by the page names files without a place: they lie beside it, under
+ * `data/HASH`, where the exported file was unpacked. Elsewhere, and for runs of a terminal, the data as they are.
+ */
+export async function dataOfRun(data: TaskData, folder: string): Promise<TaskData> {
+  if (data.digest === undefined) return data;
+  const beside = resolve(folder, "..", "data", data.digest);
+  const names = await readdir(beside).catch((): string[] => []);
+  const found = FILES.flatMap((split) => {
+    const name = names.find((one) => one.startsWith(`${split}.`));
+    return name === undefined ? [] : [[split, join(beside, name)] as const];
+  });
+  return { ...data, ...Object.fromEntries(found) };
 }
 
 /**

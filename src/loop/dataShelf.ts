@@ -20,6 +20,10 @@ export interface DataShelf {
   /** The options of the task over kept files. @throws BadInputError for files that are not there. */
   options(data: TaskData): Promise<CustomOptions>;
   delete(digest: string): Promise<void>;
+  /** The kept files themselves; undefined where there are none. */
+  read(digest: string): Promise<DataFiles | undefined>;
+  /** Keeps files that came from elsewhere; false where they are here already. @throws BadInputError for files whose hash is another. */
+  keep(digest: string, files: DataFiles): Promise<boolean>;
 }
 
 type Tables = CustomOptions["tables"];
@@ -58,6 +62,21 @@ export function createDataShelf(store: DataStore, sha256: (text: string) => stri
       if (parsed?.digest === digest) parsed = undefined;
       await store.delete(digest);
     },
+    read: (digest) => store.get(digest),
+    async keep(digest, files) {
+      const found = digestOf(files, sha256);
+      if (found !== digest)
+        badInput(
+          `data file ${JSON.stringify(files.pool.name)}`,
+          `the content with SHA-256 ${digest.slice(0, 12)}…`,
+          `${found.slice(0, 12)}…`,
+          "The file was changed or damaged",
+        );
+      if ((await store.get(digest)) !== undefined) return false;
+      parseFiles(files);
+      await store.put(digest, files);
+      return true;
+    },
   };
 }
 
@@ -71,7 +90,11 @@ function digestOf(files: DataFiles, sha256: (text: string) => string): string {
 }
 
 /** The files in the order of the hash. */
-function filesOf({ pool, validation, test }: DataFiles): readonly { readonly name: string; readonly text: string }[] {
+export function filesOf({
+  pool,
+  validation,
+  test,
+}: DataFiles): readonly { readonly name: string; readonly text: string }[] {
   return [pool, validation, test].filter((file) => file !== undefined);
 }
 

@@ -4,12 +4,13 @@
  * kept or archived (`storage/`).
  */
 import { badInput } from "../core/errors.ts";
-import type { PairChange, PairRow } from "../protocol/loopService.ts";
+import type { ExportedRuns, PairChange, PairRow } from "../protocol/loopService.ts";
 import type { Task } from "../tasks/types.ts";
 import type { ExperimentConfig } from "./config.ts";
-import type { DataShelf } from "./dataShelf.ts";
 import { datasetFiles } from "./dataset.ts";
 import { decide } from "./intervene.ts";
+import { filesOf } from "./dataShelf.ts";
+import type { DataShelf } from "./dataShelf.ts";
 import { Interventions } from "./interventions.ts";
 import { newId } from "./newId.ts";
 import { pairRows } from "./pairRows.ts";
@@ -17,13 +18,14 @@ import { parseExperimentConfig } from "./parseConfig.ts";
 import type { Lane } from "./race.ts";
 import type { Intervention, LoopRecord, RoundSummary } from "./records.ts";
 import { storedRecords } from "./runRecords.ts";
-import type { LabelledRun, RunHeader, RunLibrary, RunManifest, StoredRun } from "./runStore.ts";
+import type { DataFiles, LabelledRun, RunBundle, RunHeader, RunLibrary, RunManifest, StoredRun } from "./runStore.ts";
 
 /** Runs and other files as one, and back. */
 export interface RunArchiver {
-  pack(runs: readonly LabelledRun[]): Uint8Array;
+  /** @throws BadInputError for data files over the bound. */
+  pack(bundle: RunBundle): Uint8Array;
   /** @throws BadInputError for anything that is no archive of runs. */
-  unpack(archive: Uint8Array): readonly LabelledRun[];
+  unpack(archive: Uint8Array): RunBundle;
   zip(files: ReadonlyMap<string, string>): Uint8Array;
 }
 
@@ -32,8 +34,8 @@ export interface RunShelfDeps {
   /** Without it nothing is handed out or taken in. */
   readonly archiver?: RunArchiver;
   readonly createTask: (config: ExperimentConfig) => Task | Promise<Task>;
-  /** Data files of the user's own, deleted with the last run that names them. */
-  readonly data?: Pick<DataShelf, "delete">;
+  /** Data files of the user's own, which go with their runs and are deleted with the last; without it there are none. */
+  readonly data?: Pick<DataShelf, "read" | "keep" | "delete">;
   readonly now?: () => number;
 }
 
@@ -89,23 +91,33 @@ export class RunShelf {
     if (digest !== undefined && !needed) await data?.delete(digest);
   }
 
-  /** One file with the runs as they are now. */
-  async export(runIds: readonly string[]): Promise<Uint8Array> {
+  /** One file with the runs as they are now, and the data files that they name and that are here. */
+  async export(runIds: readonly string[]): Promise<ExportedRuns> {
     const headers = await this.list();
     const runs: LabelledRun[] = [];
     for (const runId of runIds) {
       const label = headers.find(({ manifest }) => manifest.runId === runId)?.label;
       runs.push({ run: await this.read(runId, true), ...(label === undefined ? {} : { label }) });
     }
-    return this.#archiver().pack(runs);
+    const data = new Map<string, DataFiles>();
+    for (const { run } of runs) {
+      const digest = run.manifest.config.task.data?.digest;
+      if (digest === undefined || data.has(digest)) continue;
+      const files = await this.#deps.data?.read(digest);
+      if (files !== undefined) data.set(digest, files);
+    }
+    return {
+      archive: this.#archiver().pack({ runs, data }),
+      dataFiles: [...data.values()].flatMap((files) => filesOf(files).map(({ name }) => name)),
+    };
   }
 
   /**
-   * Keeps the runs of an exported file; returns their ids. A run that is here already is kept a
-   * second time, under an id of its own. @throws BadInputError before anything is kept.
+   * Keeps the runs of an exported file, and the data files they name; returns their ids. A run that is here already
+   * is kept a second time, under an id of its own. @throws BadInputError before any run is kept.
    */
   async import(archive: Uint8Array): Promise<readonly string[]> {
-    const runs = this.#archiver().unpack(archive);
+    const { runs, data } = this.#archiver().unpack(archive);
     const checked = runs.map(({ run, ...rest }) => {
       const { manifest } = run;
       const config = parseExperimentConfig(manifest.config, `run ${manifest.runId}`);
@@ -117,7 +129,12 @@ export class RunShelf {
     const races = new Map<string, string>();
     const named = copy ? checked.map((one) => copyOf(one, races)) : checked;
     const kept: string[] = [];
+    const keptData: string[] = [];
     try {
+      for (const digest of new Set(named.flatMap(({ run }) => run.manifest.config.task.data?.digest ?? []))) {
+        const files = data.get(digest);
+        if (files !== undefined && (await this.#deps.data?.keep(digest, files)) === true) keptData.push(digest);
+      }
       for (const one of named) {
         await this.#deps.library.add(one);
         kept.push(one.run.manifest.runId);
@@ -125,6 +142,7 @@ export class RunShelf {
     } catch (error) {
       // All of the file, or nothing: what failed says more than a failure to clean up.
       for (const runId of kept) await this.#deps.library.delete(runId).catch(() => undefined);
+      for (const digest of keptData) await this.#deps.data?.delete(digest).catch(() => undefined);
       throw error;
     }
     return kept;

@@ -135,7 +135,13 @@ export interface RunHeader {
   readonly elsewhere: boolean;
 }
 
-/** A stored run and what its user calls it: what an archive holds. */
+/** What an archive holds: runs, and the data files of the user's own that they were made with, by their hash. */
+export interface RunBundle {
+  readonly runs: readonly LabelledRun[];
+  readonly data: ReadonlyMap<string, DataFiles>;
+}
+
+/** A stored run and what its user calls it. */
 export interface LabelledRun {
   readonly run: StoredRun;
   readonly label?: string;

@@ -13,6 +13,7 @@ import type {
   EngineStatus,
   LoopService,
   MemoryForecast,
+  ExportedRuns,
   PackRunRequest,
   PairChange,
   PairRow,
@@ -229,7 +230,7 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return this.#runs.label(runIds, label);
   }
 
-  exportRuns(runIds: readonly string[]): Promise<Uint8Array> {
+  exportRuns(runIds: readonly string[]): Promise<ExportedRuns> {
     return this.#runs.export(runIds);
   }
 

@@ -254,6 +254,13 @@ export interface TestTeacherRequest {
 }
 
 /** The loop worker as the page sees it. Every method may reject with a `TutelageError`. */
+/** Runs as one file. */
+export interface ExportedRuns {
+  readonly archive: Uint8Array;
+  /** Names of the data files in it. */
+  readonly dataFiles: readonly string[];
+}
+
 export interface LoopService {
   /** Answers at once whenever the worker's event loop turns: the heartbeat. */
   ping(): Promise<void>;
@@ -323,8 +330,8 @@ export interface LoopService {
   runPairs(runId: string): Promise<readonly PairRow[]>;
   /** Records a decision about a pair; it holds from the run's next training on. */
   changePair(runId: string, exampleId: string, change: PairChange): Promise<Intervention>;
-  /** One file with the runs as they are now. */
-  exportRuns(runIds: readonly string[]): Promise<Uint8Array>;
+  /** One file with the runs as they are now, and the data files of the user's own that are here. */
+  exportRuns(runIds: readonly string[]): Promise<ExportedRuns>;
   /** Keeps the runs of an exported file, all or none; returns their ids. */
   importRuns(archive: Uint8Array): Promise<readonly string[]>;
   /** Zip archive of a run's accepted pairs as a data set with its card. */

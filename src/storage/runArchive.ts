@@ -1,7 +1,7 @@
 /**
  * @file Stored runs as one file, and back: a zip archive with a folder per run, laid out as
- * the terminal's run folders are, so that an unpacked one can be resumed there. What comes
- * in is untrusted: sizes are bounded before anything is unpacked, and everything is parsed.
+ * the terminal's run folders are, so that an unpacked one can be resumed there, and the data
+ * files of the user's own that they name. What comes in is untrusted: sizes are bounded before anything is unpacked, and everything is parsed.
  */
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -9,7 +9,7 @@ import { strFromU8, strToU8, unzipSync, zipSync } from "fflate";
 import type { Zippable } from "fflate";
 import * as v from "valibot";
 import { badInput, messageOf } from "../core/errors.ts";
-import type { Checkpoint, LabelledRun, RunEntry, StoredRun } from "../loop/runStore.ts";
+import type { Checkpoint, DataFile, DataFiles, RunBundle, RunEntry, StoredRun } from "../loop/runStore.ts";
 import { parseCheckpointHeader, parseEntry, parseManifest } from "./parseStored.ts";
 import { entriesOf, storedRunOf } from "./storedRun.ts";
 
@@ -19,15 +19,24 @@ export const ARCHIVE_LIMITS = {
   unpackedBytes: 2 ** 30,
   /** Of all texts, which are parsed in memory. */
   textBytes: 2 ** 28,
+  /** Of one data file of the user's own. */
+  dataBytes: 2 ** 26,
   files: 200,
   runs: 16,
   labelCharacters: 200,
+  nameCharacters: 1000,
 } as const;
 
 const INDEX = "tutelage.json";
 const LINE_FILES = ["rounds.jsonl", "examples.jsonl", "journal.jsonl"] as const;
 const LATEST = "checkpoints/latest.json";
 const RUN_ID = /^[\w-]{1,64}$/;
+const SPLITS = ["pool", "validation", "test"] as const;
+
+const dataFile = v.looseObject({
+  name: v.pipe(v.string(), v.maxLength(ARCHIVE_LIMITS.nameCharacters)),
+  path: v.pipe(v.string(), v.maxLength(ARCHIVE_LIMITS.nameCharacters)),
+});
 
 const index = v.looseObject({
   format: v.literal("tutelage-runs"),
@@ -42,6 +51,21 @@ const index = v.looseObject({
     v.minLength(1),
     v.maxLength(ARCHIVE_LIMITS.runs),
   ),
+  // Files of the user's own; absent in archives of runs on built-in tasks.
+  data: v.optional(
+    v.pipe(
+      v.array(
+        v.looseObject({
+          sha256: v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/)),
+          pool: dataFile,
+          validation: v.exactOptional(dataFile),
+          test: v.exactOptional(dataFile),
+        }),
+      ),
+      v.maxLength(ARCHIVE_LIMITS.runs),
+    ),
+    [],
+  ),
 });
 
 /** Files as a zip archive: texts packed, bytes as they are (weights do not get smaller). */
@@ -52,17 +76,34 @@ export function zipFiles(files: ReadonlyMap<string, string | Uint8Array>): Uint8
   return zipSync(entries);
 }
 
-/** The runs as one file, owned by the caller. */
-export function packRuns(runs: readonly LabelledRun[]): Uint8Array {
+/** The runs as one file, owned by the caller. @throws bad-input for a data file over the bound. */
+export function packRuns({ runs, data }: RunBundle): Uint8Array {
   const files = new Map<string, string | Uint8Array>();
   const listed = runs.map(({ run, label }) => ({
     runId: run.manifest.runId,
     ...(label === undefined ? {} : { label }),
   }));
-  files.set(INDEX, JSON.stringify({ format: "tutelage-runs", version: 1, runs: listed }, null, 2));
+  const added = [...data].map(([digest, kept]) => packData(digest, kept, files));
+  const named = added.length === 0 ? {} : { data: added };
+  files.set(INDEX, JSON.stringify({ format: "tutelage-runs", version: 1, runs: listed, ...named }, null, 2));
   for (const { run } of runs)
     for (const [path, content] of runFiles(run)) files.set(`${run.manifest.runId}/${path}`, content);
   return zipFiles(files);
+}
+
+/** Adds data files under `data/HASH/`, where a terminal finds them beside an unpacked run; returns their entry of the index. */
+function packData(digest: string, kept: DataFiles, files: Map<string, string | Uint8Array>): object {
+  const entries = SPLITS.flatMap((split) => {
+    const file = kept[split];
+    if (file === undefined) return [];
+    const bytes = strToU8(file.text).length;
+    if (bytes > ARCHIVE_LIMITS.dataBytes)
+      badInput(`data file ${JSON.stringify(file.name)}`, `at most ${ARCHIVE_LIMITS.dataBytes} bytes`, String(bytes));
+    const path = `data/${digest}/${split}${/\.(?:jsonl|json|csv|tsv)$/i.exec(file.name)?.[0].toLowerCase() ?? ".txt"}`;
+    files.set(path, file.text);
+    return [[split, { name: file.name, path }] as const];
+  });
+  return { sha256: digest, ...Object.fromEntries(entries) };
 }
 
 function runFiles(run: StoredRun): ReadonlyMap<string, string | Uint8Array> {
@@ -96,18 +137,37 @@ function concatenate(parts: readonly Float32Array[]): Uint8Array {
   return bytes;
 }
 
-/** The runs of an archive. @throws bad-input naming file and field, unsupported for another version's runs. */
-export function unpackRuns(archive: Uint8Array, where = "run file"): readonly LabelledRun[] {
+/**
+ * The runs of an archive and their data files; that those have the hash they are listed under is for who keeps them to check.
+ * @throws bad-input naming file and field, unsupported for another version's runs.
+ */
+export function unpackRuns(archive: Uint8Array, where = "run file"): RunBundle {
   const files = unzip(archive, where);
   const parsed = v.safeParse(index, json(where, INDEX, text(files, where, INDEX)));
   if (!parsed.success)
     badInput(`${where}, ${INDEX}`, "a list of runs written by Tutelage", v.summarize(parsed.issues).slice(0, 300));
   const ids = parsed.output.runs.map(({ runId }) => runId);
   if (new Set(ids).size !== ids.length) badInput(`${where}, ${INDEX}`, "different runs", ids.join(", "));
-  return parsed.output.runs.map(({ runId, label }) => ({
+  const runs = parsed.output.runs.map(({ runId, label }) => ({
     run: parseRun(files, where, runId),
     ...(label === undefined ? {} : { label }),
   }));
+  const read = ({ name, path }: v.InferOutput<typeof dataFile>): DataFile => {
+    if ((files.get(path)?.length ?? 0) > ARCHIVE_LIMITS.dataBytes)
+      badInput(`${where}, ${path}`, `at most ${ARCHIVE_LIMITS.dataBytes} bytes`, "more");
+    text(files, where, path);
+    // Byte for byte: a mark at the beginning is part of what was hashed.
+    return { name, text: new TextDecoder("utf-8", { ignoreBOM: true }).decode(files.get(path)) };
+  };
+  const data = parsed.output.data.map(({ sha256: digest, pool, validation, test }): readonly [string, DataFiles] => [
+    digest,
+    {
+      pool: read(pool),
+      ...(validation === undefined ? {} : { validation: read(validation) }),
+      ...(test === undefined ? {} : { test: read(test) }),
+    },
+  ]);
+  return { runs, data: new Map(data) };
 }
 
 function unzip(archive: Uint8Array, where: string): ReadonlyMap<string, Uint8Array> {

@@ -245,7 +245,11 @@ test("runs are named, compared, exported, deleted and imported again", async () 
   let archive: Uint8Array = new Uint8Array();
   await open(library, (service) => {
     const exportRuns = service.exportRuns.bind(service);
-    service.exportRuns = async (ids) => (archive = await exportRuns(ids));
+    service.exportRuns = async (ids) => {
+      const exported = await exportRuns(ids);
+      ({ archive } = exported);
+      return exported;
+    };
   });
   await race();
   await view("runs", ".race");

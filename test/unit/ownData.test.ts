@@ -1,10 +1,15 @@
 /** @file Data of the user's own in the page's worker: looked over row by row, kept by content, resumed, removed with the last run that needs them. */
 import { createHash } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { unzipSync, zipSync } from "fflate";
 import { describe, expect, it } from "vitest";
 import { sha256Hex } from "../../src/hub/hash.ts";
-import { loadTaskData } from "../../src/cli/taskData.ts";
+import { dataOfRun, loadTaskData } from "../../src/cli/taskData.ts";
 import { createDataShelf } from "../../src/loop/dataShelf.ts";
 import { memoryDataFiles } from "../../src/storage/dataFilesDb.ts";
+import { MemoryLibrary } from "../../src/storage/memory.ts";
+import { packRuns, unpackRuns, zipFiles } from "../../src/storage/runArchive.ts";
 import { customTask } from "../../src/tasks/custom/custom.ts";
 import type { DataFiles } from "../../src/loop/runStore.ts";
 import { sumsConfig } from "../support/loopRuns.ts";
@@ -152,5 +157,82 @@ describe("kept files", () => {
     expect(await store.get(digest)).toBeDefined();
     await service.deleteRun(second.lanes[0]!.runId);
     expect(await store.get(digest)).toBeUndefined();
+  });
+
+  /** A service over a browser of its own; the race it keeps is over `SUMS`. */
+  const browserWith = (store = memoryDataFiles()) => {
+    const data = createDataShelf(store, sha256Hex);
+    const library = new MemoryLibrary();
+    const { service } = sumsService({
+      library,
+      data,
+      archiver: { pack: packRuns, unpack: unpackRuns, zip: zipFiles },
+      createTask: async ({ task }) => {
+        await data.options(task.data!);
+        return sumsTask();
+      },
+    });
+    return { service, library, store };
+  };
+  const kept = async () => {
+    const home = browserWith();
+    const digest = await home.service.addData(SUMS);
+    const config = sumsConfig({ task: { pool: 4, validation: 2, test: 2 }, rounds: 2, querySize: 2, perSeed: 1 });
+    const own = { ...config, task: { ...config.task, name: "custom", data: { pool: SUMS.pool.name, digest } } };
+    const { lanes } = await home.service.createRace({ lanes: [own, own], ep: "cpu", showPool: false });
+    await home.service.step("round");
+    await home.service.stop();
+    const runIds = lanes.map(({ runId }) => runId);
+    return { ...home, digest, runIds, ...(await home.service.exportRuns(runIds)) };
+  };
+
+  it("go with an exported run, once for all lanes, and it resumes where they were never chosen", async () => {
+    const { archive, dataFiles, digest, runIds } = await kept();
+    expect(dataFiles).toEqual([SUMS.pool.name]);
+    expect(Object.keys(unzipSync(archive)).filter((path) => path.startsWith("data/"))).toHaveLength(1);
+    const elsewhere = browserWith();
+    expect(await elsewhere.service.importRuns(archive)).toEqual(runIds);
+    expect(await elsewhere.store.get(digest)).toEqual(SUMS);
+    const race = await elsewhere.service.resumeRace(runIds, { ep: "cpu", showPool: false });
+    expect(race.lanes).toHaveLength(2);
+    await elsewhere.service.stop();
+    // A copy needs them as much as the first.
+    const copies = await elsewhere.service.importRuns(archive);
+    for (const runId of runIds) await elsewhere.service.deleteRun(runId);
+    expect(await elsewhere.store.get(digest)).toBeDefined();
+    for (const runId of copies) await elsewhere.service.deleteRun(runId);
+    expect(await elsewhere.store.get(digest)).toBeUndefined();
+  });
+
+  it("that were changed on the way are refused, and nothing is kept", async () => {
+    const { archive, digest } = await kept();
+    const files = unzipSync(archive);
+    const path = Object.keys(files).find((name) => name.startsWith("data/"))!;
+    files[path]![files[path]!.length - 2]! ^= 1;
+    const elsewhere = browserWith();
+    await expect(elsewhere.service.importRuns(zipSync(files))).rejects.toThrow(/content with SHA-256.*damaged/);
+    delete files[path];
+    await expect(elsewhere.service.importRuns(zipSync(files))).rejects.toThrow(/expected a file data\//);
+    expect([await elsewhere.library.list(), await elsewhere.store.get(digest)]).toEqual([[], undefined]);
+  });
+
+  it("that no longer are in a browser leave the run to be exported without them", async () => {
+    const { service, store, digest, runIds } = await kept();
+    await store.delete(digest);
+    expect((await service.exportRuns(runIds)).dataFiles).toEqual([]);
+  });
+
+  it("are found by a terminal beside an unpacked run", async () => {
+    const { archive, runIds, digest } = await kept();
+    const folder = new Workspace();
+    for (const [path, bytes] of Object.entries(unzipSync(archive))) {
+      mkdirSync(dirname(folder.in(path)), { recursive: true });
+      folder.write(path, bytes);
+    }
+    const data = { pool: SUMS.pool.name, digest };
+    const found = await dataOfRun(data, folder.in(runIds[0]!));
+    expect((await loadTaskData(found)).data.digest).toBe(digest);
+    expect(await dataOfRun(data, folder.in("other", "run"))).toEqual(data);
+    folder.remove();
   });
 });

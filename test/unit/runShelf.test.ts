@@ -44,7 +44,7 @@ describe("an exported file", () => {
   it("brings back the runs whole, and they go on as they would have", async () => {
     const { library, runIds } = await storedRace();
     await shelfOver(library).label(runIds, " at home ");
-    const archive = await shelfOver(library).export(runIds);
+    const { archive } = await shelfOver(library).export(runIds);
     const elsewhere = new MemoryLibrary();
     expect(await shelfOver(elsewhere).import(archive)).toEqual(runIds);
     for (const runId of runIds) expect(await elsewhere.read(runId)).toEqual(await library.read(runId));
@@ -63,7 +63,7 @@ describe("an exported file", () => {
   it("is kept a second time under other ids, its lanes together", async () => {
     const { library, runIds } = await storedRace();
     const shelf = shelfOver(library);
-    const copies = await shelf.import(await shelf.export(runIds));
+    const copies = await shelf.import((await shelf.export(runIds)).archive);
     expect(copies.some((id) => runIds.includes(id))).toBe(false);
     const headers = await shelf.list();
     expect(headers).toHaveLength(4);
@@ -75,7 +75,7 @@ describe("an exported file", () => {
 
   it("is a run folder for the terminal when unpacked", async () => {
     const { library, runIds } = await storedRace();
-    const files = unzipSync(await shelfOver(library).export(runIds));
+    const files = unzipSync((await shelfOver(library).export(runIds)).archive);
     const folder = await mkdtemp(join(tmpdir(), "run-archive-"));
     folders.push(folder);
     for (const [path, bytes] of Object.entries(files)) {
@@ -90,7 +90,7 @@ describe("a file that is no export is refused before anything is kept", () => {
   /** The export of one run with files replaced. */
   async function tampered(change: (files: Record<string, Uint8Array>, runId: string) => void): Promise<Uint8Array> {
     const { library, runIds } = await storedRace();
-    const files = unzipSync(await shelfOver(library).export(runIds.slice(0, 1)));
+    const files = unzipSync((await shelfOver(library).export(runIds.slice(0, 1))).archive);
     change(files, runIds[0]!);
     return zipSync(files);
   }

@@ -24,7 +24,7 @@ import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { printEstimate } from "../printEstimate.ts";
 import { openEngine } from "../session.ts";
-import { loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
+import { dataOfRun, loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
 import { openStudentSource } from "../studentSource.ts";
 import { chatOptions, KEY_HELP, openTeacher, prepareTeacher, refuseKeyOption } from "../teacherOptions.ts";
 
@@ -117,7 +117,8 @@ export const loopCommand: Command = {
           "A resumed run keeps the settings in its manifest.json",
         );
       config = parseExperimentConfig((await storedRunIn(resume)).manifest.config, resume);
-      if (config.task.data !== undefined) custom = (await loadTaskData(config.task.data)).options;
+      if (config.task.data !== undefined)
+        custom = (await loadTaskData(await dataOfRun(config.task.data, resume))).options;
       folder = resume;
     }
     const task = createTask(config.task.name, custom === undefined ? {} : { custom });

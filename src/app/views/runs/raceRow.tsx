@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RunHeader } from "../../../loop/runStore.ts";
+import { TEACHER_LABELS } from "../../choices.ts";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
 import { formatBytes, formatCount, formatPercent } from "../../format.ts";
 import { formatRoute } from "../../route.ts";
@@ -123,7 +124,8 @@ function setUpText(lanes: readonly RunHeader[]): string {
   const config = lanes[0]?.manifest.config;
   if (config === undefined) return "";
   const { querySize, perSeed, seed, teacher } = config;
-  return `${querySize} × ${perSeed} pairs a round, teacher ${teacher.name}, seed ${seed}`;
+  const by = TEACHER_LABELS[teacher.name].toLowerCase();
+  return `${querySize} × ${perSeed} pairs a round, teacher: ${by}, seed ${seed}`;
 }
 
 function Rename({
@@ -196,6 +198,7 @@ function Downloads({
   readonly actions: RunsController;
   readonly raceKey: string;
 }): VNode {
+  const own = lanes[0]?.manifest.config.task.data;
   return (
     <details class="downloads">
       <summary class="button">Download</summary>
@@ -204,7 +207,10 @@ function Downloads({
           <button type="button" disabled={waiting} onClick={() => actions.export(raceKey)}>
             Export the whole run
           </button>
-          <span class="note">One file, to import in another browser or to resume in a terminal.</span>
+          <span class="note">
+            One file, to import in another browser or to resume in a terminal.
+            {own === undefined ? "" : ` Your file ${own.pool} goes with it: hand it only to who may read it.`}
+          </span>
         </p>
         {lanes.map(({ manifest, lastRound }, index) => (
           <div key={manifest.runId} class={`downloads-lane lane-${index}`}>

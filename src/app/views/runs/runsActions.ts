@@ -12,6 +12,7 @@ import { problemOf } from "../../problem.ts";
 import { formatRoute, HOME } from "../../route.ts";
 import { defineSlice } from "../../slice.ts";
 import { groupRuns } from "./keptRaces.ts";
+import type { KeptRace } from "./keptRaces.ts";
 
 /** What one run can be handed out as. */
 export type Download = StudentFormat | "dataset" | "manifest";
@@ -115,9 +116,16 @@ export class RunsController {
   /** One file with all lanes of the race. */
   export(key: string): void {
     void this.#work("Packing the run…", async (service) => {
-      const archive = await service.exportRuns(this.#idsOf(key));
+      const { archive, dataFiles } = await service.exportRuns(this.#idsOf(key));
       this.#page.saveFile(`tutelage-run-${key.slice(0, 8)}.zip`, archive);
-      return `Exported ${formatBytes(archive.length)}.`;
+      const own = this.#raceOf(key)?.lanes[0]?.manifest.config.task.data;
+      const questions =
+        dataFiles.length > 0
+          ? `, your questions (${dataFiles.join(", ")}) included`
+          : own === undefined
+            ? ""
+            : `, without your questions: ${own.pool} is not in this browser`;
+      return `Exported ${formatBytes(archive.length)}${questions}.`;
     });
   }
 
@@ -160,8 +168,11 @@ export class RunsController {
   }
 
   #idsOf(key: string): readonly string[] {
-    const race = groupRuns(this.#state.runs ?? []).find((kept) => kept.key === key);
-    return race?.lanes.map(({ manifest }) => manifest.runId) ?? [];
+    return this.#raceOf(key)?.lanes.map(({ manifest }) => manifest.runId) ?? [];
+  }
+
+  #raceOf(key: string): KeptRace | undefined {
+    return groupRuns(this.#state.runs ?? []).find((kept) => kept.key === key);
   }
 
   async #work(busy: string, work: (service: LoopService) => Promise<string>): Promise<void> {
