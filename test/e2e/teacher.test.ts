@@ -14,6 +14,7 @@ import { ISOLATION_HEADERS } from "../../vite.config.ts";
 import { sayOpenAi, scriptedServer } from "../support/chatTeachers.ts";
 import { launchChromium, openPage } from "../support/chromium.ts";
 import { closeDrawer, openDrawer } from "../support/drawers.ts";
+import { keptByPage } from "../support/keptByPage.ts";
 import { serveStatic } from "../support/serveStatic.ts";
 import type { StaticServer } from "../support/serveStatic.ts";
 
@@ -38,31 +39,6 @@ async function openWithTeacher(page: Page, url: string, more = ""): Promise<void
   await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: MINUTE_MS });
   await openDrawer(page, "setup");
   await page.getByLabel("Key", { exact: true }).fill(KEY);
-}
-
-/** Everything that the page's origin keeps, as text. */
-function keptBy(page: Page): Promise<string> {
-  return page.evaluate(async () => {
-    const done = <T>(request: IDBRequest<T>): Promise<T> =>
-      new Promise((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error ?? new Error("IndexedDB failed"));
-      });
-    const kept: unknown[] = [
-      document.cookie,
-      Object.entries(localStorage),
-      Object.entries(sessionStorage),
-      location.href,
-      document.body.outerHTML,
-    ];
-    for (const { name } of await indexedDB.databases()) {
-      const db = await done(indexedDB.open(name ?? ""));
-      for (const store of db.objectStoreNames)
-        kept.push(name, store, await done(db.transaction(store).objectStore(store).getAll()));
-      db.close();
-    }
-    return JSON.stringify(kept);
-  });
 }
 
 interface Item {
@@ -135,8 +111,8 @@ test("a race with a teacher that fails a fifth of the time survives the page, as
       await other.page.getByLabel("Take replies from a file").setInputFiles(file);
       await taken.filter({ hasText: said }).waitFor({ timeout: MINUTE_MS });
     }
-    expect(await keptBy(again)).toContain(SERVED_MODEL);
-    expect(await keptBy(again)).not.toContain(KEY);
+    expect(await keptByPage(again)).toContain(SERVED_MODEL);
+    expect(await keptByPage(again)).not.toContain(KEY);
     expect([...failures, ...view.problems.filter((problem) => problem.startsWith("page error"))]).toEqual([]);
   } finally {
     await teacher.close();
@@ -181,7 +157,7 @@ test("a thousand requests of which a fifth fail: every item is accounted for exa
     expect(Object.keys(faults).sort()).toEqual(["429", "500", "malformed", "reset", "timeout", "truncated"]);
     expect(played).toBeGreaterThan(100);
 
-    const kept = entriesIn(JSON.parse(await keptBy(view.page)));
+    const kept = entriesIn(JSON.parse(await keptByPage(view.page)));
     const examples = kept.filter(({ type }) => type === "example").map(({ example }) => example as Item);
     expect(examples).toHaveLength(1000);
     expect(new Set(examples.map(({ id }) => id)).size).toBe(500);
@@ -238,7 +214,7 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
     expect(await view.page.evaluate(() => "taken" in globalThis)).toBe(false);
     expect(await test(locked.url)).toContain("status 401, the key was refused");
     expect(await test(closed.url)).toMatch(/no connection to .*CORS/);
-    expect(await keptBy(view.page)).not.toContain(KEY);
+    expect(await keptByPage(view.page)).not.toContain(KEY);
 
     // Kept on a choice alone, for that address alone, until it is forgotten.
     const key = view.page.getByLabel("Key", { exact: true });
@@ -256,7 +232,7 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
     expect([await key.inputValue(), await keep.isChecked()]).toEqual([KEY, true]);
     expect(view.page.url()).not.toContain(KEY);
     await keep.uncheck();
-    expect(await keptBy(view.page)).not.toContain(KEY);
+    expect(await keptByPage(view.page)).not.toContain(KEY);
   } finally {
     await Promise.all([mean.close(), closed.close(), locked.close()]);
   }

@@ -181,6 +181,15 @@ describe("errors", () => {
     expect(value.answer).toBe("[key] [key] [key]");
   });
 
+  it("never hold the key in escapes either, which reading a reply would undo", async () => {
+    const escaped = Array.from(KEY, (letter) => `\\u00${letter.charCodeAt(0).toString(16)}`).join("");
+    const hex = Array.from(KEY, (letter) => `&#x${letter.charCodeAt(0).toString(16).toUpperCase()};`).join("");
+    const forms = [escaped, KEY.replaceAll("/", "\\/"), hex, btoa(KEY).replaceAll("=", ""), `${KEY.slice(0, -1)}x`];
+    server = await scriptedServer((_, response) => sayOpenAi(response, `{"answer": "${forms.join(" ")}"}`));
+    const { value } = await chatTeacher({ url: server.url }, { key: KEY }).answer("What?", call());
+    expect(value.answer).toBe(`[key] [key] [key] [key] ${KEY.slice(0, -1)}x`);
+  });
+
   it("read Retry-After as seconds, as a date and in milliseconds", () => {
     const now = Date.parse("2026-01-01T00:00:00Z");
     expect(retryAfterOf({ "retry-after": "1.5" }, now)).toBe(1500);

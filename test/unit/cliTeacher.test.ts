@@ -157,6 +157,62 @@ it("the check makes one call of each kind, says what is wrong in plain words, an
   expect([solver.status, solver.records.length]).toEqual([0, 3]);
 });
 
+it("a key that the teacher repeats in every reply, error and header is in no artefact of loop, study, check or cache", async () => {
+  vi.stubEnv("TUTELAGE_TEACHER_KEY", KEY);
+  const repeated = [KEY, encodeURIComponent(KEY), btoa(KEY)].join(" ");
+  const leaky = await scriptedServer((_, response, number) => {
+    response.setHeader("x-repeated", repeated);
+    if (number % 4 === 3) {
+      response.writeHead(400, { "content-type": "application/json" });
+      return void response.end(JSON.stringify({ error: { message: `Bad ${repeated}`, type: repeated, code: KEY } }));
+    }
+    const said = { question: `Ann has ${number} pens ${repeated}. How many?`, answer: `${repeated}\n#### ${number}` };
+    sayOpenAi(response, JSON.stringify({ ...said, first: 9, second: 1 }));
+  });
+  try {
+    const teacher = ["--teacher", "openai", "--teacher-url", leaky.url, "--teacher-model", "m"];
+    const cache = ["--teacher-cache", space.in("cache.jsonl")];
+    const chat = { url: leaky.url, model: "m" };
+    const study = space.write(
+      "study.json",
+      JSON.stringify({
+        name: "leaky",
+        experiment: {
+          task: { pool: 6, validation: 4, test: 4 },
+          rounds: 1,
+          querySize: 2,
+          perSeed: 2,
+          training: { epochs: 1 },
+          verification: "off",
+          teacher: { name: "openai", chat },
+        },
+        tasks: ["word-problems"],
+        strategies: ["random", "own-loss"],
+        seeds: [1],
+      }),
+    );
+    const said = [
+      await runCli(["loop", ...SMALL, ...teacher, ...cache, "--verification", "off", "--out", space.in("a"), ...CPU]),
+      await runCli(["loop", ...SMALL, ...teacher, ...cache, "--estimate", ...CPU, "--json"]),
+      await runCli(["study", study, ...cache, "--out", space.in("study"), ...CPU, "--json"]),
+      await runCli(["teacher", "check", ...teacher, "--json"]),
+      await runCli(["teacher", "import", space.in("cache.jsonl"), "--teacher-cache", space.in("again.jsonl")]),
+    ];
+    expect(said.map(({ status }) => status)).toEqual([0, 0, 0, expect.any(Number), 0]);
+    const printed = said.map(({ out, err }) => out + err).join("\n");
+    const kept = everything(space.path);
+    for (const form of [KEY, encodeURIComponent(KEY), btoa(KEY), KEY.slice(3)])
+      expect([form, printed.includes(form), kept.includes(form)]).toEqual([form, false, false]);
+    // The words around it are there.
+    for (const path of [["a", "examples.jsonl"], ["a", "journal.jsonl"], ["again.jsonl"]])
+      expect(readFileSync(space.in(...path), "utf8")).toContain("[key]");
+    expect(space.list("study")).toEqual(expect.arrayContaining(["report.html", "report.json", "runs"]));
+    expect(printed).toContain("[key]");
+  } finally {
+    await leaky.close();
+  }
+});
+
 it("keys come from the environment alone, and a provider's own key goes to that provider alone", async () => {
   vi.stubEnv("TUTELAGE_TEACHER_KEY", "");
   vi.stubEnv("ANTHROPIC_API_KEY", KEY);
