@@ -1,8 +1,8 @@
 /**
  * @file The built page with a teacher that is a model in the tab: a tiny exported model
- * served on loopback, in a Chromium without WebGPU. What it says is nonsense, so this is
- * about what happens with it: loaded in a worker of its own and only when chosen, run on
- * WASM with the reason shown and recorded, its replies parsed, bounded and left out.
+ * served on loopback, in a Chromium without WebGPU and in one with. What it says is nonsense,
+ * so this is about what happens with it: loaded in a worker of its own and only when chosen,
+ * run on WASM with the reason shown and recorded, its replies parsed, bounded and left out.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -89,4 +89,38 @@ test("a model in the tab teaches on WASM where there is no WebGPU, and its nonse
   expect(manifests).toContain('"accepted":false');
   expect(manifests).not.toContain('"accepted":true');
   expect(failures).toEqual([]);
+});
+
+test("a model in the tab runs on WebGPU where there is one, software included", async () => {
+  const withGpu = await chromium.launch({ executablePath: findChrome() ?? "", headless: true, args: chromeFlags() });
+  try {
+    await using view = await openPage(withGpu);
+    const { page } = view;
+    const own = {
+      teacher: "transformers",
+      at: new URL(models.url).origin,
+      says: "org/tiny",
+      dtype: "fp32",
+      ep: "wasm",
+      reply: "16",
+    };
+    await page.goto(`${server.url}?${new URLSearchParams(own).toString()}`);
+    await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: MINUTE_MS });
+    await openDrawer(page, "setup");
+    // Few tokens: a software adapter takes its time.
+    await page.locator("details.prompts summary").click();
+    for (const name of ["system", "propose", "answer", "judge"])
+      await page.locator(`#prompt-${name}`).fill(name === "system" ? "Hi." : "{{question}}");
+    await page.getByRole("button", { name: "Test teacher" }).click();
+    const result = page.getByLabel("Result of the test");
+    await result.waitFor({ timeout: 4 * MINUTE_MS });
+    const shown = await result.innerText();
+    expect(shown).toContain("Runs on webgpu (fp32)");
+    expect(shown).not.toContain("not on WebGPU");
+    // Its nonsense is a reply all the same.
+    expect(shown.match(/expected a JSON object, got "/g)).toHaveLength(3);
+    expect(shown.match(/, [1-9]\d* tokens, /g)).toHaveLength(3);
+  } finally {
+    await withGpu.close();
+  }
 });
