@@ -78,7 +78,7 @@ export class Recomputation {
       return large && this.#options.again?.(input) !== undefined ? "unpackAgain" : "kept";
     }
     const segment = this.#options.segmentOf(node);
-    if (segment === undefined || node.outputs.length !== 1 || hasBody(node)) return "kept";
+    if (segment === undefined || hasBody(node)) return "kept";
     const outside = this.#consumers.get(name)?.some((consumer) => this.#options.segmentOf(consumer) !== segment);
     return outside === true ? "kept" : "again";
   }
@@ -114,17 +114,16 @@ export class Recomputation {
     const inputs = node.inputs.map((input) =>
       fate === "unpackAgain" ? this.#sourceAgain(input) : this.#held(this.#options.segmentOf(node) ?? "", input),
     );
-    const [copy] = this.#builder.scope("again", () =>
-      this.#builder.addNode({
-        ...node,
-        name: this.#builder.freshName(node.opType),
-        inputs,
-        outputs: [this.#builder.freshName(`${name}.again`)],
-      }),
-    );
-    const renamed = copy?.name ?? name;
-    this.#renamed.set(name, renamed);
-    return renamed;
+    const outputs = this.#builder.scope("again", () => {
+      const fresh = node.outputs.map((output) => (output === "" ? "" : this.#builder.freshName(`${output}.again`)));
+      this.#builder.addNode({ ...node, name: this.#builder.freshName(node.opType), inputs, outputs: fresh });
+      return fresh;
+    });
+    // All outputs of a node at once: those that are kept are computed again unread.
+    node.outputs.forEach((output, i) => {
+      if (this.#fateOf(output) === fate) this.#renamed.set(output, outputs[i] ?? output);
+    });
+    return this.#renamed.get(name) ?? name;
   }
 
   #sourceAgain(name: string): string {

@@ -4,7 +4,7 @@
  */
 import type { Value } from "../onnx/types.ts";
 import type { SequenceLayer } from "./blocks.ts";
-import type { Decoder, OutputHead, ParameterSpec } from "./family.ts";
+import { layerScope, type Decoder, type OutputHead, type ParameterSpec } from "./family.ts";
 import { linear, type Layer } from "./layers.ts";
 import { rowCount } from "./modules.ts";
 
@@ -77,7 +77,7 @@ export function assembleDecoder(parts: DecoderParts): Decoder {
       let x = g.reshape(embedded, [rowCount(sequence), hiddenSize]);
       blocks.forEach((block, i) => {
         const rows = i === blocks.length - 1 ? sequence.outputRows : undefined;
-        x = g.scope(`layers.${i}`, () => block.apply(context, x, sequence, rows));
+        x = g.scope(layerScope(i), () => block.apply(context, x, sequence, rows));
       });
       return norm.apply(context, x);
     },

@@ -58,8 +58,15 @@ export interface ImportedForward {
   readonly opset: number;
   /** Whether it generates with its cache; else every token costs a run over the whole text. */
   readonly cached: boolean;
+  /** How many parts, one after another, its forward pass is emitted in: each in the scope `layerScope` of its number. */
+  readonly segments: number;
   /** Logits [M, V] of hidden states [M, D], or the given logits where the file does not tell one from the other. */
   logits(context: ModelContext, hidden: Value): Value;
+}
+
+/** The scope that the nodes of layer `i` are built in. */
+export function layerScope(i: number): string {
+  return `layers.${i}`;
 }
 
 export interface Family {

@@ -13,7 +13,7 @@ import { hoistUnpacking } from "../onnx/hoist.ts";
 import { toMixedPrecision } from "../onnx/mixedPrecision.ts";
 import type { Graph, Value } from "../onnx/types.ts";
 import { ModelContext } from "../nn/context.ts";
-import type { Decoder } from "../nn/family.ts";
+import { layerScope, type Decoder } from "../nn/family.ts";
 import type { Lora } from "../nn/lora.ts";
 import { tokenScores, weightedLoss, type TokenScore } from "../nn/losses.ts";
 import { MASKED, type Sequence } from "../nn/modules.ts";
@@ -251,9 +251,9 @@ export function buildTrainGraph(
   return hoistUnpacking(half ? toMixedPrecision(g.build(), float32ToFloat16) : g.build());
 }
 
-/** Layers by the scope that families build them in; the last one's activations are needed at once, so they are kept. */
-function recomputeLayers(g: GraphBuilder, decoder: Decoder): Recompute {
-  const last = `layers.${decoder.numHiddenLayers - 1}`;
+/** Layers by the scope that they are built in; the last one's activations are needed at once, so they are kept. */
+function recomputeLayers(g: GraphBuilder, { numHiddenLayers, imported }: Decoder): Recompute {
+  const last = layerScope((imported?.segments ?? numHiddenLayers) - 1);
   const again = new Map<string, Value>();
   return {
     segmentOf: ({ name }) => {

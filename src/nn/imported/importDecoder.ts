@@ -8,9 +8,10 @@ import { ONNX_OPSET } from "../../onnx/builder.ts";
 import { neededNodes, usedNames } from "../../onnx/neededNodes.ts";
 import type { Graph, Node, Shape, Tensor, Value } from "../../onnx/types.ts";
 import type { ModelContext } from "../context.ts";
-import type { Decoder } from "../family.ts";
+import { layerScope, type Decoder } from "../family.ts";
 import { rowCount, type Sequence } from "../modules.ts";
 import type { RawConfig } from "../rawConfig.ts";
+import { findSegments } from "./findSegments.ts";
 import { SEQUENCE_ATTENTION } from "./fusedOperators.ts";
 import { Replay } from "./replay.ts";
 import { findWeights, type WeightRoles } from "./weightRoles.ts";
@@ -247,6 +248,9 @@ export function importDecoder(graph: Graph, config: RawConfig, where: string): I
   for (const node of graph.nodes)
     if (node.opType === "Identity" && ofSequence.has(node.inputs[0] ?? "")) ofSequence.add(node.outputs[0] ?? "");
   const hiddenName = head === undefined ? ports.logits : (head.node.inputs[0] ?? "");
+  const segments = findSegments(neededNodes(forward.nodes, [hiddenName], operands), roles.embedding, (node) =>
+    roles.linears.has(node),
+  );
 
   const bindInputs = (context: ModelContext, sequence: Sequence): Map<string, Value> => {
     const g = context.builder;
@@ -292,6 +296,10 @@ export function importDecoder(graph: Graph, config: RawConfig, where: string): I
         ids: { name: ports.ids, value: ids },
         given: bindInputs(context, sequence),
         layerOf,
+        scopeOf: (node) => {
+          const segment = segments.of.get(node);
+          return segment === undefined ? undefined : layerScope(segment);
+        },
       });
       replay.emit(neededNodes(forward.nodes, results, operands));
       for (const names of caches) present?.(ports.present.indexOf(names), replay.value(names.k), replay.value(names.v));
@@ -302,6 +310,7 @@ export function importDecoder(graph: Graph, config: RawConfig, where: string): I
     imported: {
       opset: graph.opsets[""] ?? ONNX_OPSET,
       cached,
+      segments: segments.count,
       logits(context, hidden) {
         if (head === undefined) return hidden;
         const replay = new Replay({ context, graph: forward, roles, given: new Map() });

@@ -23,6 +23,8 @@ export interface ReplayOptions {
   readonly given: ReadonlyMap<string, Value>;
   /** Decoder layer of a node with a cache. */
   readonly layerOf?: (node: Node) => number;
+  /** Scope that a node is emitted in, if any. */
+  readonly scopeOf?: (node: Node) => string | undefined;
 }
 
 function isEmpty(value: Value): boolean {
@@ -59,7 +61,12 @@ export class Replay {
   }
 
   emit(nodes: readonly Node[]): void {
-    for (const node of nodes) this.#emit(node);
+    const { context, scopeOf } = this.#options;
+    for (const node of nodes) {
+      const scope = scopeOf?.(node);
+      if (scope === undefined) this.#emit(node);
+      else context.builder.scope(scope, () => this.#emit(node));
+    }
   }
 
   #remember(name: string, value: Value): Value {
