@@ -83,8 +83,10 @@ exposeLoopService(
     },
     students,
     replies,
-    createTask: async ({ task: { name, data } }) =>
-      createTask(name, data === undefined ? {} : { [CUSTOM]: await ownData.options(data) }),
+    createTask: async ({ task: { name, mixture, poolMixture, data } }) => {
+      const custom = data === undefined ? undefined : await ownData.options(data);
+      return createTask(name, { mixture, poolMixture, [CUSTOM]: custom });
+    },
     data: ownData,
     createTeacher: ({ teacher }, task, key) =>
       createTeacher(teacher, task, { key, cache: replies, holdModel: (model) => localModels.hold(model) }),

@@ -3,6 +3,7 @@
  * Unknown choices of the paper are named options here, with our defaults.
  */
 import type { SchedulerName, Precision, TrainMethod } from "../student/types.ts";
+import type { Mixture } from "../tasks/registry.ts";
 import type { CustomSettings } from "../tasks/custom/settings.ts";
 import type { StrategySettings } from "../selection/types.ts";
 import type { ChatPrice, ChatProvider, ChatSettings } from "../teacher/config.ts";
@@ -66,6 +67,10 @@ export interface ExperimentConfig {
     readonly validation: number;
     readonly test: number;
     readonly evaluateOn: "validation" | "test";
+    /** How a built-in task's questions are mixed, by relative weights; the task's own mixture by default. */
+    readonly mixture?: Mixture;
+    /** Another mixture for the pool alone, over `mixture`: a pool of many easy seeds and few hard ones leaves selection room. */
+    readonly poolMixture?: Mixture;
     /** Data of the user's own, for the task "custom" and no other. */
     readonly data?: TaskData;
   };

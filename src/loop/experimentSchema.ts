@@ -8,7 +8,7 @@ import { baselineNames } from "./baselines.ts";
 import { chatSettings, price } from "./chatSchema.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
 import { choice, flag, group, MAX_SEED, real, text, whole } from "./schemaParts.ts";
-import { taskData } from "./taskSchema.ts";
+import { taskData, taskMixture } from "./taskSchema.ts";
 
 const D = DEFAULT_EXPERIMENT;
 
@@ -65,6 +65,8 @@ export const experimentSchema = group({
       validation: v.optional(whole(0, 1_000_000), D.task.validation),
       test: v.optional(whole(0, 1_000_000), D.task.test),
       evaluateOn: v.optional(choice(["validation", "test"]), D.task.evaluateOn),
+      mixture: v.exactOptional(taskMixture),
+      poolMixture: v.exactOptional(taskMixture),
       data: v.exactOptional(taskData),
     }),
     {},

@@ -3,9 +3,12 @@
  * candidate gives `perSeed` new questions (Lion: hard and easy ones equally many, by operations of
  * their own), or its own pair; a rejected question may be asked for again. Not here: asking for them (`phases/teach.ts`).
  */
-import type { Rng } from "../core/rng.ts";
+import { Rng } from "../core/rng.ts";
+import { createStrategy } from "../selection/registry.ts";
+import type { Question } from "../tasks/types.ts";
 import type { Operation } from "../teacher/types.ts";
 import { pairsLeft } from "./candidates.ts";
+import type { ExperimentConfig } from "./config.ts";
 import type { PickedSeed } from "./phases/select.ts";
 import { phaseRng } from "./runState.ts";
 import type { RunState } from "./runState.ts";
@@ -39,7 +42,19 @@ export function planRefill(
   return plannedPair(run, round, `${root.id}-refill${refill}`, root.picked);
 }
 
-function plannedPair(run: RunState, round: number, id: string, picked: PickedSeed): PlannedPair {
+/** The first pair of `seed` in the first round that asks, were it picked: as an easy and as a hard one where that makes a difference. */
+export function planFirst(config: ExperimentConfig, seed: Question): readonly PlannedPair[] {
+  const { name, picker, ...options } = config.strategy;
+  const run = { config, strategy: createStrategy(name, picker, options), rng: new Rng(config.seed) };
+  const round = config.warmUp === "seeds" ? 2 : 1;
+  const scores = config.teacher.easyOperations === undefined ? [null] : [null, Infinity];
+  return scores.map((score) => plannedPair(run, round, `r${round}-${seed.id}-0`, { seed, score, rank: null }));
+}
+
+/** What a planned pair depends on. */
+type Planning = Pick<RunState, "config" | "strategy" | "rng">;
+
+function plannedPair(run: Planning, round: number, id: string, picked: PickedSeed): PlannedPair {
   const { pairs, teacher } = run.config;
   const rng = phaseRng(run, round, "teach").fork(id);
   const operations =
@@ -48,7 +63,7 @@ function plannedPair(run: RunState, round: number, id: string, picked: PickedSee
 }
 
 /** Whether the strategy calls a pick hard; undefined for strategies that tell no kinds. */
-function isHard({ strategy: { picker } }: RunState, { score }: PickedSeed): boolean | undefined {
+function isHard({ strategy: { picker } }: Planning, { score }: PickedSeed): boolean | undefined {
   return picker.kind === "balanced" ? score !== null && score >= picker.threshold : undefined;
 }
 

@@ -8,12 +8,13 @@ import { createStrategy } from "../selection/registry.ts";
 import { NO_USAGE } from "../teacher/usage.ts";
 import { promptsFor, promptsHash } from "../teacher/prompts/registry.ts";
 import { budgetedTeacher, keepsCeilings } from "./budgetedTeacher.ts";
+import { checkCeilings } from "./checkCeilings.ts";
+import { checkRowsFit } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { Interventions } from "./interventions.ts";
-import { rowOf } from "./runState.ts";
 import { splitsOf } from "./splitsOf.ts";
 import type { RunState } from "./runState.ts";
 import { RUN_SCHEMA_VERSION } from "./runStore.ts";
@@ -91,10 +92,12 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     budgetRound,
   };
   state.interventions.load(stored);
-  checkRowsFit(state);
+  checkRowsFit(config, task, splits, strategy, student, { showPool });
   if (strategy.measures.some(({ kind }) => kind === "holdoutLoss") && deps.openHoldout === undefined)
     badInput(`strategy "${name}"`, "a holdout student", "none here", "Run it from the terminal");
 
+  // A replayed run's teacher has replies, not calls.
+  if (stored === undefined && state.recorded.length === 0) await checkCeilings(config, task, splits, deps.teacher);
   if (stored === undefined) {
     const teacherModel = deps.teacher.description?.();
     await store.create({
@@ -152,36 +155,6 @@ function checkSameConfig(runId: string, before: ExperimentConfig, now: Experimen
     difference.b,
     "Resume with the run's own settings, or start a new run",
   );
-}
-
-/** Every prompt leaves room for the longest answer, and every seed that may be trained on or scored fits the context: said before the first round, not in its middle. */
-function checkRowsFit(run: RunState): void {
-  const { config, student, task, splits } = run;
-  const { maxNewTokens } = config.generation;
-  // Without rounds nothing is asked of the pool.
-  const pool = config.rounds > 0 ? splits.pool : [];
-  for (const question of [...pool, ...splits[config.task.evaluateOn]]) {
-    const prompt = student.encode({ id: question.id, prompt: task.prompt(question.question), completion: "" });
-    const needed = prompt.ids.length + maxNewTokens;
-    if (needed > student.maxPositions) {
-      badInput(
-        `question ${question.id}`,
-        `prompt and generation.maxNewTokens within the student's ${student.maxPositions} positions`,
-        `${prompt.ids.length} + ${maxNewTokens}`,
-        "Lower generation.maxNewTokens or take a student with a longer context",
-      );
-    }
-  }
-  const { measures, embedding } = run.strategy;
-  const worked =
-    embedding?.answer === "true" ||
-    measures.some(
-      (measure) => measure.kind === "holdoutLoss" || (measure.kind === "score" && measure.answer === "true"),
-    );
-  const trained = config.replay === "all" || config.replay > 0 || config.warmUp === "seeds" || config.pairs === "seeds";
-  if (run.showPool || trained || worked) {
-    for (const seed of pool) student.encode(rowOf(task, seed));
-  }
 }
 
 /** A chat teacher counts its requests in flight itself: while some items store a reply, others are ready to ask in their place. */

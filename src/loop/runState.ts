@@ -55,7 +55,7 @@ export interface RunState {
 }
 
 /** The stream for one phase of one round. */
-export function phaseRng(run: RunState, round: number, phase: string): Rng {
+export function phaseRng(run: Pick<RunState, "rng">, round: number, phase: string): Rng {
   return run.rng.fork(`round ${round}`).fork(phase);
 }
 

@@ -1,7 +1,7 @@
-/** @file The schema of data of the user's own, a part of the experiment's. */
+/** @file The schemas of a mixture and of data of the user's own, parts of the experiment's. */
 import * as v from "valibot";
 import { CHECKER_NAMES } from "../tasks/custom/settings.ts";
-import { choice, group, MAX_SEED, text, whole } from "./schemaParts.ts";
+import { choice, group, MAX_SEED, real, text, whole } from "./schemaParts.ts";
 
 const COLUMNS = "a column name or a list of them";
 const columns = v.pipe(
@@ -27,3 +27,8 @@ export const taskData = group({
   splitSeed: v.exactOptional(whole(0, MAX_SEED)),
   digest: v.exactOptional(text),
 });
+
+const weights = v.record(text, real(0, 1e6), "weights by name");
+
+/** Weights of levels and wordings; which names there are depends on the task, which checks them. */
+export const taskMixture = group({ levels: v.exactOptional(weights), clusters: v.exactOptional(weights) });

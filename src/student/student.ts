@@ -77,6 +77,8 @@ export interface StudentDescription {
   readonly blueprint: StudentBlueprint;
   /** As `LanguageModel.encodeAll`. */
   readonly encodeAll: (rows: readonly ExampleRow[], truncate?: boolean) => EncodedRow[];
+  /** As `LanguageModel.encode`. */
+  readonly encode: (row: ExampleRow) => EncodedRow;
 }
 
 /** Students up to this size generate in one run, and train without a look at memory. */
@@ -203,7 +205,9 @@ async function readStudent(
   );
   const encodeAll = (rows: readonly ExampleRow[], truncate?: boolean): EncodedRow[] =>
     encodeNumbered(tokenizer, decoder, rows, truncate, warn);
-  return { model, description: { blueprint: { decoder, lora, layout }, encodeAll }, values };
+  const encode = (row: ExampleRow): EncodedRow =>
+    encodeRow(tokenizer, row, { maxPositions: decoder.maxPositionEmbeddings });
+  return { model, description: { blueprint: { decoder, lora, layout }, encodeAll, encode }, values };
 }
 
 /** Why float16 would not be faster there, or not even run; undefined where it may. */

@@ -19,21 +19,51 @@ export interface TaskOptions {
   readonly [PRONTOQA]?: ProntoqaOptions;
   readonly [ALGEBRA]?: AlgebraOptions;
   /** The user's own data; this task needs it. */
-  readonly [CUSTOM]?: CustomOptions;
+  readonly [CUSTOM]?: CustomOptions | undefined;
+  /** How the task's questions are mixed, over the task's own options. */
+  readonly mixture?: Mixture | undefined;
+  /** Another mixture of the pool alone, over `mixture`: seeds unlike the questions that are evaluated. */
+  readonly poolMixture?: Mixture | undefined;
+}
+
+/** Relative weights by name; a name left out has weight 0, what is left out as a whole is as the task has it. */
+export interface Mixture {
+  /** Of the task's levels. */
+  readonly levels?: Readonly<Record<string, number>>;
+  /** Of wordings; of word problems alone. */
+  readonly clusters?: Readonly<Record<string, number>>;
 }
 
 interface Entry {
-  readonly create: (options: TaskOptions) => Task;
+  readonly create: (options: TaskOptions, mixture: Mixture) => Task;
+  /** What a mixture of its questions can say. */
+  readonly mixed: readonly (keyof Mixture)[];
   /** Room for the longest worked answer of the default mixture, in tokens of a tokenizer that knows the task's words. */
   readonly answerTokens: number;
 }
 
 const TASKS: Readonly<Record<string, Entry>> = {
-  [WORD_PROBLEMS]: { create: (options) => wordProblemsTask(options[WORD_PROBLEMS]), answerTokens: 56 },
-  [GAME_24]: { create: (options) => game24Task(options[GAME_24]), answerTokens: 104 },
-  [PRONTOQA]: { create: (options) => prontoqaTask(options[PRONTOQA]), answerTokens: 96 },
-  [ALGEBRA]: { create: (options) => algebraTask(options[ALGEBRA]), answerTokens: 80 },
-  [CUSTOM]: { create: (options) => customTask(options[CUSTOM]), answerTokens: 128 },
+  [WORD_PROBLEMS]: {
+    create: (options, mixture) => wordProblemsTask({ ...options[WORD_PROBLEMS], ...mixture }),
+    mixed: ["levels", "clusters"],
+    answerTokens: 56,
+  },
+  [GAME_24]: {
+    create: (options, mixture) => game24Task({ ...options[GAME_24], ...mixture }),
+    mixed: ["levels"],
+    answerTokens: 104,
+  },
+  [PRONTOQA]: {
+    create: (options, mixture) => prontoqaTask({ ...options[PRONTOQA], ...mixture }),
+    mixed: ["levels"],
+    answerTokens: 96,
+  },
+  [ALGEBRA]: {
+    create: (options, mixture) => algebraTask({ ...options[ALGEBRA], ...mixture }),
+    mixed: ["levels"],
+    answerTokens: 80,
+  },
+  [CUSTOM]: { create: (options) => customTask(options[CUSTOM]), mixed: [], answerTokens: 128 },
 };
 
 /** Names that `createTask` knows. */
@@ -49,7 +79,24 @@ function entryOf(name: string): Entry {
  * @throws BadInputError for an unknown name, listing the known ones, and for options the task refuses.
  */
 export function createTask(name: string, options: TaskOptions = {}): Task {
-  return entryOf(name).create(options);
+  const { mixture = {}, poolMixture } = options;
+  const { create, mixed } = entryOf(name);
+  for (const [field, given] of Object.entries({ mixture, poolMixture: poolMixture ?? {} })) {
+    const unknown = Object.keys(given).find((key) => !mixed.some((known) => known === key));
+    if (unknown !== undefined)
+      badInput(`task.${field}`, mixed.length === 0 ? `none with the task "${name}"` : mixed.join(", "), `"${unknown}"`);
+  }
+  const task = create(options, mixture);
+  if (poolMixture === undefined) return task;
+  // A split is drawn from its own region of questions and stream: that of one mixture fits those of another.
+  const ofPool = create(options, { ...mixture, ...poolMixture });
+  return {
+    ...task,
+    splits: ({ pool, validation, test }, rng) => ({
+      ...task.splits({ pool: 0, validation, test }, rng),
+      pool: ofPool.splits({ pool, validation: 0, test: 0 }, rng).pool,
+    }),
+  };
 }
 
 /** How many new tokens a student is given for an answer to a question of the task called `name`, unless an experiment says otherwise. @throws BadInputError as `createTask`. */

@@ -39,8 +39,9 @@ const experiments: fc.Arbitrary<ExperimentConfig> = fc
     }),
     budget: fc.record({
       examples: maybe(fc.integer({ min: 1, max: 20 })),
-      teacherTokens: maybe(fc.integer({ min: 1, max: 700 })),
-      costUsd: maybe(fc.double({ min: 0, max: 1e-3, noNaN: true })),
+      // Room for the judgements of the pool and one pair; smaller ceilings are refused.
+      teacherTokens: maybe(fc.integer({ min: TASK.pool * 13 + 20, max: 900 })),
+      costUsd: maybe(fc.double({ min: TASK.pool * 18e-6 + 30e-6, max: 1.5e-3, noNaN: true })),
     }),
     stop: fc.record({ target: maybe(fc.constantFrom(0.1, 0.5)), plateau: maybe(fc.integer({ min: 1, max: 3 })) }),
     settings: fc.record({

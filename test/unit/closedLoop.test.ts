@@ -6,6 +6,7 @@ import { closedLoop } from "../../src/loop/closedLoop.ts";
 import { PHASES } from "../../src/loop/records.ts";
 import type { LoopRecord, Phase } from "../../src/loop/records.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
+import type { Question } from "../../src/tasks/types.ts";
 import { LinearStudent } from "../support/linearStudent.ts";
 import { collect, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { NotingStudent } from "../support/notingStudent.ts";
@@ -410,10 +411,27 @@ describe("opening a closed loop", () => {
     ]);
   });
 
-  it("says before the first round that prompts and answers do not fit the student", async () => {
-    const student = new LinearStudent({ maxPositions: 50 });
-    await expect(collect(sumsConfig(small), await sumsDeps({ student }))).rejects.toThrow(
-      /within the student's 50 positions, got \d+ \+ 40\. Lower generation\.maxNewTokens/,
-    );
+  it("names before the first round the questions of any split that do not fit the student", async () => {
+    // "Q: What is 3 + 4?\nA: " has 21 characters, a token each; a term of two digits one more.
+    const student = new LinearStudent({ maxPositions: 61 });
+    const config = sumsConfig(small);
+    const { pool, validation, test } = sumsTask().splits(config.task, new Rng(config.seed).fork("splits"));
+    const refused = async (change: object, questions: readonly Question[]): Promise<void> => {
+      const long = questions.filter(({ question }) => `Q: ${question}\nA: `.length > 21);
+      const store = await new MemoryLibrary().open("run");
+      const error = await collect({ ...config, ...change }, await sumsDeps({ student, store })).catch(String);
+      expect(error).toContain(
+        'task "word-problems": expected prompts of at most 21 tokens (the student\'s context of 61 less generation.maxNewTokens = 40)',
+      );
+      expect(error).toContain(`got ${long.length} longer: ${long[0]?.id} (22 tokens: "${long[0]?.question}"), `);
+      expect(error).toContain("Remove them from the data, lower generation.maxNewTokens");
+      expect(await store.load()).toBeUndefined();
+    };
+    await refused({}, [...pool, ...test]);
+    // Validation questions are asked where they decide when the run ends; without rounds the pool is not.
+    await refused({ stop: { target: 0.9, minGain: 0 } }, [...pool, ...validation, ...test]);
+    await refused({ rounds: 0 }, test);
+    const roomy = new LinearStudent({ maxPositions: 63 });
+    await collect({ ...config, rounds: 1 }, await sumsDeps({ student: roomy }));
   });
 });

@@ -65,13 +65,62 @@ describe("a budget", () => {
     expect(rounds.at(-1)?.stop).toBe("budget");
   });
 
-  it("too small for anything ends the run after round 1", async () => {
-    const records = await collect(sumsConfig({ ...SMALL, budget: { teacherTokens: 1 } }), await sumsDeps());
-    expect(roundsOf(records).map(({ examples, stop }) => [examples, stop])).toEqual([
-      [0, null],
-      [0, "budget"],
-    ]);
-  });
+  it.each([
+    // A question of 4 + 5 tokens and an answer of 6 + 5.
+    [{}, { teacherTokens: 19 }, { teacherTokens: 20 }, /^budget\.teacherTokens: expected at least 20, .*got 19/],
+    // 8 + 5 tokens for each of 20 seeds before.
+    [
+      { strategy: { name: "judge", picker: { kind: "argmax" } } },
+      { teacherTokens: 279 },
+      { teacherTokens: 280 },
+      /^budget\.teacherTokens: expected at least 280, what the first pair can take with the judgements of the pool before it, got 279/,
+    ],
+    [
+      { teacher: { price: { promptUsd: 1, completionUsd: 2 } } },
+      { costUsd: 29e-6 },
+      { costUsd: 30e-6 },
+      /^budget\.costUsd: expected at least 0\.00003, what the first pair can take, got 0\.000029/,
+    ],
+  ] as const)(
+    "too small for a first pair is refused before anything runs: %j",
+    async (change, budget, enough, message) => {
+      const config = (ceiling: typeof budget | typeof enough) => sumsConfig({ ...SMALL, ...change, budget: ceiling });
+      const store = await new MemoryLibrary().open("run");
+      await expect(collect(config(budget), await sumsDeps({ store }))).rejects.toThrow(message);
+      expect(await store.load()).toBeUndefined();
+      const rounds = roundsOf(await collect(config(enough), await sumsDeps({ store })));
+      expect(rounds.map(({ taught, stop }) => [taught, stop])).toEqual([
+        [0, null],
+        [1, "budget"],
+      ]);
+    },
+  );
+
+  it.each([
+    [{ maxRequests: 1 }, /^teacher\.chat\.limits\.maxRequests: expected at least 2, .*got 1/],
+    [{ maxTokens: 300 }, /^teacher\.chat\.limits\.maxTokens: expected at least \d{4}, .*got 300/],
+    [{ maxCostUsd: 0 }, /^teacher\.chat\.limits\.maxCostUsd: expected at least 0\.0\d+, .*got 0/],
+  ] as const)(
+    "of a chat teacher too small for its first request is refused before it is sent: %j",
+    async (limits, message) => {
+      const config = (change: object, ceilings: object) =>
+        sumsConfig({
+          ...SMALL,
+          ...change,
+          teacher: {
+            name: "openai",
+            chat: { model: "m", price: { promptUsd: 1, completionUsd: 1 }, limits: ceilings },
+          },
+        } as Parameters<typeof sumsConfig>[0]);
+      const teacher = sumsTeacher();
+      await expect(collect(config({}, limits), await sumsDeps({ teacher }))).rejects.toThrow(message);
+      const budget = { teacherTokens: 300 };
+      await expect(collect(config({ budget }, {}), await sumsDeps({ teacher }))).rejects.toThrow(
+        /^budget\.teacherTokens: expected at least \d{4}/,
+      );
+      expect(teacher.calls).toEqual([]);
+    },
+  );
 });
 
 it("question and answer in one call are one request of a built-in teacher", async () => {

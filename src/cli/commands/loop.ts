@@ -121,7 +121,8 @@ export const loopCommand: Command = {
         custom = (await loadTaskData(await dataOfRun(config.task.data, resume))).options;
       folder = resume;
     }
-    const task = createTask(config.task.name, custom === undefined ? {} : { custom });
+    const { name, mixture, poolMixture } = config.task;
+    const task = createTask(name, { mixture, poolMixture, custom });
     if (options.flag("estimate")) {
       const seconds = options.given("estimate-latency") ? options.number("estimate-latency", { min: 0 }) : undefined;
       return printEstimate(config, task, seconds, output);

@@ -4,14 +4,21 @@
  */
 import { dirname } from "node:path";
 import { BadInputError, badInput } from "../../core/errors.ts";
-import { Rng } from "../../core/rng.ts";
 import { parseJson } from "../../formats/json.ts";
 import { readTextFile } from "../../formats/node/directorySource.ts";
+import { checkCeilings } from "../../loop/checkCeilings.ts";
+import { checkRowsFit } from "../../loop/checkRows.ts";
+import type { RowReader } from "../../loop/checkRows.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
+import { splitsOf } from "../../loop/splitsOf.ts";
 import { planStudy, type StudyPlan } from "../../loop/study/planStudy.ts";
+import { createStrategy } from "../../selection/registry.ts";
+import { describeStudent } from "../../student/student.ts";
+import type { StudentDescription } from "../../student/student.ts";
+import type { EncodedRow } from "../../student/types.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { createTask } from "../../tasks/registry.ts";
-import type { Task } from "../../tasks/types.ts";
+import type { Splits, Task } from "../../tasks/types.ts";
 import { pinStudents } from "../experimentStudents.ts";
 import type { Options } from "../options.ts";
 import type { Output } from "../output.ts";
@@ -58,40 +65,73 @@ export async function prepareStudy(
   const tasks = new Map<string, Task>();
   const taskOf = (config: ExperimentConfig): Task => {
     const key = taskKey(config);
-    const options = custom.get(key);
-    const task = tasks.get(key) ?? createTask(config.task.name, options === undefined ? {} : { custom: options });
+    const { name, mixture, poolMixture } = config.task;
+    const task = tasks.get(key) ?? createTask(name, { mixture, poolMixture, custom: custom.get(key) });
     tasks.set(key, task);
     return task;
   };
-  const seen = new Set<string>();
-  const once = async (key: string, check: () => Promise<unknown>): Promise<void> => {
-    if (!seen.has(key)) await check();
-    seen.add(key);
+  const teacherOf = remembered((config: ExperimentConfig, task: Task) => openTeacher(config.teacher, task, options));
+  const sourceOf = remembered(async (student: string, task: string) => {
+    const source = await openStudentSource(student, output, task);
+    await source.readText("config.json");
+    return source;
+  });
+  const readerOf = remembered(async ({ student, training: { method }, seed, task }: ExperimentConfig) => {
+    const source = await sourceOf(`${student} ${task.name}`, student, task.name);
+    return rowReader(await describeStudent({ source, method, seed }));
+  });
+  // Runs of one task and seed follow each other.
+  let drawn: { readonly key: string; readonly splits: Splits } | undefined;
+  const splitsFor = (config: ExperimentConfig): Splits => {
+    const key = `${config.seed} ${taskKey(config)}`;
+    if (drawn?.key !== key) drawn = { key, splits: splitsOf(taskOf(config), config) };
+    return drawn.splits;
   };
   for (const { id, config } of cells) {
     await told(`${file}, run ${id}`, async () => {
       const task = taskOf(config);
-      const { pool, validation, test } = config.task;
-      await once(`splits ${taskKey(config)}`, async () => {
-        const splits = task.splits({ pool, validation, test }, new Rng(config.seed).fork("splits"));
-        if (splits.pool.length === 0 && config.rounds > 0) badInput("task.pool", "at least one seed question", "none");
-      });
-      await once(`teacher ${config.task.name} ${JSON.stringify(config.teacher)}`, () =>
-        openTeacher(config.teacher, task, options),
+      const splits = splitsFor(config);
+      if (splits.pool.length === 0 && config.rounds > 0) badInput("task.pool", "at least one seed question", "none");
+      const { name, picker, ...settings } = config.strategy;
+      const strategy = createStrategy(name, picker, settings);
+      const teacher = await teacherOf(`${config.task.name} ${JSON.stringify(config.teacher)}`, config, task);
+      const {
+        student,
+        training,
+        task: { name: taskName },
+      } = config;
+      checkRowsFit(
+        config,
+        task,
+        splits,
+        strategy,
+        await readerOf(JSON.stringify([student, taskName, training.method]), config),
       );
-      for (const student of [config.student, config.strategy.holdout]) {
-        if (student !== undefined)
-          await once(`student ${student} ${config.task.name}`, async () =>
-            (await openStudentSource(student, output, config.task.name)).readText("config.json"),
-          );
-      }
+      const { holdout } = config.strategy;
+      if (holdout !== undefined) await sourceOf(`${holdout} ${taskName}`, holdout, taskName);
+      await checkCeilings(config, task, splits, teacher);
     });
   }
   return { plan: { ...plan, cells }, taskOf };
 }
 
 function taskKey({ task }: ExperimentConfig): string {
-  return JSON.stringify([task.name, task.data ?? null, task.pool, task.validation, task.test]);
+  const { evaluateOn: _, ...rest } = task;
+  return JSON.stringify(rest);
+}
+
+/** The student's own reading of rows; one that was read before is known. */
+function rowReader({ blueprint, encode }: StudentDescription): RowReader {
+  const known = new Map<string, EncodedRow>();
+  return {
+    maxPositions: blueprint.decoder.maxPositionEmbeddings,
+    encode(row) {
+      const key = JSON.stringify([row.prompt, row.completion]);
+      const encoded = known.get(key) ?? encode(row);
+      known.set(key, encoded);
+      return encoded;
+    },
+  };
 }
 
 /** `work` by key: done once, its result kept. */

@@ -95,7 +95,8 @@ export async function ask(
 }
 
 /** The most a request can use: a token is at least a byte of its text. */
-function mostTokens(request: ChatRequest): Tokens {
+/** The most that a request can use: a token is at least a byte of the prompt, and the reply is bounded. */
+export function mostTokens(request: ChatRequest): Tokens {
   const text = request.messages.map(({ content }) => content).join("");
   const schema = request.format === "schema" ? JSON.stringify(request.schema) : "";
   return { promptTokens: bytesOf(text + schema) + TEMPLATE_TOKENS, completionTokens: request.maxOutputTokens };
