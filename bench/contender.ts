@@ -14,9 +14,10 @@ export interface StepResult {
 /**
  * Pieces of work. `step`: all that a user's training step does. `score`: mean losses of
  * the same rows. `gemm`: one 1024³ float32 matrix product, what the library reaches at best.
- * `trainGraph`, `optimizerGraph`: these graphs alone, nothing read, fed or allocated.
+ * `trainGraph`, `optimizerGraph`: these graphs alone, nothing read, fed or allocated. `copies`: a step's feeds given to
+ * graphs that do nothing with them, and its two results read back.
  */
-export const WORK = ["step", "score", "gemm", "trainGraph", "optimizerGraph"] as const;
+export const WORK = ["step", "score", "gemm", "trainGraph", "optimizerGraph", "copies"] as const;
 export type Work = (typeof WORK)[number];
 
 export interface Contender {

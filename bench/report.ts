@@ -1,6 +1,6 @@
 /** @file From samples to figures and to text. Times in ms, rates in 10⁹ operations a second, shares of 1. */
 import { GEMM_FLOPS, type Work } from "./contender.ts";
-import { median, pairedMedian, quantile, type Row } from "./measure.ts";
+import { median, pairedMedian, quantile, type Row, type Samples } from "./measure.ts";
 import { decoderOf, forwardFlops, parameterCount, tokensOf, type BenchModel } from "./models.ts";
 
 /** The row that ratios refer to: this project on WASM with all threads, as a tab has it. */
@@ -36,8 +36,10 @@ export interface RowFigures {
 interface Parts {
   readonly trainGraph: number;
   readonly optimizerGraph: number;
-  /** Feeds, copies, read-backs, checks, JavaScript: what is left. */
-  readonly around: number;
+  /** Feeds in and results out. */
+  readonly copies: number;
+  /** Batches made, checks, queue, JavaScript: what is left. */
+  readonly rest: number;
 }
 
 export function figuresOf(model: BenchModel, rows: readonly Row[]): RowFigures[] {
@@ -80,14 +82,21 @@ function speed(model: BenchModel, row: Row, work: Work, passes: number): Speed |
 }
 
 function partsOf({ times }: Row): Parts | undefined {
-  const [step, train, optimizer] = [times.get("step"), times.get("trainGraph"), times.get("optimizerGraph")];
-  if (step === undefined || train === undefined || optimizer === undefined) return undefined;
-  const trainGraph = pairedMedian((whole = NaN, part = NaN) => part / whole, step, train);
-  const optimizerGraph = pairedMedian((whole = NaN, part = NaN) => part / whole, step, optimizer);
+  const step = times.get("step");
+  const [train, optimizer, copies] = [times.get("trainGraph"), times.get("optimizerGraph"), times.get("copies")];
+  if (step === undefined || train === undefined || optimizer === undefined || copies === undefined) return undefined;
+  const share = (part: Samples): number => pairedMedian((whole = NaN, own = NaN) => own / whole, step, part);
   return {
-    trainGraph,
-    optimizerGraph,
-    around: pairedMedian((whole = NaN, a = NaN, b = NaN) => (whole - a - b) / whole, step, train, optimizer),
+    trainGraph: share(train),
+    optimizerGraph: share(optimizer),
+    copies: share(copies),
+    rest: pairedMedian(
+      (whole = NaN, ...own) => (whole - own.reduce((a, b) => a + b)) / whole,
+      step,
+      train,
+      optimizer,
+      copies,
+    ),
   };
 }
 
@@ -137,12 +146,13 @@ export function tableOf(figures: readonly RowFigures[]): string {
   const parted = figures.filter((row) => row.parts !== undefined);
   if (parted.length === 0) return main;
   const parts = textTable(
-    ["share of a step", "forward + backward graph", "optimizer graph", "everything else"],
+    ["share of a step", "forward + backward", "optimizer", "copies", "JavaScript and the rest"],
     parted.map(({ description, parts: own }) => [
       description,
       percent(own?.trainGraph),
       percent(own?.optimizerGraph),
-      percent(own?.around),
+      percent(own?.copies),
+      percent(own?.rest),
     ]),
   );
   return `${main}\n\n${parts}`;

@@ -11,11 +11,12 @@ import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeModel } from "../../src/onnx/model.ts";
 import { elementCount, staticShape } from "../../src/onnx/shapes.ts";
 import type { Graph, Tensor, TypedArray, Value } from "../../src/onnx/types.ts";
-import { buildAdamW } from "../../src/optim/adamw.ts";
+import { buildAdamW, type ParameterGroup } from "../../src/optim/adamw.ts";
+import { buildSquareSum, buildUpdate } from "../../src/optim/adamwPieces.ts";
 import type { Backend } from "../../src/runtime/backend.ts";
 import { CpuBackend } from "../../src/runtime/cpuBackend.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
-import type { Engine, ExecutionProvider } from "../../src/runtime/types.ts";
+import type { Engine, ExecutionProvider, SessionOptions } from "../../src/runtime/types.ts";
 import { openWasmBackend } from "../../src/runtime/wasmBackend.ts";
 import { weightsInMemory } from "../../src/student/baseWeights.ts";
 import { anyShapeFeeds, makeMicroBatch } from "../../src/student/batches.ts";
@@ -23,7 +24,8 @@ import { buildTrainGraph } from "../../src/student/graphs.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import { ParameterStore } from "../../src/student/parameterStore.ts";
 import { scoreRows } from "../../src/student/score.ts";
-import { SessionCache } from "../../src/student/sessionCache.ts";
+import { scalar } from "../../src/student/optimizerStep.ts";
+import { PIECE_ELEMENTS, SessionCache } from "../../src/student/sessionCache.ts";
 import { Trainer } from "../../src/student/trainer.ts";
 import { GEMM_SIZE, type Contender } from "../contender.ts";
 import { decoderOf, rowsOf, STEP, TRAIN_OPTIONS, weightsOf, type BenchModel } from "../models.ts";
@@ -47,13 +49,14 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
   const graphs: Contender["work"] = {};
   if (ep !== "webgpu") {
     const backend = await backendOf(ep, engine.info.threads);
+    const batch = anyShapeFeeds(makeMicroBatch(rows, model.B, model.T, true));
+    const train = buildTrainGraph(blueprint, "any", model.T, { accumulate: false });
     Object.assign(graphs, {
-      trainGraph: await alone(
-        backend,
-        buildTrainGraph(blueprint, "any", model.T, { accumulate: false }),
-        anyShapeFeeds(makeMicroBatch(rows, model.B, model.T, true)),
-      ),
-      optimizerGraph: await alone(backend, buildAdamW(layout.groups, STEP)),
+      trainGraph: await alone(backend, train, {}, batch),
+      optimizerGraph: await (ep === "cpu"
+        ? piecesAlone(backend, layout.groups)
+        : alone(backend, buildAdamW(layout.groups, STEP))),
+      copies: await copiesAlone(backend, [batch, Object.fromEntries(SCALARS.map((name) => [name, scalar(0.5)]))]),
     });
   }
   const { info } = engine;
@@ -96,9 +99,10 @@ async function backendOf(ep: "cpu" | "wasm", threads: number): Promise<Backend<u
 async function alone(
   backend: Backend<unknown>,
   graph: Graph,
+  options: Partial<SessionOptions> = {},
   given: Readonly<Record<string, Tensor>> = {},
 ): Promise<() => Promise<unknown>> {
-  const session = await backend.createSession(encodeModel(graph), { name: graph.name });
+  const session = await backend.createSession(encodeModel(graph), { name: graph.name, ...options });
   const store = (value: Value, data?: TypedArray) => {
     const shape = given[value.name]?.shape ?? staticShape(value.shape, value.name);
     return {
@@ -109,6 +113,61 @@ async function alone(
   const feeds = graph.inputs.map((value) => store(value, given[value.name]?.data ?? plausible(value)));
   const targets = graph.outputs.map((value) => store(value));
   return () => session.run(feeds, targets);
+}
+
+/** The optimizer as `optimizerStep` runs it on cpu, group by group in pieces; the sums of squares are read back, a number a piece. */
+async function piecesAlone(
+  backend: Backend<unknown>,
+  groups: readonly ParameterGroup[],
+): Promise<() => Promise<unknown>> {
+  const open = (graph: Graph) =>
+    backend.createSession(encodeModel(graph), {
+      name: graph.name,
+      manySizes: true,
+      pieceElements: PIECE_ELEMENTS,
+    });
+  const [sum, update] = [buildSquareSum(), buildUpdate()];
+  const [sumSession, updateSession] = [await open(sum), await open(update)];
+  const bound = groups.map(({ size }) => {
+    const store = ({ name, type, shape }: Value) => {
+      const value = { name, type, shape: shape.map((dim) => (typeof dim === "string" ? size : dim)) };
+      return {
+        name,
+        stored: { type, shape: value.shape, storage: backend.allocate(type, value.shape, plausible(value)) },
+      };
+    };
+    const updateFeeds = update.inputs.map(store);
+    const grad = updateFeeds.find(({ name }) => name === "grad");
+    invariant(grad !== undefined, "the update reads the gradient");
+    const sumFeeds = [grad, ...sum.inputs.filter(({ name }) => name !== "grad").map(store)];
+    return { sumFeeds, updateFeeds, targets: update.outputs.map(store) };
+  });
+  return async () => {
+    for (const { sumFeeds } of bound) await sumSession.run(sumFeeds, [{ name: "sum" }]);
+    for (const { updateFeeds, targets } of bound) await updateSession.run(updateFeeds, targets);
+  };
+}
+
+/** What the optimizer is told of a step besides the gradients. */
+const SCALARS = ["inverseTokens", "lr", "biasCorrection1", "biasCorrection2"];
+
+/** One run a set of feeds, from the host, of a graph that drops them all and gives one number back. */
+async function copiesAlone(
+  backend: Backend<unknown>,
+  sets: readonly Readonly<Record<string, Tensor>>[],
+): Promise<() => Promise<unknown>> {
+  const runs: (() => Promise<unknown>)[] = [];
+  for (const given of sets) {
+    const g = new GraphBuilder("copies");
+    for (const [name, { type, shape }] of Object.entries(given)) g.input(name, type, shape);
+    g.output(g.mul(g.input("one", "float32", [1]), g.float(2, [1])), "number");
+    const session = await backend.createSession(encodeModel(g.build()), { name: "copies" });
+    const feeds = Object.entries({ ...given, one: scalar(1) }).map(([name, tensor]) => ({ name, tensor }));
+    runs.push(() => session.run(feeds, [{ name: "number" }]));
+  }
+  return async () => {
+    for (const run of runs) await run();
+  };
 }
 
 /** Finite data for an input of a train or optimizer graph: their speed does not depend on it otherwise. */

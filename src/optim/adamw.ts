@@ -84,7 +84,7 @@ export function buildAdamW(groups: readonly ParameterGroup[], options: AdamWOpti
 }
 
 /** An output of the graph that is computed under its own name: an Identity that names it would copy it. */
-function output(g: GraphBuilder, name: string, opType: string, inputs: readonly Value[]): Value {
+export function output(g: GraphBuilder, name: string, opType: string, inputs: readonly Value[]): Value {
   const [value] = g.node(opType, inputs, { outputs: [name] });
   invariant(value !== undefined, `${opType} has an output`);
   return g.output(value);

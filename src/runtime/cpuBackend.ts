@@ -8,7 +8,7 @@ import { invariant } from "../core/errors.ts";
 import { elementCount } from "../onnx/shapes.ts";
 import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget, Stored } from "./backend.ts";
-import { newArray } from "./dataTypes.ts";
+import { bytesOf, newArray } from "./dataTypes.ts";
 import { declaredValues, fromOrt, toOrt } from "./ortTensors.ts";
 import type { OrtNode } from "./platform.ts";
 import { TaskQueue } from "./taskQueue.ts";
@@ -50,7 +50,7 @@ export class CpuBackend implements Backend<TypedArray> {
       enableMemPattern: options.manySizes !== true,
       logSeverityLevel: LOG_ERRORS,
     });
-    return new CpuSession(this.#ort, session);
+    return new CpuSession(this.#ort, session, options.pieceElements);
   }
 
   allocate(type: DataType, shape: readonly number[], data?: TypedArray): TypedArray {
@@ -70,46 +70,116 @@ export class CpuBackend implements Backend<TypedArray> {
   }
 }
 
+/** Pieces begin at multiples of this many elements. */
+const PIECE_ALIGNMENT = 64;
+
+/** A tensor of one run: the whole, or what one piece is cut from. */
+interface Bound {
+  readonly name: string;
+  readonly type: DataType;
+  readonly data: TypedArray;
+  readonly shape: readonly number[];
+  readonly cut: boolean;
+}
+
 class CpuSession implements BackendSession<TypedArray> {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
   readonly #ort: OrtNode;
   readonly #session: InferenceSession;
+  readonly #pieceElements: number | undefined;
+  /** Names of the inputs and outputs that pieces are cut from. */
+  readonly #cut: ReadonlySet<string>;
 
-  constructor(ort: OrtNode, session: InferenceSession) {
+  constructor(ort: OrtNode, session: InferenceSession, pieceElements: number | undefined) {
     this.#ort = ort;
     this.#session = session;
+    this.#pieceElements = pieceElements;
     this.inputs = declaredValues(session.inputMetadata);
     this.outputs = declaredValues(session.outputMetadata);
+    const symbolic = [...this.inputs, ...this.outputs].filter(({ shape }) => typeof shape[0] === "string");
+    this.#cut = new Set(pieceElements === undefined ? [] : symbolic.map(({ name }) => name));
   }
 
   async run(
     feeds: readonly BackendFeed<TypedArray>[],
     targets: readonly BackendTarget<TypedArray>[],
   ): Promise<ReadonlyMap<string, Tensor>> {
-    // The native side does not take memory shared between threads.
-    const wrap = (type: DataType, data: TypedArray, shape: readonly number[]): OrtTensor =>
-      toOrt(this.#ort, { type, data: data.buffer instanceof ArrayBuffer ? data : data.slice(), shape });
-    const inputs: Record<string, OrtTensor> = {};
-    for (const feed of feeds) {
-      if ("tensor" in feed) inputs[feed.name] = wrap(feed.tensor.type, feed.tensor.data, feed.tensor.shape);
-      else inputs[feed.name] = wrap(feed.stored.type, feed.stored.storage, feed.stored.shape);
-    }
-    const fetches: Record<string, OrtTensor | null> = {};
-    for (const { name, stored } of targets)
-      fetches[name] = stored === undefined ? null : wrap(stored.type, stored.storage, stored.shape);
+    const bind = (name: string, { type, data, shape }: Tensor): Bound => {
+      // The native side does not take memory shared between threads.
+      const own = data.buffer instanceof ArrayBuffer ? data : data.slice();
+      return { name, type, data: own, shape, cut: this.#cut.has(name) };
+    };
+    const bound = feeds.map((feed) => bind(feed.name, "tensor" in feed ? feed.tensor : hostTensor(feed.stored)));
+    const given = targets.flatMap(({ name, stored }) => (stored === undefined ? [] : [bind(name, hostTensor(stored))]));
+    const read = targets.flatMap(({ name, stored }) => (stored === undefined ? [name] : []));
+    const whole = this.#tensors(bound.filter(({ cut }) => !cut));
 
-    const results = await this.#session.run(inputs, fetches);
-    const host = new Map<string, Tensor>();
-    for (const { name, stored } of targets) {
-      const result = results[name];
-      invariant(result !== undefined, `onnxruntime-node returns '${name}'`);
-      if (stored === undefined) host.set(name, fromOrt(result));
+    const pieces = this.#pieces(bound);
+    const results: Record<string, Tensor[]> = Object.fromEntries(read.map((name) => [name, []]));
+    for (const [from, to] of pieces) {
+      const result = await this.#session.run(
+        {
+          ...whole,
+          ...this.#tensors(
+            bound.filter(({ cut }) => cut),
+            from,
+            to,
+          ),
+        },
+        { ...Object.fromEntries(read.map((name) => [name, null])), ...this.#tensors(given, from, to) },
+      );
+      for (const name of read) {
+        const tensor = result[name];
+        invariant(tensor !== undefined, `onnxruntime-node returns '${name}'`);
+        results[name]?.push(fromOrt(tensor));
+      }
     }
-    return host;
+    return new Map(Object.entries(results).map(([name, parts]) => [name, joined(parts)]));
+  }
+
+  /** Bounds of the pieces: nearly equal, so that none is small. */
+  #pieces(bound: readonly Bound[]): (readonly [number, number])[] {
+    const size = bound.find(({ cut }) => cut)?.data.length;
+    if (this.#pieceElements === undefined || size === undefined) return [[0, 0]];
+    const count = Math.max(1, Math.ceil(size / this.#pieceElements));
+    const each = Math.max(1, Math.ceil(size / count / PIECE_ALIGNMENT)) * PIECE_ALIGNMENT;
+    const pieces: (readonly [number, number])[] = [];
+    for (let from = 0; from < size || from === 0; from += each) pieces.push([from, Math.min(size, from + each)]);
+    return pieces;
+  }
+
+  /** ONNX Runtime's tensors over the same memory, of those that are cut only the piece. */
+  #tensors(bound: readonly Bound[], from = 0, to = 0): Record<string, OrtTensor> {
+    return Object.fromEntries(
+      bound.map(({ name, type, data, shape, cut }) => [
+        name,
+        toOrt(this.#ort, cut ? { type, data: data.subarray(from, to), shape: [to - from] } : { type, data, shape }),
+      ]),
+    );
   }
 
   async dispose(): Promise<void> {
     await this.#session.release();
   }
+}
+
+const hostTensor = ({ type, shape, storage }: Stored<TypedArray>): Tensor => ({ type, shape, data: storage });
+
+/** The rows of all parts in one tensor. */
+function joined(parts: readonly Tensor[]): Tensor {
+  const [first] = parts;
+  invariant(first !== undefined, "a run has at least one piece");
+  if (parts.length === 1) return first;
+  const data = newArray(
+    first.type,
+    parts.reduce((sum, part) => sum + part.data.length, 0),
+  );
+  let at = 0;
+  for (const part of parts) {
+    bytesOf(data).set(bytesOf(part.data), at);
+    at += part.data.byteLength;
+  }
+  const rows = parts.reduce((sum, { shape }) => sum + (shape[0] ?? 1), 0);
+  return { type: first.type, shape: [rows, ...first.shape.slice(1)], data };
 }

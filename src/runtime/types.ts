@@ -104,6 +104,12 @@ export interface SessionOptions {
   readonly name: string;
   /** Runs will give its inputs many different sizes: no plan of memory is kept for each. */
   readonly manySizes?: boolean;
+  /**
+   * The graph treats the elements of its one symbolic dimension apart, and may be run on pieces of about so many of them,
+   * one after another, so that what is between its nodes stays in a cache (cpu; others take all in one piece). Inputs and
+   * given targets of that size are cut; other inputs are the same for each piece; a "host" output has one row a piece.
+   */
+  readonly pieceElements?: number;
   /** Refuse to place any node of the graph on the CPU (webgpu only; tests). */
   readonly disableCpuFallback?: boolean;
 }

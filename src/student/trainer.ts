@@ -6,7 +6,7 @@
  */
 import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import type { Tensor } from "../onnx/types.ts";
-import { ADAM_BETA1, ADAM_BETA2, type ParameterGroup } from "../optim/adamw.ts";
+import type { ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
 import type { DeviceTensor, Engine, Session, TensorRole } from "../runtime/types.ts";
 import {
@@ -20,6 +20,7 @@ import {
 import type { MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
 import { LossScale, type LossScaleState } from "./lossScale.ts";
+import { only, optimizerStep, scalar } from "./optimizerStep.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import { comparePrecisions } from "./precisionGate.ts";
 import type { SessionCache } from "./sessionCache.ts";
@@ -40,6 +41,7 @@ export interface TrainerState {
 interface GroupBuffers {
   readonly name: string;
   readonly size: number;
+  readonly decay: boolean;
   grad: DeviceTensor;
   /** Made when a step first has more than one part. */
   gradSpare: DeviceTensor | undefined;
@@ -48,14 +50,6 @@ interface GroupBuffers {
   paramSpare: DeviceTensor;
   expAvgSpare: DeviceTensor;
   expAvgSqSpare: DeviceTensor;
-}
-
-const scalar = (value: number): Tensor => ({ type: "float32", shape: [1], data: Float32Array.of(value) });
-
-function only(tensor: Tensor): number {
-  const value = tensor.data[0];
-  invariant(typeof value === "number", "a scalar output");
-  return value;
 }
 
 /** Before anything is changed: the state fits these groups and this number of steps. */
@@ -145,9 +139,10 @@ export class Trainer {
         ? zeros(size, "moments")
         : this.#engine.upload({ type: "float32", shape: [size], data }, "moments");
     };
-    this.#groups = this.#store.layout.groups.map(({ name, size }) => ({
+    this.#groups = this.#store.layout.groups.map(({ name, size, decay }) => ({
       name,
       size,
+      decay,
       grad: zeros(size, "gradients"),
       gradSpare: undefined,
       expAvg: restored(resume?.expAvg, name, size),
@@ -300,30 +295,11 @@ export class Trainer {
   }
 
   /** The optimizer's step on gradients that are `divisor` times those of the mean loss, into the spare buffers; returns their norm. */
-  async #optimize(divisor: number, lr: number): Promise<number> {
-    const session = await this.#sessions.adamw({
-      weightDecay: this.#options.weightDecay,
-      maxGradNorm: this.#options.maxGradNorm,
-    });
-    const t = this.#step + 1;
-    const feeds: Record<string, Tensor | DeviceTensor> = {
-      inverseTokens: scalar(1 / divisor),
-      lr: scalar(lr),
-      biasCorrection1: scalar(1 - ADAM_BETA1 ** t),
-      biasCorrection2: scalar(1 - ADAM_BETA2 ** t),
-    };
-    const targets: Record<string, "host" | DeviceTensor> = { gradNorm: "host" };
-    for (const group of this.#groups) {
-      feeds[`param.${group.name}`] = this.#store.group(group.name);
-      feeds[`grad.${group.name}`] = group.grad;
-      feeds[`expAvg.${group.name}`] = group.expAvg;
-      feeds[`expAvgSq.${group.name}`] = group.expAvgSq;
-      targets[`param.${group.name}.out`] = group.paramSpare;
-      targets[`expAvg.${group.name}.out`] = group.expAvgSpare;
-      targets[`expAvgSq.${group.name}.out`] = group.expAvgSqSpare;
-    }
-    const result = await session.run(feeds, targets); // GPU→CPU sync: the norm
-    return only(result.host("gradNorm"));
+  #optimize(divisor: number, lr: number): Promise<number> {
+    const { weightDecay, maxGradNorm } = this.#options;
+    const buffers = this.#groups.map((group) => ({ ...group, param: this.#store.group(group.name) }));
+    const step = { t: this.#step + 1, lr, divisor };
+    return optimizerStep(this.#engine.ep, this.#sessions, buffers, { weightDecay, maxGradNorm }, step);
   }
 
   #apply(): void {

@@ -2,10 +2,12 @@
 import { invariant } from "../core/errors.ts";
 import { pruneGraph } from "../onnx/neededNodes.ts";
 import { buildAdamW } from "../optim/adamw.ts";
+import { buildSquareSum, buildUpdate } from "../optim/adamwPieces.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
 import { estimateTraining } from "./memoryEstimate.ts";
 import { largestShapes } from "./memoryPlan.ts";
+import { PIECE_ELEMENTS } from "./sessionCache.ts";
 import type { EncodedRow, TrainingNeeds, TrainOptions } from "./types.ts";
 
 /** Needs of training `blueprint` on rows such as these on `ep`. The largest batch shape stands for all. */
@@ -27,7 +29,7 @@ export function trainingNeeds(
         recompute,
       }),
     ).nodes.length;
-  const optimizer = buildAdamW(blueprint.layout.groups, options).nodes.length;
+  const optimizer = optimizerNodes(blueprint, options, ep);
   const more = options.gradAccum > 1 ? (options.gradAccum - 1) * nodes(true) : 0;
   const plan = { ...options, shapes, gradientCheckpointing: recompute };
   return {
@@ -38,4 +40,10 @@ export function trainingNeeds(
     nodesPerStep: nodes(false) + more + optimizer,
     bytes: { ...estimateTraining(blueprint, plan, ep) },
   };
+}
+
+function optimizerNodes({ layout }: StudentBlueprint, options: TrainOptions, ep: ExecutionProvider): number {
+  if (ep !== "cpu") return buildAdamW(layout.groups, options).nodes.length;
+  const pieces = layout.groups.reduce((sum, { size }) => sum + Math.ceil(size / PIECE_ELEMENTS), 0);
+  return pieces * (buildSquareSum().nodes.length + buildUpdate().nodes.length);
 }

@@ -2,10 +2,16 @@
  * @file The optimizer graph against torch.optim.AdamW and clip_grad_norm_ written out
  * as plain loops, computed in float64 and on ONNX Runtime.
  */
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
+import { encodeModel } from "../../src/onnx/model.ts";
 import type { Tensor } from "../../src/onnx/types.ts";
 import { buildAdamW, type AdamWOptions, type ParameterGroup } from "../../src/optim/adamw.ts";
+import { buildSquareSum, buildUpdate, updateScalars } from "../../src/optim/adamwPieces.ts";
+import { createEngine } from "../../src/runtime/createEngine.ts";
+import type { Engine, Session } from "../../src/runtime/types.ts";
+import { PIECE_ELEMENTS } from "../../src/student/sessionCache.ts";
+import { float32 } from "../support/engineSuite.ts";
 import { evaluate } from "../support/float64Evaluator.ts";
 import { array, type NdArray } from "../support/ndarray.ts";
 import { runOnProvider } from "../support/ortProviders.ts";
@@ -134,6 +140,67 @@ describe.each(SETTINGS)("%s", (_name, options, gradScale) => {
       ]),
     );
     expect(worst(await runOnProvider("cpu", graph, tensors), expected)).toBeLessThan(2e-6);
+  });
+});
+
+describe("in pieces", () => {
+  let engine: Engine;
+  let squareSum: Session;
+  let update: Session;
+  beforeAll(async () => {
+    engine = await createEngine("cpu");
+    squareSum = await engine.createSession(encodeModel(buildSquareSum()), { name: "squareSum", pieceElements: 64 });
+    update = await engine.createSession(encodeModel(buildUpdate()), { name: "update", pieceElements: 64 });
+  });
+  afterAll(() => engine.dispose());
+
+  test.each(SETTINGS)("%s: both graphs together match torch", async (_name, options, gradScale) => {
+    for (const [t, lr] of [
+      [1, 1e-3],
+      [2, 5e-5],
+      [1000, 0.3],
+    ] as const) {
+      const state = draw(t, gradScale);
+      const expected = torchStep(state, options, { tokens: 7, lr, t });
+      const vector = (values: readonly number[]): Tensor => float32([values.length], values);
+      let squared = 0;
+      for (const { name } of GROUPS) {
+        const feeds = { grad: vector(state[name]!.grad), scale: float32([1], [1 / 7]) };
+        const { data } = (await squareSum.run(feeds, { sum: "host" })).host("sum");
+        for (const sum of data) squared += Number(sum);
+      }
+      const gradNorm = Math.sqrt(squared);
+      const outputs = new Map([["gradNorm", array([1], [gradNorm])]]);
+      for (const { name, decay } of GROUPS) {
+        const scalars = Object.entries(updateScalars(options, { t, lr, divisor: 7, gradNorm }, decay));
+        const result = await update.run(
+          {
+            ...Object.fromEntries(Object.entries(state[name]!).map(([key, values]) => [key, vector(values)])),
+            ...Object.fromEntries(scalars.map(([key, value]) => [key, float32([1], [value])])),
+          },
+          { "param.out": "host", "expAvg.out": "host", "expAvgSq.out": "host" },
+        );
+        for (const key of ["param", "expAvg", "expAvgSq"]) {
+          const { data, shape } = result.host(`${key}.out`);
+          outputs.set(`${key}.${name}.out`, array([...shape], Array.from(data, Number)));
+        }
+      }
+      expect(worst(outputs, expected)).toBeLessThan(2e-6);
+    }
+  });
+
+  test("the norm of millions of parameters is exact to float32", async () => {
+    const session = await engine.createSession(encodeModel(buildSquareSum()), {
+      name: "squareSum",
+      pieceElements: PIECE_ELEMENTS,
+    });
+    const rng = new Rng(5);
+    const grad = Float32Array.from({ length: 3_000_000 }, () => rng.normal());
+    const exact = Math.sqrt(grad.reduce((sum, x) => sum + x * x, 0));
+    const feeds = { grad: { type: "float32", shape: [grad.length], data: grad }, scale: float32([1], [1]) } as const;
+    const { data, shape } = (await session.run(feeds, { sum: "host" })).host("sum");
+    expect(shape).toEqual([Math.ceil(grad.length / PIECE_ELEMENTS)]);
+    expect(Math.sqrt(Array.from(data, Number).reduce((a, b) => a + b)) / exact).toBeCloseTo(1, 6);
   });
 });
 
