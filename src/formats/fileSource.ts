@@ -30,11 +30,14 @@ export interface FileSource {
   list?(): Promise<readonly string[]>;
 }
 
+/** What a file holds: at once, or part by part as they come. */
+export type FileData = Uint8Array | string | AsyncIterable<Uint8Array>;
+
 /** Takes files and shows them all at once, or none of them. */
 export interface FileSink {
   readonly name: string;
-  /** Keeps a file for `commit`. @throws BadInputError when the place cannot be written to. */
-  write(path: string, data: Uint8Array | string): Promise<void>;
+  /** Keeps a file for `commit`. @throws BadInputError when the place cannot be written to; what the parts throw. */
+  write(path: string, data: FileData): Promise<void>;
   /** Makes every written file appear. */
   commit(): Promise<void>;
   /** Drops everything that was written; does nothing after `commit`. Idempotent. */
@@ -100,6 +103,25 @@ export function memorySource(files: ReadonlyMap<string, Uint8Array | string>, na
   };
 }
 
+/** All bytes of a file, owned by the caller. */
+async function bytesOfFile(data: FileData): Promise<Uint8Array> {
+  if (typeof data === "string") return new TextEncoder().encode(data);
+  if (data instanceof Uint8Array) return data.slice();
+  const parts: Uint8Array[] = [];
+  for await (const part of data) parts.push(part);
+  return joinParts(parts);
+}
+
+function joinParts(parts: readonly Uint8Array[]): Uint8Array {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let position = 0;
+  for (const part of parts) {
+    out.set(part, position);
+    position += part.length;
+  }
+  return out;
+}
+
 /** A sink that hands all files to `receive` on commit. */
 export function memorySink(receive: (files: ReadonlyMap<string, Uint8Array>) => void, name = "memory"): FileSink {
   let files: Map<string, Uint8Array> | undefined = new Map();
@@ -108,7 +130,7 @@ export function memorySink(receive: (files: ReadonlyMap<string, Uint8Array>) => 
     async write(path, data) {
       checkRelativePath(path, name);
       if (files === undefined) badInput(name, "an open sink", "one that was committed or aborted");
-      files.set(path, typeof data === "string" ? new TextEncoder().encode(data) : data.slice());
+      files.set(path, await bytesOfFile(data));
     },
     async commit() {
       if (files === undefined) badInput(name, "an open sink", "one that was committed or aborted");
@@ -196,11 +218,5 @@ async function readBody(
     loaded += part.value.length;
     onProgress(loaded, total);
   }
-  const out = new Uint8Array(loaded);
-  let position = 0;
-  for (const chunk of chunks) {
-    out.set(chunk, position);
-    position += chunk.length;
-  }
-  return out;
+  return joinParts(chunks);
 }

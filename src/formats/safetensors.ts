@@ -5,7 +5,7 @@
  * reading a damaged or hostile file gives tensors or a `BadInputError`, nothing else.
  * Source: the format description of the safetensors library.
  */
-import { badInput } from "../core/errors.ts";
+import { badInput, invariant } from "../core/errors.ts";
 import type { DataType, Tensor } from "../onnx/types.ts";
 import { bfloat16ToFloat32, float16ToFloat32 } from "./float16.ts";
 import { describeValue, isJsonObject, parseJson } from "./json.ts";
@@ -309,17 +309,19 @@ const WRITTEN_DTYPE: Readonly<Record<DataType, SafetensorsDtype>> = {
 /** Larger elements first, as the safetensors library lays them out (keeps every tensor aligned). */
 const DTYPE_ORDER: readonly SafetensorsDtype[] = ["I64", "F64", "F32", "I32", "F16", "I8", "U8", "BOOL"];
 
+const countOf = (shape: readonly number[]): number => shape.reduce((product, dimension) => product * dimension, 1);
+
+type TensorSpec = Pick<Tensor, "type" | "shape">;
+
 /**
- * Bytes of a safetensors file with these tensors, sorted by dtype size, then name; the
- * header is padded with spaces to 8 bytes. Copies the data. `float16` tensors (bit
- * patterns) are written as F16.
- * @throws BadInputError when a tensor's data does not fit its shape.
+ * What stands before the data of a safetensors file, and the order of the data: by dtype size, then name. The header is
+ * padded with spaces to 8 bytes.
  */
-export function writeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
-  metadata: Readonly<Record<string, string>> = { format: "pt" },
-): Uint8Array<ArrayBuffer> {
-  const sorted = [...tensors].sort(
+function layOut(
+  specs: ReadonlyMap<string, TensorSpec>,
+  metadata: Readonly<Record<string, string>>,
+): { readonly head: Uint8Array; readonly names: readonly string[]; readonly dataBytes: number } {
+  const sorted = [...specs].sort(
     ([nameA, a], [nameB, b]) =>
       DTYPE_ORDER.indexOf(WRITTEN_DTYPE[a.type]) - DTYPE_ORDER.indexOf(WRITTEN_DTYPE[b.type]) ||
       (nameA < nameB ? -1 : 1),
@@ -327,29 +329,65 @@ export function writeSafetensors(
   const header: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
   if (Object.keys(metadata).length > 0) header["__metadata__"] = metadata;
   let offset = 0;
-  for (const [name, { type, shape, data }] of sorted) {
+  for (const [name, { type, shape }] of sorted) {
     if (name === "__metadata__") badInput("writeSafetensors", "a tensor name other than __metadata__", "__metadata__");
-    const count = shape.reduce((product, dimension) => product * dimension, 1);
-    if (data.length !== count)
-      badInput(
-        `writeSafetensors: tensor ${JSON.stringify(name)}`,
-        `${count} elements for shape [${shape.join(", ")}]`,
-        `${data.length}`,
-      );
-    header[name] = { dtype: WRITTEN_DTYPE[type], shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+    const bytes = countOf(shape) * DTYPE_BYTES[WRITTEN_DTYPE[type]];
+    header[name] = { dtype: WRITTEN_DTYPE[type], shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
   }
-  const text = JSON.stringify(header);
-  const encoded = new TextEncoder().encode(text);
+  const encoded = new TextEncoder().encode(JSON.stringify(header));
   const headerBytes = Math.ceil(encoded.length / 8) * 8;
-  const out = new Uint8Array(8 + headerBytes + offset);
-  new DataView(out.buffer).setUint32(0, headerBytes, true);
-  out.set(encoded, 8);
-  out.fill(0x20, 8 + encoded.length, 8 + headerBytes);
-  let position = 8 + headerBytes;
-  for (const [, { data }] of sorted) {
-    out.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), position);
-    position += data.byteLength;
+  const head = new Uint8Array(8 + headerBytes).fill(0x20, 8);
+  new DataView(head.buffer).setUint32(0, headerBytes, true);
+  head.set(encoded, 8);
+  return { head, names: sorted.map(([name]) => name), dataBytes: offset };
+}
+
+/** The data of a tensor as it stands in a file. @throws BadInputError when it does not fit its shape. */
+function dataOf(name: string, { type, shape, data }: Tensor, spec: TensorSpec): Uint8Array {
+  const count = countOf(shape);
+  if (data.length !== count || type !== spec.type || countOf(spec.shape) !== count)
+    badInput(
+      `writeSafetensors: tensor ${JSON.stringify(name)}`,
+      `${count} elements for shape [${shape.join(", ")}]`,
+      `${data.length}`,
+    );
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/**
+ * Bytes of a safetensors file with these tensors. Copies the data. `float16` tensors (bit patterns) are written as F16.
+ * @throws BadInputError when a tensor's data does not fit its shape.
+ */
+export function writeSafetensors(
+  tensors: ReadonlyMap<string, Tensor>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): Uint8Array<ArrayBuffer> {
+  const { head, names, dataBytes } = layOut(tensors, metadata);
+  const out = new Uint8Array(head.length + dataBytes);
+  out.set(head);
+  let position = head.length;
+  for (const name of names) {
+    const tensor = tensors.get(name);
+    invariant(tensor !== undefined, "names are those of the tensors");
+    const bytes = dataOf(name, tensor, tensor);
+    out.set(bytes, position);
+    position += bytes.length;
   }
   return out;
+}
+
+/** The same file part by part, one tensor in memory at a time: `read` gives that of a name, as its spec says. @throws as `writeSafetensors`, and what `read` throws. */
+export async function* streamSafetensors(
+  specs: ReadonlyMap<string, TensorSpec>,
+  read: (name: string) => Promise<Tensor>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): AsyncGenerator<Uint8Array, void, void> {
+  const { head, names } = layOut(specs, metadata);
+  yield head;
+  for (const name of names) {
+    const spec = specs.get(name);
+    invariant(spec !== undefined, "names are those of the specs");
+    yield dataOf(name, await read(name), spec);
+  }
 }

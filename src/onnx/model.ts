@@ -22,9 +22,9 @@ import {
   VALUE_INFO,
 } from "./proto/fields.ts";
 import { readModel, type RawGraph, type RawModel } from "./proto/rawModel.ts";
-import { type ExternalDataResolver, writeTensor } from "./proto/tensorProto.ts";
+import { type ExternalData, type ExternalDataResolver, writeExternalTensor, writeTensor } from "./proto/tensorProto.ts";
 import { typeGraph } from "./proto/typeGraph.ts";
-import { sameShape } from "./shapes.ts";
+import { sameShape, staticShape } from "./shapes.ts";
 import type { Attribute, Graph, Node, Value } from "./types.ts";
 
 export type { ExternalData, ExternalDataResolver } from "./proto/tensorProto.ts";
@@ -39,6 +39,11 @@ export interface DecodeOptions {
   readonly dims?: Readonly<Record<string, number>>;
   /** Gives the bytes of tensors stored outside the model file; without it they are an error. */
   readonly externalData?: ExternalDataResolver;
+}
+
+export interface EncodeOptions {
+  /** Inputs that become constants whose data are in files beside the model, by name: for models beyond 2 GiB. */
+  readonly external?: ReadonlyMap<string, ExternalData>;
 }
 
 /** Writes a nested message. */
@@ -161,14 +166,27 @@ function undeducible(graph: Graph, builder: GraphBuilder): Value[] {
   });
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph, outer: GraphBuilder | undefined): void {
+function writeGraph(
+  writer: BinaryWriter,
+  graph: Graph,
+  outer: GraphBuilder | undefined,
+  external: EncodeOptions["external"] = new Map(),
+): void {
   const builder = GraphBuilder.from(graph, outer);
   const outputs = new Set(graph.outputs.map((value) => value.name));
   for (const node of graph.nodes) nested(writer, GRAPH.node, () => writeNode(writer, node, builder));
   writeText(writer, GRAPH.name, graph.name);
   for (const [name, tensor] of graph.initializers)
     nested(writer, GRAPH.initializer, () => writeTensor(writer, tensor, name));
-  for (const value of graph.inputs) writeValue(writer, GRAPH.input, value);
+  for (const value of graph.inputs) {
+    const place = external.get(value.name);
+    if (place === undefined) writeValue(writer, GRAPH.input, value);
+    else
+      nested(writer, GRAPH.initializer, () => {
+        const shape = staticShape(value.shape, `shape of '${value.name}'`);
+        writeExternalTensor(writer, { type: value.type, shape }, value.name, place);
+      });
+  }
   for (const value of graph.outputs) writeValue(writer, GRAPH.output, value);
   for (const value of undeducible(graph, builder))
     if (!outputs.has(value.name)) writeValue(writer, GRAPH.valueInfo, value);
@@ -179,7 +197,7 @@ function writeGraph(writer: BinaryWriter, graph: Graph, outer: GraphBuilder | un
  * Types of inner values are written only where a reader could not infer them.
  * @throws BadInputError when a constant's data and shape disagree, or the model exceeds protobuf's 2 GiB.
  */
-export function encodeModel(graph: Graph): Uint8Array {
+export function encodeModel(graph: Graph, { external }: EncodeOptions = {}): Uint8Array {
   let constantBytes = 0;
   for (const tensor of graph.initializers.values()) constantBytes += tensor.data.byteLength;
   if (constantBytes > MAX_MODEL_BYTES)
@@ -187,7 +205,7 @@ export function encodeModel(graph: Graph): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(MODEL.irVersion, WireType.Varint).int64(IR_VERSION);
   writeText(writer, MODEL.producerName, PRODUCER);
-  nested(writer, MODEL.graph, () => writeGraph(writer, graph, undefined));
+  nested(writer, MODEL.graph, () => writeGraph(writer, graph, undefined, external));
   for (const [domain, version] of Object.entries(graph.opsets)) {
     nested(writer, MODEL.opsetImport, () => {
       writeText(writer, OPSET.domain, domain);

@@ -58,7 +58,8 @@ function maskMaker(
 }
 
 /**
- * The forward pass of `decoder` with `weights` as initializers under their own names.
+ * The forward pass of `decoder` with `weights` as initializers under their own names; without them they are
+ * inputs, for the caller to bind.
  * Inputs: `input_ids` int64 [B, T], `attention_mask` int64 [B, past+T] (0 at padding),
  * `position_ids` int64 [B, T], `past_key_values.<i>.key` and `.value` float32
  * [B, K, past, H]. Outputs: `logits` float32 [B, T, V], `present.<i>.key` and `.value`
@@ -66,7 +67,7 @@ function maskMaker(
  */
 export function buildExportGraph(
   decoder: Decoder,
-  weights: ReadonlyMap<string, Tensor>,
+  weights: ReadonlyMap<string, Tensor> | undefined,
   options: ExportGraphOptions = {},
 ): Graph {
   const g = new GraphBuilder("decoder");
@@ -93,6 +94,7 @@ export function buildExportGraph(
       return [{ ...all, mask: maskOf(slidingWindow) }];
     },
   };
+  const shapes = new Map(decoder.parameters.map(({ name, shape }) => [name, shape]));
   const context = new ModelContext({
     builder: g,
     decoder,
@@ -100,6 +102,7 @@ export function buildExportGraph(
     parameter: (name) => {
       const known = g.find(name);
       if (known !== undefined) return known;
+      if (weights === undefined) return g.input(name, "float32", shapes.get(name) ?? []);
       const tensor = weights.get(name);
       invariant(tensor !== undefined, `weights hold '${name}'`);
       return g.initializer(tensor, name);

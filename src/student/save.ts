@@ -7,12 +7,13 @@ import { ONNX_MODEL_PATHS } from "../formats/checkpoint.ts";
 import type { FileSink, FileSource } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
 import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
-import { writeSafetensors } from "../formats/safetensors.ts";
+import { streamSafetensors } from "../formats/safetensors.ts";
+import type { Decoder } from "../nn/family.ts";
 import { tensorToFloat16 } from "../onnx/toFloat16.ts";
 import type { Tensor } from "../onnx/types.ts";
+import type { BaseWeights } from "./baseWeights.ts";
 import { writeOnnxModel } from "./onnxFiles.ts";
-import type { LanguageModel } from "./student.ts";
-import { mergedWeights } from "./baseWeights.ts";
+import type { LanguageModel, SavableStudent } from "./student.ts";
 
 /** Files that are copied as they are when the student's directory has them. */
 export const COPIED_FILES: readonly string[] = [
@@ -33,23 +34,13 @@ export const STUDENT_FILES: readonly string[] = [
 /** Names that `saveLora` writes. */
 export const ADAPTER_FILES: readonly string[] = ["adapter_config.json", "adapter_model.safetensors"];
 
-/** The student's current weights under their transformers names, an adapter merged in. */
-export async function currentWeights(student: LanguageModel): Promise<Map<string, Tensor>> {
-  const { decoder, weights, lora, loraConfig } = student.model;
-  const values = await student.snapshot();
-  if (loraConfig !== undefined)
-    return mergedWeights(weights, decoder, lora, values).read(async (read) => {
-      const merged = new Map<string, Tensor>();
-      for (const { name } of decoder.parameters) merged.set(name, await read(name));
-      return merged;
-    });
-  return new Map(
-    decoder.parameters.map(({ name, shape }) => {
-      const data = values.get(name);
-      invariant(data !== undefined, `value of ${name}`);
-      return [name, { type: "float32", shape, data }] as const;
-    }),
-  );
+/** All weights at once. */
+export function readAll({ parameters }: Decoder, weights: BaseWeights): Promise<Map<string, Tensor>> {
+  return weights.read(async (read) => {
+    const all = new Map<string, Tensor>();
+    for (const { name } of parameters) all.set(name, await read(name));
+    return all;
+  });
 }
 
 /**
@@ -58,26 +49,34 @@ export async function currentWeights(student: LanguageModel): Promise<Map<string
  * @throws BadInputError naming a weight that float16 cannot hold, where that is asked for.
  */
 export async function saveStudent(
-  student: LanguageModel,
+  student: SavableStudent,
   sink: FileSink,
   type: "float32" | "float16" = "float32",
 ): Promise<void> {
-  const { configJson, source, onnx } = student.model;
+  const { configJson, decoder, source, onnx } = student.model;
+  const weights = await student.currentWeights();
   if (onnx !== undefined) {
     invariant(type === "float32", "a model file keeps its own number types");
     await sink.write("config.json", `${JSON.stringify(configJson, null, 2)}\n`);
-    await sink.write(onnx.path, await writeOnnxModel(source, onnx.path, onnx.places, await currentWeights(student)));
+    await sink.write(onnx.path, await writeOnnxModel(source, onnx.path, onnx.places, await readAll(decoder, weights)));
     return copyFiles(source, sink);
   }
   const { torch_dtype: _, dtype: __, ...config } = configJson;
   const dtypeKey = "dtype" in configJson ? "dtype" : "torch_dtype";
   await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: type }, null, 2)}\n`);
-  const current = await currentWeights(student);
-  const weights =
-    type === "float32"
-      ? current
-      : new Map([...current].map(([name, tensor]) => [name, tensorToFloat16(tensor, name, float32ToFloat16)]));
-  await sink.write("model.safetensors", writeSafetensors(weights, { format: "pt" }));
+  const specs = new Map(decoder.parameters.map(({ name, shape }) => [name, { type, shape }] as const));
+  await weights.read(async (read) => {
+    // One tensor in memory at a time, where the sink takes parts.
+    const parts = streamSafetensors(
+      specs,
+      async (name) => {
+        const tensor = await read(name);
+        return type === "float32" ? tensor : tensorToFloat16(tensor, name, float32ToFloat16);
+      },
+      { format: "pt" },
+    );
+    await sink.write("model.safetensors", parts);
+  });
   await copyFiles(source, sink);
 }
 

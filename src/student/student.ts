@@ -85,7 +85,7 @@ export interface StudentDescription {
 const SMALL_PARAMETERS = 30_000_000;
 
 /** What of an opened student does not change: shared by its methods and by saving. */
-interface Model {
+export interface Model {
   readonly decoder: Decoder;
   readonly configJson: Readonly<Record<string, unknown>>;
   readonly tokenizer: Tokenizer;
@@ -210,6 +210,20 @@ async function readStudent(
   return { model, description: { blueprint: { decoder, lora, layout }, encodeAll, encode }, values };
 }
 
+/** A student whose weights can be written: an open one, or one of which only the files were read. */
+export interface SavableStudent {
+  readonly model: Model;
+  /** The weights as they are now under their transformers names, an adapter merged in. */
+  currentWeights(): Promise<BaseWeights>;
+}
+
+/** A student as its files and its adapter's hold it; needs no engine. @throws as `openStudent`. */
+export async function readStudentFiles(options: Omit<OpenStudentOptions, "method">): Promise<SavableStudent> {
+  const warn = options.onWarning ?? (() => undefined);
+  const { model } = await readStudent({ ...options, method: { method: "full" } }, warn);
+  return { model, currentWeights: async () => model.weights };
+}
+
 /** Why float16 would not be faster there, or not even run; undefined where it may. */
 function noFloat16({ ep, info }: Engine): string | undefined {
   if (ep !== "webgpu") return `the provider ${ep}, which computes in float32`;
@@ -289,7 +303,7 @@ function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string): HostP
   return out;
 }
 
-export class LanguageModel implements Student {
+export class LanguageModel implements Student, SavableStudent {
   readonly model: Model;
   readonly #engine: Engine;
   /** What the adapter started with; without one the base weights are what training starts with. */
@@ -476,6 +490,22 @@ export class LanguageModel implements Student {
 
   async restore(parameters: HostParameters): Promise<void> {
     this.#parts().store.write(parameters);
+  }
+
+  /** A copy of the weights that train; the others are read from where they are. */
+  async currentWeights(): Promise<BaseWeights> {
+    const { decoder, weights, lora, loraConfig } = this.model;
+    const values = await this.snapshot();
+    if (loraConfig !== undefined) return mergedWeights(weights, decoder, lora, values);
+    return weightsInMemory(
+      new Map(
+        decoder.parameters.map(({ name, shape }) => {
+          const data = values.get(name);
+          invariant(data !== undefined, `value of ${name}`);
+          return [name, { type: "float32", shape, data }] as const;
+        }),
+      ),
+    );
   }
 
   async dispose(): Promise<void> {

@@ -58,7 +58,7 @@ async function withStudent<T>(options: OpenStudentOptions, body: (student: Langu
 }
 
 /** What `write` puts into a sink, as a source. */
-async function written(write: (sink: ReturnType<typeof memorySink>) => Promise<void>): Promise<FileSource> {
+async function written(write: (sink: ReturnType<typeof memorySink>) => Promise<unknown>): Promise<FileSource> {
   let files: ReadonlyMap<string, Uint8Array> = new Map();
   const sink = memorySink((received) => (files = received));
   await write(sink);

@@ -1,6 +1,6 @@
 /** @file What training writes loads back to the same scores, bit for bit: students and adapters of every family. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { memorySink } from "../../src/formats/fileSource.ts";
+import { memorySink, type FileSink } from "../../src/formats/fileSource.ts";
 import { loadAdapter } from "../../src/formats/peft.ts";
 import { parseSafetensors } from "../../src/formats/safetensors.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
@@ -22,7 +22,10 @@ async function train(student: LanguageModel): Promise<void> {
     expect(record.loss).toBeGreaterThan(0);
 }
 
-async function saved(student: LanguageModel, save: typeof saveStudent): Promise<Files> {
+async function saved(
+  student: LanguageModel,
+  save: (student: LanguageModel, sink: FileSink) => Promise<void>,
+): Promise<Files> {
   let files: Files = new Map();
   const sink = memorySink((written) => (files = new Map(written)));
   await save(student, sink);

@@ -9,11 +9,12 @@ import {
   type ExportDtype,
 } from "../../student/exportOnnx.ts";
 import { saveStudent, STUDENT_FILES } from "../../student/save.ts";
+import { readStudentFiles } from "../../student/student.ts";
 import type { Command } from "../command.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
-import { parseOut, withStudent } from "../session.ts";
-import { ADAPTER_HELP, STUDENT_HELP } from "../studentSource.ts";
+import { parseOut } from "../session.ts";
+import { ADAPTER_HELP, openAdapterSource, openStudentSource, STUDENT_HELP } from "../studentSource.ts";
 
 const FORMATS = ["safetensors", "onnx"] as const;
 
@@ -68,29 +69,33 @@ export const exportCommand: Command = {
     const expected = format === "onnx" ? EXPORTED_FILES : STUDENT_FILES;
     const sink = await directorySink(out, expected);
     try {
-      await withStudent(options, output, { method: "full" }, async (student) => {
-        const { onnx } = student.model;
-        if (onnx !== undefined && format !== "onnx")
-          badInput("--format", "onnx for a student made of an ONNX model", format, "It has no safetensors layout");
-        if (onnx !== undefined && options.given("dtype"))
-          badInput(
-            "--dtype",
-            "none for a student made of an ONNX model",
-            dtypes.join(),
-            "The file keeps its number types",
-          );
-        if (format === "onnx") await exportOnnx(student, sink, dtypes);
-        else await saveStudent(student, sink, dtype === "fp16" ? "float16" : "float32");
-        await sink.commit();
-        const files =
-          onnx !== undefined
-            ? [onnx.path]
-            : format === "onnx"
-              ? dtypes.map((name) => ONNX_MODEL_FILES[name])
-              : ["model.safetensors"];
-        const record = { out, format, files, parameters: student.parameters.total };
-        output.record(record, `${out}: ${files.join(", ")} (${record.parameters} parameters)`);
+      const student = await readStudentFiles({
+        source: await openStudentSource(options.requiredText("student"), output),
+        ...(options.given("adapter")
+          ? { adapter: await openAdapterSource(options.requiredText("adapter"), output) }
+          : {}),
+        ...(options.given("onnx") ? { onnx: options.requiredText("onnx") } : {}),
+        onWarning: (message) => output.note(`warning: ${message}`),
       });
+      const { onnx, decoder } = student.model;
+      if (onnx !== undefined && format !== "onnx")
+        badInput("--format", "onnx for a student made of an ONNX model", format, "It has no safetensors layout");
+      if (onnx !== undefined && options.given("dtype"))
+        badInput(
+          "--dtype",
+          "none for a student made of an ONNX model",
+          dtypes.join(),
+          "The file keeps its number types",
+        );
+      let files: readonly string[] = ["model.safetensors"];
+      if (format === "onnx") files = await exportOnnx(student, sink, dtypes);
+      else await saveStudent(student, sink, dtype === "fp16" ? "float16" : "float32");
+      await sink.commit();
+      const parameters = decoder.parameters.reduce(
+        (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+        0,
+      );
+      output.record({ out, format, files, parameters }, `${out}: ${files.join(", ")} (${parameters} parameters)`);
     } finally {
       await sink.abort();
     }

@@ -110,6 +110,8 @@ export async function directorySink(directory: string, expected: readonly string
         await mkdir(dirname(file), { recursive: true });
         await writeFile(file, data);
       } catch (error) {
+        // What the parts of a file throw is no fault of the place.
+        if (codeOf(error) === undefined) throw error;
         badInput(`${directory}/${path}`, "a place that can be written to", messageOf(error));
       }
       written.add(path);

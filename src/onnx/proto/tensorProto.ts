@@ -22,6 +22,9 @@ export interface ExternalData {
 /** Returns the `length` bytes at `offset` of the named file. */
 export type ExternalDataResolver = (data: ExternalData) => Uint8Array;
 
+/** TensorProto.DataLocation. */
+const EXTERNAL = 1;
+
 interface ArrayConstructor {
   readonly BYTES_PER_ELEMENT: number;
   new (buffer: ArrayBuffer): TypedArray;
@@ -54,6 +57,25 @@ export function writeTensor(writer: BinaryWriter, tensor: Tensor, name: string):
   writer
     .tag(TENSOR.rawData, WireType.LengthDelimited)
     .bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+/** Writes the fields of a TensorProto whose data are in another file. */
+export function writeExternalTensor(
+  writer: BinaryWriter,
+  { type, shape }: Pick<Tensor, "type" | "shape">,
+  name: string,
+  { location, offset, length }: ExternalData,
+): void {
+  for (const dim of shape) writer.tag(TENSOR.dims, WireType.Varint).int64(dim);
+  writer.tag(TENSOR.dataType, WireType.Varint).int32(DATA_TYPE_CODES[type]);
+  writer.tag(TENSOR.name, WireType.LengthDelimited).string(name);
+  for (const [key, value] of Object.entries({ location, offset: String(offset), length: String(length) })) {
+    writer.tag(TENSOR.externalData, WireType.LengthDelimited).fork();
+    writer.tag(STRING_ENTRY.key, WireType.LengthDelimited).string(key);
+    writer.tag(STRING_ENTRY.value, WireType.LengthDelimited).string(value);
+    writer.join();
+  }
+  writer.tag(TENSOR.dataLocation, WireType.Varint).int32(EXTERNAL);
 }
 
 interface RawTensor {
@@ -110,7 +132,7 @@ function readFields(bytes: Uint8Array): RawTensor {
         reader.doubles(raw.doubles);
         break;
       case TENSOR.dataLocation:
-        raw.isExternal = reader.integer() === 1;
+        raw.isExternal = reader.integer() === EXTERNAL;
         break;
       case TENSOR.segment:
         throw new TutelageError("unsupported", `tensor '${raw.name}': stored in segments`);
