@@ -54,6 +54,14 @@ describe("a run folder", () => {
     expect(checkpoints).toContain("latest.json");
   });
 
+  it("is gone again where no run began in it, if it was not there before", async () => {
+    const parent = await temporary();
+    await (await openRunFolder(join(parent, "new"), { runId: "a" })).close();
+    expect(await readdir(parent)).toEqual([]);
+    await (await openRunFolder(parent, { runId: "a" })).close();
+    expect(await readdir(parent)).toEqual([]);
+  });
+
   it("makes missing parents, and takes an empty folder", async () => {
     const parent = await temporary();
     const store = await openRunFolder(join(parent, "a", "b"));

@@ -11,7 +11,7 @@ import type { StudyCell } from "../../study/types.ts";
 import type { ExperimentConfig } from "../config.ts";
 import { baselineNames } from "../baselines.ts";
 import { parseBaseline, parseExperimentConfig } from "../parseConfig.ts";
-import { BASELINE_PREFIX, studySchema, type StudyFile } from "./studySchema.ts";
+import { BASELINE_PREFIX, innerIssue, studySchema, type StudyFile } from "./studySchema.ts";
 
 /** A study with every run of its grid. Plain JSON. */
 export interface StudyPlan {
@@ -168,7 +168,8 @@ function parse(value: unknown, where: string): StudyFile {
 
 function problemOf(where: string, issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
-  const got = issue.received === "undefined" ? "nothing" : issue.received;
+  const received = innerIssue(issue)?.received ?? issue.received;
+  const got = received === "undefined" ? "nothing" : received;
   return `${path === null ? where : `${where}.${path}`}: expected ${issue.message}, got ${got}`;
 }
 

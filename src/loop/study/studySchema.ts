@@ -85,10 +85,14 @@ function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(", ");
 }
 
-/** The one thing wrong inside the entry, where it is clear which of the two forms was meant. */
 function entryMessage(issue: v.UnionIssue<v.BaseIssue<unknown>>, fallback: string): string {
-  if (typeof issue.input !== "object" || issue.input === null) return fallback;
-  const inner = issue.issues?.find((one) => one.path !== undefined && one.path.length > 0);
+  const inner = innerIssue(issue);
   const path = inner === undefined ? null : v.getDotPath(inner);
   return inner === undefined || path === null ? fallback : `${path} to be ${inner.message}`;
+}
+
+/** The one thing wrong inside an entry of two forms, where it is clear which of them was meant. */
+export function innerIssue({ input, issues }: v.BaseIssue<unknown>): v.BaseIssue<unknown> | undefined {
+  if (typeof input !== "object" || input === null) return undefined;
+  return issues?.find((one) => one.path !== undefined && one.path.length > 0);
 }

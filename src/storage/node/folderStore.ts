@@ -8,7 +8,7 @@
  * when the run is loaded; one process holds a folder at a time.
  */
 import { createHash } from "node:crypto";
-import { mkdir, open, readFile, readdir, rename, rm, truncate } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, rm, rmdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../../core/errors.ts";
 import type { RoundSummary } from "../../loop/records.ts";
@@ -48,8 +48,13 @@ export async function openRunFolder(
   options: { readonly runId: string } | Record<string, never> = {},
 ): Promise<RunStore> {
   return fileOperation(directory, async () => {
-    await mkdir(directory, { recursive: true });
-    const unlock = await lockFolder(directory);
+    const made = (await mkdir(directory, { recursive: true })) !== undefined;
+    const unlockFolder = await lockFolder(directory);
+    // A run that was refused before it began leaves nothing behind.
+    const unlock = async (): Promise<void> => {
+      await unlockFolder();
+      if (made) await rmdir(directory).catch(() => undefined);
+    };
     try {
       const manifest = await readManifest(directory);
       if (manifest === undefined) {

@@ -32,7 +32,7 @@ export function resolveSettings(table: DataTable, settings: CustomSettings): Res
       `${table.name}: columns`,
       `an answer column for the checker "${checker}"`,
       `the columns ${listed(table.columns)}`,
-      "Name it: --columns answer=NAME",
+      "Name it: --columns answer=NAME, or task.data.columns in a file",
     );
   if ((checker === "regex") !== (settings.pattern !== undefined))
     badInput("task.data.pattern", 'a pattern with the checker "regex", and with no other', checker);
@@ -55,7 +55,7 @@ function guessColumns(table: DataTable): ColumnMapping {
       `${table.name}: columns`,
       `a question column, called one of ${QUESTION_NAMES.join(", ")}`,
       `the columns ${listed(table.columns)}`,
-      "Name it: --columns question=NAME,answer=NAME",
+      "Name it: --columns question=NAME,answer=NAME, or task.data.columns in a file",
     );
   const [answer, options, level] = [find(ANSWER_NAMES), find(OPTIONS_NAMES), find(LEVEL_NAMES)];
   return {
