@@ -39,7 +39,7 @@ export function createSolverTeacher(task: Task, options: SolverTeacherOptions = 
       "teacher solver",
       "a task with a built-in author",
       `the task "${task.name}", which has none`,
-      "Choose another teacher, or the teacher none with 0 rounds to only evaluate",
+      "Choose another teacher, or the teacher none to only evaluate (0 rounds) or to train on the seeds themselves (pairs = seeds)",
     );
   if (!(errorRate >= 0 && errorRate <= 1)) badInput("teacher solver", "an error rate from 0 to 1", String(errorRate));
   // Given that the question is sound, the answer is spoiled so often that pairs fail at the rate asked for.

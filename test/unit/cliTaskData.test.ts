@@ -1,5 +1,5 @@
 /** @file `tutelage loop` on data files of the user's own: found, evaluated, resumed, refused. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseColumns } from "../../src/cli/taskData.ts";
 import { CPU, Workspace, runCli } from "../support/runCli.ts";
@@ -7,12 +7,10 @@ import { CPU, Workspace, runCli } from "../support/runCli.ts";
 const files = new Workspace();
 afterAll(() => files.remove());
 
+const sumRow = (i: number) => ({ question: `What is ${i} + 2?`, answer: `${i} + 2 = ${i + 2}\n#### ${i + 2}` });
 const sums = files.rows(
   "sums.jsonl",
-  Array.from({ length: 60 }, (_, i) => ({
-    question: `What is ${i} + 2?`,
-    answer: `${i} + 2 = ${i + 2}\n#### ${i + 2}`,
-  })),
+  Array.from({ length: 60 }, (_, i) => sumRow(i)),
 );
 const csv = files.write(
   "capitals.csv",
@@ -44,6 +42,25 @@ describe("a loop on the user's own data", () => {
     const changed = await runCli(["loop", "--resume", files.in("b"), ...CPU]);
     expect(changed.status).toBe(2);
     expect(changed.err).toMatch(/task\.data: expected the files that the run began with .*, got other content/);
+  });
+
+  it("names rows that are too long for the student before anything runs, in a loop and in a study", async () => {
+    const long = { question: `Say ${"more ".repeat(300)}`, answer: "#### 1" };
+    const pool = files.rows("long.jsonl", [long, ...Array.from({ length: 8 }, (_, i) => sumRow(i))]);
+    const test = files.rows("short.jsonl", [sumRow(90), sumRow(91)]);
+    const task = { name: "custom", data: { pool, test, validation: test.replace("short", "none") } };
+    files.rows("none.jsonl", [sumRow(95)]);
+    const experiment = { teacher: { name: "none" }, pairs: "seeds", rounds: 1, querySize: 3, task };
+    const message =
+      /task "custom": expected prompts of at most 128 tokens \(the student's context of 256 less generation\.maxNewTokens = 128\), got 1 longer: pool-\d \(longer than the context: "Say more more .*…"\)\. Remove them from the data/;
+    const file = files.write("long.json", JSON.stringify(experiment));
+    const loop = await runCli(["loop", file, ...CPU, "--out", files.in("long")]);
+    expect([loop.status, loop.err]).toEqual([2, expect.stringMatching(message)]);
+    const study = { name: "long", experiment, tasks: [{ label: "mine", task }], strategies: ["random"], seeds: [1] };
+    const grid = await runCli(["study", files.write("grid.json", JSON.stringify(study)), "--out", files.in("grid")]);
+    expect([grid.status, grid.err]).toEqual([2, expect.stringMatching(message)]);
+    expect(grid.err).toContain("grid.json, run mine.random.seed1: ");
+    for (const folder of ["long", "grid"]) expect(existsSync(files.in(folder))).toBe(false);
   });
 
   it("reads an experiment file's data from beside it, with options over them", async () => {
