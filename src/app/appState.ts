@@ -168,10 +168,19 @@ export function laneStrategies(state: AppState): readonly string[] {
   });
 }
 
-/** Names of the lanes, told apart by a letter where several use one strategy. */
+/** Names of the lanes; where several use one strategy, told apart by whether pairs are checked, or by a letter. */
 export function laneLabels(state: AppState): readonly string[] {
   const names = laneStrategies(state);
-  return names.map((name, index) =>
-    names.filter((other) => other === name).length > 1 ? `${name} (${laneLetter(index)})` : name,
+  const checks = shownLanes(state).map(
+    ({ run }, index) =>
+      run?.config.verification ?? (state.draft.verification === "compare" && index === 0 ? "off" : ""),
   );
+  return names.map((name, index) => {
+    const same = names.flatMap((other, lane) => (other === name ? [lane] : []));
+    if (same.length < 2) return name;
+    // Lanes that differ in this alone are called by it.
+    const alike = same.filter((lane) => (checks[lane] === "off") === (checks[index] === "off"));
+    if (alike.length === 1) return `${name}, ${checks[index] === "off" ? "unchecked" : "checked"}`;
+    return `${name} (${laneLetter(index)})`;
+  });
 }

@@ -1,6 +1,6 @@
 /** @file The six phases in words: short names for the strip, one sentence with numbers for the line below it. */
 import type { Phase } from "../loop/records.ts";
-import { formatCount, formatNats } from "./format.ts";
+import { formatCount, formatNats, formatPercent } from "./format.ts";
 import type { LaneState } from "./laneState.ts";
 import { acceptedPairs } from "./laneState.ts";
 
@@ -27,8 +27,8 @@ export const PHASE_HELP: Readonly<Record<Phase, string>> = {
   evaluate: "the student answers held-out questions that nothing was trained on",
 };
 
-/** How a phase of the strip stands. */
-export type PhaseMark = "waiting" | "active" | "done";
+/** How a phase of the strip stands; `here`: just ended, the next one not begun. */
+export type PhaseMark = "waiting" | "active" | "here" | "done";
 
 /** Marks of the six phases in order. */
 export function phaseMarks(lane: LaneState): readonly PhaseMark[] {
@@ -36,10 +36,17 @@ export function phaseMarks(lane: LaneState): readonly PhaseMark[] {
   if (phase === null) return PHASES.map(() => "waiting");
   const current = PHASES.indexOf(phase.phase);
   return PHASES.map((_, index) => {
-    if (index === current) return phase.state === "end" ? "done" : "active";
+    if (index === current) return phase.state === "end" ? "here" : "active";
     // Round 0 only evaluates the untouched student: what stands before was not done.
     return index < current && lane.round > 0 ? "done" : "waiting";
   });
+}
+
+/** The phase that comes next, where one has ended; undefined before, within a phase, and after the last. */
+export function nextPhase({ run, phase, round, done }: LaneState): Phase | undefined {
+  if (run === null || done || phase?.state !== "end") return undefined;
+  if (phase.phase !== "evaluate") return PHASES[PHASES.indexOf(phase.phase) + 1];
+  return round < run.config.rounds ? PHASES[0] : undefined;
 }
 
 /** Share of the current phase that is done, 0…1; undefined where its size is unknown. */
@@ -65,9 +72,18 @@ export function phaseSentence(lane: LaneState): string {
   const so = counted === "" ? "" : `: ${counted}`;
   const { config } = run;
   switch (phase.phase) {
-    case "score":
+    case "score": {
+      const answered = lane.poolRound === round ? lane.pool.filter(({ correct }) => correct !== undefined) : [];
+      if (phase.state === "end" && answered.length > 0) {
+        const right = answered.filter(({ correct }) => correct).length;
+        const losses = answered.flatMap(({ ownLoss }) => ownLoss ?? []);
+        const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+        const unsure = losses.length === 0 ? "" : `; mean loss of its answers ${formatNats(mean)} nats per token`;
+        return `The student answered ${right} of ${formatCount(answered.length, "seed question")} right${unsure}.`;
+      }
       // Its total counts passes over the pool (answers, then losses): a share says more than the number.
       return `The student answers the ${formatCount(config.task.pool, "seed question")} and its loss on each is measured${phase.total > 0 ? `: ${Math.round((100 * phase.done) / phase.total)} %` : ""}.`;
+    }
     case "select":
       return lane.picksRound === round && lane.picks.size > 0
         ? `${config.strategy.name} picked ${lane.picks.size} of ${config.task.pool} seeds.`
@@ -75,7 +91,9 @@ export function phaseSentence(lane: LaneState): string {
     case "teach":
       return config.pairs === "seeds"
         ? `The picked seeds' own pairs are taken: nobody is asked${so}.`
-        : `The teacher writes a new question like each picked seed and answers it${so}.`;
+        : phase.state === "end"
+          ? `The teacher wrote and answered ${formatCount(phase.total, "new question")} like the picked seeds.`
+          : `The teacher writes a new question like each picked seed and answers it${so}.`;
     case "verify": {
       const { accepted, rejected } = lane.tally.round === round ? lane.tally : { accepted: 0, rejected: 0 };
       const verdicts = accepted + rejected > 0 ? `; ${accepted} accepted, ${rejected} rejected` : "";
@@ -87,12 +105,18 @@ export function phaseSentence(lane: LaneState): string {
       const losses = lane.losses.at(-1);
       const pairs = formatCount(acceptedPairs(lane), "accepted pair");
       if (losses === undefined || losses.round !== round) return `The student trains on ${pairs}${so}.`;
-      return `The student trains on ${pairs}: step ${losses.lastStep} of ${losses.totalSteps}, loss ${formatNats(losses.lastLoss)} nats.`;
+      if (phase.state === "end")
+        return `The student trained on ${pairs}: ${formatCount(losses.totalSteps, "step")}, last loss ${formatNats(losses.lastLoss)} nats per token.`;
+      return `The student trains on ${pairs}: step ${losses.lastStep} of ${losses.totalSteps}, loss ${formatNats(losses.lastLoss)} nats per token.`;
     }
-    case "evaluate":
+    case "evaluate": {
+      const found = lane.rounds.find((summary) => summary.round === round)?.evaluation;
+      if (phase.state === "end" && found !== undefined)
+        return `The ${round === 0 ? "untouched " : ""}student answered ${found.correct} of ${formatCount(found.n, "held-out question")} right: ${formatPercent(found.accuracy)}.`;
       return round === 0
         ? `The untouched student answers the held-out questions${so}.`
         : `The student answers the held-out questions${so}.`;
+    }
     default:
       return phase.phase satisfies never;
   }

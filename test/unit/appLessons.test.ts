@@ -90,7 +90,7 @@ test("the noisy lesson's checked lane turns away about as much as the teacher er
   const lesson = LESSONS.find(({ id }) => id === "noise")!;
   const lanes = (await statesOf(lesson.settings)).at(-1)!;
   const { percent, written } = rejections(lanes[1]!);
-  expect(written).toBe(100);
+  expect(written).toBe(200);
   expect(Math.abs(percent - 40)).toBeLessThan(15);
   expect(rejections(lanes[0]!).percent).toBeLessThan(percent);
 });

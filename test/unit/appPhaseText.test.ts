@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { EMPTY_LANE, reduceRecords } from "../../src/app/laneState.ts";
 import type { LaneState } from "../../src/app/laneState.ts";
-import { PHASES, phaseFraction, phaseMarks, phaseSentence, roundLabel } from "../../src/app/phaseText.ts";
+import { nextPhase, PHASES, phaseFraction, phaseMarks, phaseSentence, roundLabel } from "../../src/app/phaseText.ts";
 import type { LoopRecord, Phase } from "../../src/loop/records.ts";
 import { PHASES as LOOP_PHASES } from "../../src/loop/records.ts";
 import { collect, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
@@ -28,12 +28,18 @@ test("the phases are the loop's, in its order", () => {
 
 test.each([
   ["score", "progress", /^The student answers the 30 seed questions and its loss on each is measured: \d+ %\.$/],
+  [
+    "score",
+    "end",
+    /^The student answered \d+ of 30 seed questions right; mean loss of its answers [\d.]+ nats per token\.$/,
+  ],
   ["select", "start", /^own-loss picks 6 of 30 seeds\.$/],
   ["select", "end", /^own-loss picked 6 of 30 seeds\.$/],
   ["teach", "progress", /^The teacher writes a new question like each picked seed and answers it: \d+ of 12\.$/],
+  ["teach", "end", /^The teacher wrote and answered 12 new questions like the picked seeds\.$/],
   ["verify", "end", /^Each new pair is solved independently: 12 of 12; \d+ accepted, \d+ rejected\.$/],
   ["train", "start", /^The student trains on \d+ accepted pairs: 0 of \d+\.$/],
-  ["train", "end", /^The student trains on \d+ accepted pairs: step (\d+) of \1, loss [\d.]+ nats\.$/],
+  ["train", "end", /^The student trained on \d+ accepted pairs: \d+ steps, last loss [\d.]+ nats per token\.$/],
   ["evaluate", "progress", /^The student answers the held-out questions: \d+ of 40\.$/],
 ] as const)("%s, %s", (phase, state, sentence) => {
   expect(phaseSentence(laneAt(phase, state))).toMatch(sentence);
@@ -49,8 +55,13 @@ test("before, at round 0 and after the end", () => {
 });
 
 test("marks light up one after another and none goes out within a round", () => {
-  const counts = PHASES.map((phase) => phaseMarks(laneAt(phase, "end")).filter((mark) => mark === "done").length);
-  expect(counts).toEqual([1, 2, 3, 4, 5, 6]);
+  const marks = PHASES.map((phase) => phaseMarks(laneAt(phase, "end")));
+  expect(marks.map((at) => at.filter((mark) => mark === "done").length)).toEqual([0, 1, 2, 3, 4, 5]);
+  // Where a lane waits between two phases is seen, and what comes next is said.
+  expect(marks.map((at) => at.indexOf("here"))).toEqual([0, 1, 2, 3, 4, 5]);
+  expect(PHASES.map((phase) => nextPhase(laneAt(phase, "end")))).toEqual([...PHASES.slice(1), undefined]);
+  expect(nextPhase(laneAt("evaluate", "end", 0))).toBe("score");
+  expect(nextPhase(laneAt("teach", "start"))).toBeUndefined();
   expect(phaseMarks(laneAt("teach", "start"))).toEqual(["done", "done", "active", "waiting", "waiting", "waiting"]);
 });
 

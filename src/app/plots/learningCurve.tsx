@@ -1,15 +1,15 @@
 /**
  * @file Accuracy on held-out questions against accepted synthetic pairs, one line a
- * lane, whiskers (a band, when
- * there are many) for the 95 % Wilson interval of every point. The x axis
- * reaches to the whole budget from the start, so that the curves grow into it.
+ * lane, whiskers (a band, when there are many) for the 95 % Wilson interval of every point.
+ * The x axis reaches to the whole budget from the start, so that the curves grow into it.
  */
 import type { VNode } from "preact";
 import type { RoundSummary } from "../../loop/records.ts";
 import { widestGap } from "../comparison.ts";
 import { formatCount, formatPercent, formatPoints } from "../format.ts";
 import { LaneMark } from "../components/icons.tsx";
-import { linePath, linearScale, niceDomain, ticksBetween } from "../../charts/scale.ts";
+import { linePath, linearScale, niceDomain } from "../../charts/scale.ts";
+import { AccuracyAxes, NARROW_PX } from "./accuracyAxes.tsx";
 import { useWidth } from "./useWidth.ts";
 
 export interface CurveLane {
@@ -50,7 +50,7 @@ export function accuracyDomain(lanes: readonly CurveLane[]): readonly [number, n
 /** The learning curve of the race. */
 export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
   const [ref, width] = useWidth<HTMLDivElement>(640);
-  const height = width < 480 ? 250 : 330;
+  const height = width < NARROW_PX ? 250 : 330;
   const evaluation = lanes.flatMap(({ rounds }) => rounds).at(-1)?.evaluation;
   const [low, high] = accuracyDomain(lanes);
   const x = linearScale([0, Math.max(1, budget)], [MARGIN.left + 10, width - MARGIN.right]);
@@ -58,46 +58,22 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
   return (
     <div class="plot" ref={ref}>
       <svg width={width} height={height} role="img" aria-label={curveLabel(lanes)}>
-        <g class="axis">
-          {ticksBetween(low, high, 5).map((tick) => (
-            <g key={tick} transform={`translate(0,${y(tick).toFixed(1)})`}>
-              <line class="grid" x1={MARGIN.left} x2={width - MARGIN.right} />
-              <text x={MARGIN.left - 8} dy="0.32em" text-anchor="end">
-                {Math.round(tick * 100)}
-              </text>
-            </g>
-          ))}
-          {ticksBetween(0, Math.max(1, budget), width < 480 ? 4 : 8)
-            .filter(Number.isInteger)
-            .map((tick) => (
-              <g key={tick} transform={`translate(${x(tick).toFixed(1)},${height - MARGIN.bottom})`}>
-                <line class="tick" y2={5} />
-                <text y={18} text-anchor="middle">
-                  {tick}
-                </text>
-              </g>
-            ))}
-          <line
-            class="base"
-            x1={MARGIN.left}
-            x2={width - MARGIN.right}
-            y1={height - MARGIN.bottom}
-            y2={height - MARGIN.bottom}
-          />
-          <text class="axis-title" x={width - MARGIN.right} y={height - 8} text-anchor="end">
-            accepted synthetic pairs →
-          </text>
-          <text class="axis-title" x={0} y={12}>
-            {evaluation === undefined
+        <AccuracyAxes
+          {...{ x, y, width, height }}
+          domain={[low, high]}
+          last={Math.max(1, budget)}
+          margin={MARGIN}
+          title={
+            evaluation === undefined
               ? "↑ % answered right"
-              : `↑ % of ${formatCount(evaluation.n, `${evaluation.split} question`)} answered right`}
+              : `↑ % of ${formatCount(evaluation.n, `${evaluation.split} question`)} answered right`
+          }
+        />
+        {evaluation === undefined && (
+          <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">
+            Every curve begins with the untouched student.
           </text>
-          {evaluation === undefined && (
-            <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">
-              Every curve begins with the untouched student.
-            </text>
-          )}
-        </g>
+        )}
         {lanes.map((lane, index) => (
           <CurveLine
             key={index}
@@ -177,14 +153,18 @@ function GapMark({
   if (gap === undefined) return null;
   const [first, other] = [y(gap.first.evaluation.accuracy), y(gap.other.evaluation.accuracy)];
   const at = x(Math.max(gap.first.examples, gap.other.examples)) + GAP_PX;
-  const points = gap.other.evaluation.accuracy - gap.first.evaluation.accuracy;
+  // On two lines: on one it would not fit beside the plot.
+  const [size, unit] = formatPoints(gap.other.evaluation.accuracy - gap.first.evaluation.accuracy).split(/\s/);
   return (
     <g class={`curve-gap lane-${gap.lane}`}>
       <path
         d={`M${(at - 4).toFixed(1)},${first.toFixed(1)}h8M${(at - 4).toFixed(1)},${other.toFixed(1)}h8M${at.toFixed(1)},${first.toFixed(1)}V${other.toFixed(1)}`}
       />
-      <text x={at + 8} y={(first + other) / 2} dy="0.32em">
-        {formatPoints(points)}
+      <text x={at + 8} y={(first + other) / 2}>
+        {size}
+        <tspan x={at + 8} dy="1.2em">
+          {unit}
+        </tspan>
       </text>
     </g>
   );

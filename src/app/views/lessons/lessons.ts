@@ -108,7 +108,7 @@ const STRATEGIES: Lesson = {
   id: "strategies",
   title: "Choosing what to ask",
   about: "Two students, one budget: does it matter which questions are asked?",
-  settings: { pool: "100", heldOut: "100", rounds: "2", querySize: "20", perSeed: "2" },
+  settings: { pool: "100", heldOut: "100", rounds: "2", querySize: "20", perSeed: "6" },
   steps: [
     {
       ...untouched,
@@ -175,7 +175,7 @@ const NOISE: Lesson = {
     heldOut: "100",
     rounds: "2",
     querySize: "25",
-    perSeed: "2",
+    perSeed: "4",
     strategyA: "random",
     strategyB: "random",
     errorRate: "0.4",
@@ -244,7 +244,7 @@ const COST: Lesson = {
   id: "cost",
   title: "What it costs",
   about: "Does more teaching help, and does each pair help less than the one before? Measure it.",
-  settings: { pool: "100", heldOut: "100", rounds: "4", querySize: "15", perSeed: "2" },
+  settings: { pool: "100", heldOut: "100", rounds: "3", querySize: "25", perSeed: "6" },
   steps: [
     {
       ...untouched,
@@ -253,7 +253,7 @@ const COST: Lesson = {
     },
     {
       title: "Buy the first pairs",
-      text: "One [[round|round]] buys at most 30 [[pair|pairs]]: 15 seeds, two new questions each.",
+      text: "One [[round|round]] buys at most 150 [[pair|pairs]]: 25 seeds, six new questions each. A first lesson may cost some of what the student could do before: the new questions are unlike those it was pretrained on.",
       todo: "Press Resume, and Pause when the second points are there, or let it run on.",
       done: (lanes) => allFinished(lanes, 1),
       shown: (lanes) =>
@@ -261,40 +261,42 @@ const COST: Lesson = {
     },
     {
       title: "Spend the rest",
-      text: "Learning curves often flatten: what is easy to learn is learned first. Often is not always, and with small tests a curve may even fall by chance.",
-      todo: "Let all four rounds end.",
-      done: (lanes) => allFinished(lanes, 4),
+      text: "Every round costs the same, but does it gain the same? Learning curves often flatten in the end, because what is easy to learn is learned first; and with a small test a curve may even fall by chance.",
+      todo: "Let all three rounds end.",
+      done: (lanes) => allFinished(lanes, 3),
       shown: (lanes) =>
-        `First half of the budget: ${signed(gained(laneOf(lanes, 0), 0, 2))} right answers by chance, ${signed(gained(laneOf(lanes, 1), 0, 2))} by loss. Second half: ${signed(gained(laneOf(lanes, 0), 2, 4))} and ${signed(gained(laneOf(lanes, 1), 2, 4))}.`,
+        `Right answers gained, round by round: by chance ${gainsText(laneOf(lanes, 0))}; by loss ${gainsText(laneOf(lanes, 1))}.`,
     },
     {
       title: "Read the bill",
       text: "The built-in teacher counts a word as a token and costs nothing. Set up, Teacher, has the same bill for a chat model: put in its prices and it tells requests, tokens and dollars before anything is sent, and stops at the ceiling you set.",
       todo: "Open Set up if you like. This step is done when the run is.",
-      done: (lanes) => allFinished(lanes, 4),
-      shown: (lanes) =>
-        `This run asked the teacher for ${formatInteger(teacherTokens(laneOf(lanes, 0)))} words in the first lane and ${formatInteger(teacherTokens(laneOf(lanes, 1)))} in the second.`,
+      done: (lanes) => allFinished(lanes, 3),
+      shown: (lanes) => `By chance: ${billText(laneOf(lanes, 0))}. By loss: ${billText(laneOf(lanes, 1))}.`,
     },
   ],
   question: {
-    text: "Double the budget: eight rounds. In the second lane, did the first half of the budget gain more right answers than the second half?",
-    change: { rounds: "8" },
-    todo: "Run all eight rounds, compare the rise from round 0 to 4 with that from 4 to 8 in the table, then answer.",
-    done: (lanes) => allFinished(lanes, 8),
+    text: "Half the price: three new questions a seed instead of six. In the second lane, which round gained the most right answers?",
+    change: { perSeed: "3" },
+    todo: "Run all three rounds, compare the rises in the table of numbers under the curve, then answer.",
+    done: (lanes) => allFinished(lanes, 3),
     answer: {
       kind: "choice",
       options: {
-        more: "Yes, the first half gained more",
-        same: "Both gained the same",
-        less: "No, the second half gained more",
+        first: "The first",
+        second: "The second",
+        third: "The third",
+        none: "No single one: some gained equally much",
       },
       of: (lanes) => {
-        const [first, second] = [gained(laneOf(lanes, 1), 0, 4) ?? 0, gained(laneOf(lanes, 1), 4, 8) ?? 0];
-        return first > second ? "more" : first === second ? "same" : "less";
+        const gains = [1, 2, 3].map((round) => gained(laneOf(lanes, 1), round - 1, round) ?? 0);
+        const best = Math.max(...gains);
+        const [at, another] = gains.flatMap((gain, index) => (gain === best ? [index] : []));
+        return another === undefined ? (["first", "second", "third"][at ?? 0] ?? "none") : "none";
       },
     },
     explained: (lanes) =>
-      `First half ${signed(gained(laneOf(lanes, 1), 0, 4))}, second half ${signed(gained(laneOf(lanes, 1), 4, 8))} right answers of ${laneOf(lanes, 1).rounds[0]?.evaluation.n ?? 0}. With so few test questions a difference of a few answers may be chance.`,
+      `By loss, round by round: ${gainsText(laneOf(lanes, 1))} right answers of ${laneOf(lanes, 1).rounds[0]?.evaluation.n ?? 0}; ${billText(laneOf(lanes, 1))}. Compare it with your first run's bill. With so few test questions a difference of a few answers may be chance.`,
   },
   sources: [GLOSSARY.budget.source, GLOSSARY.activeLearning.source],
 };
@@ -305,6 +307,20 @@ function overlap(lane: LaneState): string {
   const { wrong } = lossByOutcome(lane);
   if (sure === 0) return `Here none of the ${wrong.n} wrong answers has a lower loss than half of the right ones.`;
   return `Yet ${sure} of the ${wrong.n} wrong answers ${sure === 1 ? "has" : "have"} a lower loss than half of the right ones.`;
+}
+
+/** `+2, 0, +6`: right answers gained in each finished round of training. */
+function gainsText(lane: LaneState): string {
+  const rounds = lane.rounds.filter(({ round }) => round > 0);
+  return rounds.map(({ round }) => signed(gained(lane, round - 1, round))).join(", ");
+}
+
+/** What a lane asked the teacher for, and what came of it. */
+function billText(lane: LaneState): string {
+  const words = teacherTokens(lane);
+  const gain = gained(lane, 0, lane.rounds.at(-1)?.round ?? 0) ?? 0;
+  const each = gain > 0 ? `, ${formatInteger(Math.round(words / gain))} words for each` : "";
+  return `${formatInteger(words)} words for ${formatCount(lane.rounds.at(-1)?.examples ?? 0, "pair")} and ${signed(gain)} right answers${each}`;
 }
 
 function signed(value: number | undefined): string {

@@ -2,7 +2,9 @@
 import type { VNode } from "preact";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
 import type { LaneState } from "../../laneState.ts";
+import type { PhaseMark } from "../../phaseText.ts";
 import {
+  nextPhase,
   PHASE_HELP,
   PHASE_LABELS,
   PHASES,
@@ -12,7 +14,7 @@ import {
   roundLabel,
 } from "../../phaseText.ts";
 
-const MARK_TEXT = { waiting: "not yet", active: "now", done: "done" } as const;
+const MARK_TEXT = { waiting: "not yet", active: "now", here: "just done", done: "done" } as const;
 
 export interface LoopDiagramProps {
   readonly lanes: readonly LaneState[];
@@ -29,9 +31,12 @@ export function LoopDiagram({ lanes, labels }: LoopDiagramProps): VNode {
       </h2>
       <ol class="ring" aria-label="Phases of a round">
         {PHASES.map((phase, index) => {
-          const here = lanes.flatMap((_, lane) => (marks[lane]?.[index] === "active" ? [lane] : []));
+          const at = (mark: PhaseMark): readonly number[] =>
+            lanes.flatMap((_, lane) => (marks[lane]?.[index] === mark ? [lane] : []));
+          const active = at("active");
+          const here = [...active, ...at("here")].sort((a, b) => a - b);
           const done = lanes.length > 0 && marks.every((lane) => lane[index] === "done");
-          const mark = here.length > 0 ? "active" : done ? "done" : "waiting";
+          const mark = active.length > 0 ? "active" : here.length > 0 ? "here" : done ? "done" : "waiting";
           return (
             <li
               key={phase}
@@ -76,6 +81,7 @@ function LaneLine({
   readonly label: string;
 }): VNode {
   const fraction = phaseFraction(lane);
+  const next = nextPhase(lane);
   const active = lane.phase !== null && lane.phase.state !== "end" && !lane.done;
   return (
     <li class={`lane-line lane-${index}`}>
@@ -86,7 +92,10 @@ function LaneLine({
         <strong>{label}</strong>
         {lane.run !== null && <span class="round-label">{roundLabel(lane)}</span>}
       </p>
-      <p class="phase-sentence">{phaseSentence(lane)}</p>
+      <p class="phase-sentence">
+        {phaseSentence(lane)}
+        {next !== undefined && <span class="next-phase"> Next: {PHASE_LABELS[next]}.</span>}
+      </p>
       <div class="progress">
         {active && fraction !== undefined ? (
           <progress aria-label={`Progress of the phase, ${label}`} max={1} value={fraction} />

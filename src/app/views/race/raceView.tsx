@@ -50,6 +50,14 @@ export function RaceView({ state, page }: ViewProps): VNode {
           <span>{summarizeDraft(draft)}</span>
         </p>
       </section>
+      {!started && (
+        <p class="race-lead">
+          {COUNTS[lanes.length] ?? "Several"} copies of one small language model start equal, with the same{" "}
+          {draft.teacher === "none" ? "questions" : "teacher"} and the same budget. They differ only in how the
+          questions to learn from are picked: <strong>{strategies.join(" against ")}</strong>. Press Start to see
+          whether it matters, or Step to watch one phase at a time.
+        </p>
+      )}
       <LoopDiagram lanes={lanes} labels={labels} />
       <div class="overview">
         <section class="curve" aria-labelledby="curve-title">
@@ -117,6 +125,8 @@ export function RaceView({ state, page }: ViewProps): VNode {
     </>
   );
 }
+
+const COUNTS: readonly (string | undefined)[] = [undefined, "One", "Two", "Three", "Four"];
 
 /** What a new lane picks by, by its place. */
 const NEXT_STRATEGIES: readonly string[] = ["random", "own-loss", "true-loss", "entropy"];

@@ -4,9 +4,10 @@
  * of the last point is in the table.
  */
 import type { VNode } from "preact";
-import { linePath, linearScale, ticksBetween } from "../../../charts/scale.ts";
+import { linePath, linearScale } from "../../../charts/scale.ts";
 import type { RoundSummary } from "../../../loop/records.ts";
 import { formatCount, formatPercent } from "../../format.ts";
+import { AccuracyAxes, NARROW_PX } from "../../plots/accuracyAxes.tsx";
 import { accuracyDomain } from "../../plots/learningCurve.tsx";
 import { useWidth } from "../../plots/useWidth.ts";
 import { shortTitle } from "./keptRaces.ts";
@@ -30,7 +31,7 @@ export function RunCurves({
   readonly rounds: ReadonlyMap<string, readonly RoundSummary[]>;
 }): VNode {
   const [ref, width] = useWidth<HTMLDivElement>(640);
-  const height = width < 480 ? 260 : 340;
+  const height = width < NARROW_PX ? 260 : 340;
   const curves = races.flatMap((race, index) =>
     race.lanes.map(({ manifest }, lane): Curve => ({
       race: index,
@@ -47,37 +48,12 @@ export function RunCurves({
     <>
       <div class="plot" ref={ref}>
         <svg width={width} height={height} role="img" aria-label={curvesLabel(curves)}>
-          <g class="axis">
-            {ticksBetween(low, high, 5).map((tick) => (
-              <g key={tick} transform={`translate(0,${y(tick).toFixed(1)})`}>
-                <line class="grid" x1={MARGIN.left} x2={width - MARGIN.right} />
-                <text x={MARGIN.left - 6} dy="0.32em" text-anchor="end">
-                  {Math.round(tick * 100)}
-                </text>
-              </g>
-            ))}
-            <text class="axis-title" x={0} y={14}>
-              ↑ right answers, % of held-out questions
-            </text>
-            {ticksBetween(0, last, width < 480 ? 4 : 8).map((tick) => (
-              <g key={tick} transform={`translate(${x(tick).toFixed(1)},${height - MARGIN.bottom})`}>
-                <line class="tick" y2={5} />
-                <text y={19} text-anchor="middle">
-                  {tick}
-                </text>
-              </g>
-            ))}
-            <line
-              class="base"
-              x1={MARGIN.left}
-              x2={width - MARGIN.right}
-              y1={height - MARGIN.bottom}
-              y2={height - MARGIN.bottom}
-            />
-            <text class="axis-title" x={width - MARGIN.right} y={height - 6} text-anchor="end">
-              accepted synthetic pairs →
-            </text>
-          </g>
+          <AccuracyAxes
+            {...{ x, y, last, width, height }}
+            domain={[low, high]}
+            margin={MARGIN}
+            title="↑ right answers, % of held-out questions"
+          />
           {curves.map((curve) => (
             <g key={`${curve.race} ${curve.lane}`} class={`series series-${curve.race} series-lane-${curve.lane}`}>
               <path
