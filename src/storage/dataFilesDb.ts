@@ -1,33 +1,16 @@
 /** @file Data files of the user's own, kept in IndexedDB by the hash of their content. A database of its own: runs only name the hash. */
-import { openDB } from "idb";
-import type { DBSchema, IDBPDatabase } from "idb";
+import type { DBSchema } from "idb";
 import { TutelageError, messageOf } from "../core/errors.ts";
 import type { DataFiles, DataStore } from "../loop/runStore.ts";
+import { openedDb } from "./openedDb.ts";
 
 interface Database extends DBSchema {
   files: { key: string; value: DataFiles };
 }
 
-const VERSION = 1;
-
 /** The store in database `name`; opened at first use. @throws TutelageError quota when the browser's storage is full. */
 export function indexedDbDataFiles(name = "tutelage-data"): DataStore {
-  let db: Promise<IDBPDatabase<Database>> | undefined;
-  const open = (): Promise<IDBPDatabase<Database>> => {
-    const forget = (): void => {
-      db = undefined;
-    };
-    db ??= openDB<Database>(name, VERSION, {
-      upgrade: (database) => void database.createObjectStore("files"),
-      blocking: (_current, _blocked, event) => {
-        (event.target as IDBDatabase).close();
-        forget();
-      },
-      terminated: forget,
-    });
-    db.catch(forget);
-    return db;
-  };
+  const open = openedDb<Database>(name, "files");
   return {
     get: async (digest) => (await open()).get("files", digest),
     async put(digest, files) {

@@ -2,16 +2,14 @@
  * @file A teacher's replies kept in IndexedDB, shared by all runs of the browser: what was
  * asked once is not asked again. A database of its own, so that deleting it harms no run.
  */
-import { openDB } from "idb";
-import type { DBSchema, IDBPDatabase } from "idb";
+import type { DBSchema } from "idb";
 import type { CachedReply, ImportedReplies, ReplyCache } from "../teacher/types.ts";
+import { openedDb } from "./openedDb.ts";
 import { formatReplyLines, parseReplyLines } from "./replyLines.ts";
 
 interface Database extends DBSchema {
   replies: { key: string; value: CachedReply };
 }
-
-const VERSION = 1;
 
 /** A cache that can be taken elsewhere as one file. */
 export interface PortableReplyCache extends ReplyCache {
@@ -23,22 +21,7 @@ export interface PortableReplyCache extends ReplyCache {
 
 /** The cache in database `name`; opened at first use. A store that cannot be read or written (full, private mode) only costs requests. */
 export function indexedDbReplyCache(name = "tutelage-replies"): PortableReplyCache {
-  let db: Promise<IDBPDatabase<Database>> | undefined;
-  const open = (): Promise<IDBPDatabase<Database>> => {
-    const forget = (): void => {
-      db = undefined;
-    };
-    db ??= openDB<Database>(name, VERSION, {
-      upgrade: (database) => void database.createObjectStore("replies"),
-      blocking: (_current, _blocked, event) => {
-        (event.target as IDBDatabase).close();
-        forget();
-      },
-      terminated: forget,
-    });
-    db.catch(forget);
-    return db;
-  };
+  const open = openedDb<Database>(name, "replies");
   return {
     async get(key) {
       try {

@@ -22,7 +22,7 @@ export const PROVIDER_TEXT: Readonly<Record<"cpu" | "wasm" | "webgpu", string>> 
 };
 
 /** Causes of memory in words. */
-const CAUSE_TEXT: Readonly<Record<string, string>> = {
+export const CAUSE_TEXT: Readonly<Record<string, string>> = {
   weights: "frozen weights",
   trainable: "trainable weights, twice",
   moments: "AdamW's moments, twice",

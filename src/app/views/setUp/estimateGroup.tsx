@@ -6,6 +6,8 @@ import type { Page } from "../../controller.ts";
 import { OFFLINE } from "../../offline.ts";
 import type { AppState } from "../../appState.ts";
 import type { CheckedSettings } from "../../settings.ts";
+import type { MemoryBytes } from "../../../protocol/loopService.ts";
+import { CAUSE_TEXT } from "../engine/engineReport.ts";
 import { FORECAST, forecast, raceMs } from "./forecast.ts";
 import { Group } from "./setUpForm.tsx";
 
@@ -70,7 +72,8 @@ function Figures({
               ? problem
               : memory === null
                 ? "Unknown until the student is here and nothing runs."
-                : `About ${formatBytes(memory.bytes.total)} of ${PROVIDER_NAMES[memory.ep]}'s memory while a lane trains (${formatInteger(memory.parameters)} parameters), for each of ${lanes} lanes: weights ${formatBytes(memory.bytes.weights + memory.bytes.trainable)}, gradients and moments ${formatBytes(memory.bytes.gradients + memory.bytes.moments)}, values in between ${formatBytes(memory.bytes.activations + memory.bytes.logits)}, ONNX Runtime ${formatBytes(memory.bytes.runtime)}.${memory.gradientCheckpointing ? " Values are computed twice to save memory." : ""}`}
+                : `About ${formatBytes(memory.bytes.total)} of ${PROVIDER_NAMES[memory.ep]}'s memory while a lane trains (${formatInteger(memory.parameters)} parameters), for each of ${lanes} lanes.${memory.gradientCheckpointing ? " Values are computed twice to save memory." : ""}`}
+          {current && problem === "" && memory !== null && <Causes bytes={memory.bytes} />}
         </dd>
       </div>
       <div>
@@ -84,6 +87,22 @@ function Figures({
         </dd>
       </div>
     </dl>
+  );
+}
+
+/** What needs it, most first. */
+function Causes({ bytes: { total: _, ...causes } }: { readonly bytes: MemoryBytes }): VNode {
+  return (
+    <ul class="causes" aria-label="Memory by cause">
+      {Object.entries(causes)
+        .filter(([, bytes]) => bytes > 0)
+        .sort(([, a], [, b]) => b - a)
+        .map(([cause, bytes]) => (
+          <li key={cause}>
+            <span>{CAUSE_TEXT[cause] ?? cause}</span> <span class="figure">{formatBytes(bytes)}</span>
+          </li>
+        ))}
+    </ul>
   );
 }
 
