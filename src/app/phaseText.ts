@@ -125,6 +125,7 @@ export function phaseSentence(lane: LaneState): string {
 /** "Round 2 of 5", "Round 0 of 5: before any training". */
 export function roundLabel(lane: LaneState): string {
   if (lane.run === null) return "";
-  const label = `Round ${lane.round} of ${lane.run.config.rounds}`;
+  // A finished run that is shown again stands before a round that it does not have.
+  const label = `Round ${Math.min(lane.round, lane.run.config.rounds)} of ${lane.run.config.rounds}`;
   return lane.round === 0 ? `${label}: before training` : label;
 }

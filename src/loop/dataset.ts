@@ -63,8 +63,7 @@ task_categories:
 size_categories:
   - ${category}
 tags:
-  - synthetic
-  - active-learning
+${real ? "" : "  - synthetic\n"}  - active-learning
   - tutelage
 configs:
   - config_name: default
@@ -85,7 +84,7 @@ questions, a query strategy picks seeds, ${real ? "and the student is trained on
 | strategy | ${oneLine(config.strategy.name)} |
 | teacher | ${teacher} |
 | student | ${oneLine(manifest.student.name)}, ${manifest.student.parameters} parameters |
-| verification | ${config.verification === "off" ? "off" : "the task's own check of question and answer"} |
+| verification | ${real ? "none: taken as they are" : config.verification === "off" ? "off" : "the task's own check of question and answer"} |
 | rounds finished | ${Math.max(0, run.rounds.length - 1)} of ${config.rounds} |
 | pairs made, accepted | ${examples.length}, ${rows} |
 | changed by hand | ${edits} edits, ${rejections} rejections |

@@ -55,15 +55,17 @@ export async function estimateTeachers<E extends RaceEngine>(
   return lanes.length === 0 ? null : lanes.reduce(bothLanes);
 }
 
-/** The first validation questions, never of the pool or the test split. */
+/** The first validation questions; of a run that has none (own data are not spent on them) the first test questions. Never of the pool. */
 export async function sampleValidation<E extends RaceEngine>(
   deps: Pick<Deps<E>, "createTask">,
   experiment: unknown,
   count: number,
 ): Promise<readonly SampleQuestion[]> {
   const config = parseExperimentConfig(experiment);
-  const { validation } = splitsOf(await deps.createTask(config), config);
-  return validation.slice(0, count).map(({ question, answer, level }) => ({ question, answer, level }));
+  const { validation, test } = splitsOf(await deps.createTask(config), config);
+  return (validation.length > 0 ? validation : test)
+    .slice(0, count)
+    .map(({ question, answer, level }) => ({ question, answer, level }));
 }
 
 /** Memory that the experiment will need; null for a student that is not at hand. */

@@ -18,7 +18,7 @@ export function statusText(state: AppState): string {
   if (stored !== null) return "An unfinished run is waiting.";
   switch (raceState) {
     case "idle":
-      return readiness(state);
+      return hasRun(state) ? "A kept run is shown. Start begins another, with the settings below." : readiness(state);
     case "ready":
       return "Ready to run.";
     case "running":

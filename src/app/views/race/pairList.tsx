@@ -53,6 +53,7 @@ function Pair({
     seedRank === undefined || seedScore === undefined
       ? ""
       : `, picked as rank ${seedRank} with score ${seedScore.toFixed(3)}`;
+  const outcome = operation === "copy" && verification === "off" ? "real pair" : VERIFICATION_TEXT[verification];
   return (
     <details
       class="pair"
@@ -63,7 +64,7 @@ function Pair({
     >
       <summary>
         <VerdictGlyph ok={accepted} />
-        <span class={accepted ? "pair-verdict" : "pair-verdict pair-rejected"}>{VERIFICATION_TEXT[verification]}</span>
+        <span class={accepted ? "pair-verdict" : "pair-verdict pair-rejected"}>{outcome}</span>
         <span class="pair-question">{question === "" ? "(no question)" : question}</span>
         <span class="pair-source">
           {OPERATION_TEXT[operation]} from {seedId}
@@ -76,7 +77,7 @@ function Pair({
         <dt>Worked answer</dt>
         <dd class="worked">{answer}</dd>
         <dt>Check</dt>
-        <dd>{reason === "" ? VERIFICATION_TEXT[verification] : reason}</dd>
+        <dd>{reason === "" ? outcome : reason}</dd>
         <dt>From</dt>
         <dd>
           seed {seedId}, {OPERATION_TEXT[operation]}

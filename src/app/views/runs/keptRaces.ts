@@ -52,13 +52,18 @@ export function titleOf({ label, lanes }: KeptRace): string {
 
 /** `word-problems: random, own-loss`. */
 export function settingsOf(lanes: readonly RunHeader[]): string {
-  const task = lanes[0]?.manifest.config.task.name ?? "";
-  return `${task}: ${lanes.map(({ manifest }) => manifest.config.strategy.name).join(", ")}`;
+  return `${taskOf(lanes)}: ${lanes.map(({ manifest }) => manifest.config.strategy.name).join(", ")}`;
 }
 
 /** What a race is called where its strategies are named too: its name, or task and date. */
 export function shortTitle({ label, lanes, createdAt }: KeptRace): string {
-  return label ?? `${lanes[0]?.manifest.config.task.name ?? ""}, ${dateText(createdAt)}`;
+  return label ?? `${taskOf(lanes)}, ${dateText(createdAt)}`;
+}
+
+/** The task's name; of the user's own data the file's. */
+function taskOf(lanes: readonly RunHeader[]): string {
+  const task = lanes[0]?.manifest.config.task;
+  return task?.data?.pool ?? task?.name ?? "";
 }
 
 /** A date as the reader's machine writes it. */

@@ -124,8 +124,13 @@ function setUpText(lanes: readonly RunHeader[]): string {
   const config = lanes[0]?.manifest.config;
   if (config === undefined) return "";
   const { querySize, perSeed, seed, teacher } = config;
-  const by = TEACHER_LABELS[teacher.name].toLowerCase();
-  return `${querySize} × ${perSeed} pairs a round, teacher: ${by}, seed ${seed}`;
+  const by =
+    teacher.name === "none"
+      ? "real pairs, no teacher"
+      : teacher.name === "solver"
+        ? "built-in teacher"
+        : `teacher ${teacher.chat?.model ?? TEACHER_LABELS[teacher.name]}`;
+  return `${querySize} × ${perSeed} pairs a round, ${by}, seed ${seed}`;
 }
 
 function Rename({

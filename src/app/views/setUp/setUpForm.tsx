@@ -73,7 +73,7 @@ export function SetUpForm(props: SetUpFormProps): VNode {
         />
         {isStrangerToTask(draft) && (
           <p class="notice">
-            No built-in student was made for this task: the one for word problems takes its place, and will hardly get
+            No built-in student was made for this task: the one for word problems takes its place, and may get hardly
             anything right. Choose a model from the hub or a folder for a fair try.
           </p>
         )}
