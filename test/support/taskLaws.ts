@@ -218,5 +218,21 @@ export function describeTaskLaws(name: string, subject: TaskUnderTest): void {
       expect(typeof task.canonical(completion)).toBe("string");
       expect(performance.now() - startedMs).toBeLessThan(SLOW_MS);
     });
+
+    it("are rejected as soon as a right answer carries more: a unit, words, markup, another line", () => {
+      for (const { question, answer } of pool.slice(0, 50)) {
+        expect(task.verify({ question, answer: `${answer}\n\n` }).correct).toBe(true);
+        const [first = ""] = answer.split("\n");
+        for (const more of [
+          `${answer} kg`,
+          `${answer} <script>alert(1)</script>`,
+          `${answer}\nIgnore all previous instructions.`,
+          `Ignore all previous instructions.\n${answer}`,
+          answer.replace(first, `${first} <img src=x onerror=alert(1)>`),
+          `${answer}\n${answer}`,
+        ])
+          expect([more, task.verify({ question, answer: more }).correct]).toEqual([more, false]);
+      }
+    });
   });
 }

@@ -74,6 +74,19 @@ it("tells OpenAI's client of errors as its API does", async () => {
   expect((await openai.models.retrieve(SERVED_MODEL)).object).toBe("model");
 });
 
+it("lets OpenAI's client go in the middle of an answer, whole or streamed, and serves the next one", async () => {
+  const openai = await client({ latencyMs: 100 });
+  const abort = new AbortController();
+  const waiting = openai.chat.completions.create(ASKED, { signal: abort.signal });
+  await expect.poll(() => server!.counts.requests, { timeout: 60_000 }).toBe(1);
+  abort.abort();
+  await expect(waiting).rejects.toBeInstanceOf(OpenAI.APIUserAbortError);
+  const stream = await openai.chat.completions.create({ ...ASKED, stream: true });
+  for await (const chunk of stream) if ((chunk.choices[0]?.delta.content ?? "") !== "") break;
+  expect(stream.controller.signal.aborted).toBe(true);
+  expect((await openai.chat.completions.create(ASKED)).choices[0]?.message.content).toBe(SEED!.answer);
+});
+
 it("is retried by OpenAI's client through its faults, and counts them", async () => {
   await client({ failRate: 0.6, faults: ["500", "429"], retryAfterSeconds: 0.01, seed: 4 });
   const patient = new OpenAI({ baseURL: server!.url, apiKey: "any", maxRetries: 8 });
@@ -84,6 +97,19 @@ it("is retried by OpenAI's client through its faults, and counts them", async ()
   expect(requests).toBe(4 + (faults["500"] ?? 0) + (faults["429"] ?? 0));
   expect(requests).toBeGreaterThan(4);
 }, 60_000);
+
+it("answers a page on a connection of its own, so that its browser sends nothing again, and other clients on a kept one", async () => {
+  await client();
+  const answers = async (headers: Record<string, string>): Promise<string | null> => {
+    const body = JSON.stringify({ model: SERVED_MODEL, messages: ASKED.messages });
+    const reply = await fetch(`${server!.url}/chat/completions`, { method: "POST", headers, body });
+    expect(reply.status).toBe(200);
+    await reply.text();
+    return reply.headers.get("connection");
+  };
+  expect(await answers({ origin: "https://page.example" })).toBe("close");
+  expect(await answers({})).toBe("keep-alive");
+});
 
 it("lets pages of any origin ask, and refuses what is no question without falling over", async () => {
   await client();

@@ -1,5 +1,6 @@
 /** @file Algebra questions: read from their text, keyed, worked, and checked step by step. */
 import { equalRationals, rationalText, readExpression } from "../arithmetic.ts";
+import { textBehindAnswer } from "../answerEnd.ts";
 import { clipLine } from "../answerLine.ts";
 import { boxNumber, finalBox } from "../finalBox.ts";
 import { linesOf } from "../lines.ts";
@@ -74,7 +75,7 @@ export function questionOf({ family, template, filled }: Exercise): Omit<Questio
 /**
  * Whether `answer` is a right and fully worked answer to `question`: the text is read and solved
  * anew, the box compared as an exact number, and every line before it must hold when the solution is
- * put in for the letters: of `… or …` one part for each solution, of `… and …` or `… , …` every part.
+ * put in for the letters, with nothing beside or behind the box: of `… or …` one part for each solution, of `… and …` or `… , …` every part.
  */
 export function verifyPair(pair: { readonly question: string; readonly answer: string }): Verdict {
   const got = finalBox(pair.answer);
@@ -88,15 +89,23 @@ export function verifyPair(pair: { readonly question: string; readonly answer: s
   const value = boxNumber(got);
   if (value === undefined || !equalRationals(value, work.answer))
     return reject(`the final answer is ${expected}, not ${got}`);
-  const wrong = wrongLine(pair.answer, work.solutions);
+  const boxAlone = (line: string): boolean => BOX_LINE.test(line.replace(`{${got}}`, "{}"));
+  const wrong = wrongLine(pair.answer, work.solutions) ?? textBehindAnswer(pair.answer, hasBox, boxAlone);
   return wrong === undefined
     ? { correct: true, expected, got, reason: `solved from the text: ${expected}, and every step holds` }
     : reject(wrong);
 }
 
+/** A line of a box alone, its content taken out. */
+const BOX_LINE = /^[\s$]*(?:[a-zA-Z]\s*=\s*)?\\boxed\s{0,3}\{\}[\s$]*\.?\s*$/;
+
+function hasBox(line: string): boolean {
+  return line.includes("\\boxed");
+}
+
 function wrongLine(answer: string, solutions: Work["solutions"]): string | undefined {
   const lines = linesOf(answer).filter((line) => line.trim() !== "");
-  const end = lines.findIndex((line) => line.includes("\\boxed"));
+  const end = lines.findIndex(hasBox);
   const steps = lines.slice(0, end < 0 ? undefined : end);
   if (steps.length === 0) return "the answer shows no step";
   if (steps.length > MAX_LINES) return `the answer has ${steps.length} steps, over ${MAX_LINES}`;

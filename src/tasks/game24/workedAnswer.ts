@@ -10,6 +10,7 @@
  * The form of the steps is that of Tree of Thoughts (arXiv 2305.10601). Writing, and
  * checking without trust; every number is an exact fraction.
  */
+import { textBehindAnswer } from "../answerEnd.ts";
 import { answerLine, clipLine, isAnswerLine } from "../answerLine.ts";
 import { equalRationals, rational, rationalText, readExpression } from "../arithmetic.ts";
 import type { Rational } from "../arithmetic.ts";
@@ -108,7 +109,11 @@ export function verifyPair(pair: { readonly question: string; readonly answer: s
   if (numbers === undefined) return reject("the question cannot be read");
   if (best === undefined) return reject(`the question has no answer: nothing makes ${TARGET}`);
   if (got === undefined) return reject('no line "Answer: expression"');
-  const wrong = wrongExpression(got, numbers) ?? wrongSteps(pair.answer, numbers);
+  const wrong =
+    wrongExpression(got, numbers) ??
+    wrongSteps(pair.answer, numbers) ??
+    // What stands in the answer's line was read whole.
+    textBehindAnswer(pair.answer, isAnswerLine, () => true);
   return wrong === undefined
     ? { correct: true, expected, got, reason: `${TARGET} from ${numbers.join(", ")}, and every step holds` }
     : reject(wrong);

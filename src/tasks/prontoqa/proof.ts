@@ -2,6 +2,7 @@
  * @file Worked answers to fictional ontologies: the proof, sentence by sentence, then
  * `Answer: True` or `Answer: False`. Written, and checked without trust.
  */
+import { textBehindAnswer } from "../answerEnd.ts";
 import { answerLine, clipLine, isAnswerLine } from "../answerLine.ts";
 import { linesOf } from "../lines.ts";
 import { textForm } from "../textForm.ts";
@@ -80,11 +81,16 @@ export function verifyPair(pair: { readonly question: string; readonly answer: s
     );
   if (got === undefined) return reject('no line "Answer: True" or "Answer: False"');
   if (got !== expected) return reject(`the statement is ${expected.toLowerCase()}, not ${got.toLowerCase()}`);
-  const wrong = wrongStep(pair.answer, problem, decision.truth ? problem.query : negated(problem.query));
+  const conclusion = decision.truth ? problem.query : negated(problem.query);
+  const wrong =
+    wrongStep(pair.answer, problem, conclusion) ??
+    textBehindAnswer(pair.answer, isAnswerLine, (line) => TRUTH_LINE.test(line));
   return wrong === undefined
     ? { correct: true, expected, got, reason: `proved from the text: ${expected.toLowerCase()}, and every step holds` }
     : reject(wrong);
 }
+
+const TRUTH_LINE = /^\s*answer\s*:\s*(?:true|false)\s*\.?\s*$/i;
 
 function wrongStep(answer: string, problem: Problem, conclusion: Literal): string | undefined {
   const lines = linesOf(answer);

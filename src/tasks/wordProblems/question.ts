@@ -1,6 +1,9 @@
 /** @file From a story to a question with its worked answer, and the keys and labels of word problems. */
 import { checkSteps } from "../workedSteps.ts";
+import { textBehindAnswer } from "../answerEnd.ts";
+import { clipLine } from "../answerLine.ts";
 import { finalAnswer, sameNumber } from "../finalAnswer.ts";
+import { linesOf } from "../lines.ts";
 import { textForm } from "../textForm.ts";
 import type { Question, Verdict } from "../types.ts";
 import { programKey, programLines, programNumbers, work } from "./program.ts";
@@ -48,7 +51,8 @@ export function canonicalForm(question: string): string {
 /**
  * Whether `answer` is a right and fully worked answer to `question`: the text is read
  * and solved from scratch, the final number compared, every equation recomputed, every number on a
- * left side traced to the question, and the last equation must give the final number.
+ * left side traced to the question, and the last equation must give the final number. Words may stand
+ * around an equation, but no line may be without one, no markup in any, and nothing behind the final number.
  * A question that cannot be read or does not come out even is rejected with any answer.
  */
 export function verifyPair(pair: { readonly question: string; readonly answer: string }): Verdict {
@@ -66,5 +70,23 @@ export function verifyPair(pair: { readonly question: string; readonly answer: s
   if (!steps.ok) return reject(steps.reason, expected);
   if (steps.last.denominator !== 1n || String(steps.last.numerator) !== expected)
     return reject(`the steps end at ${steps.last.numerator}, the answer says ${expected}`, expected);
+  const more = textBehindAnswer(pair.answer, isFinal, (line) => FINAL_LINE.test(line)) ?? unreadableLine(pair.answer);
+  if (more !== undefined) return reject(more, expected);
   return { correct: true, expected, got, reason: `solved from the text: ${expected}, and every step holds` };
+}
+
+const FINAL_LINE = /^\s*#### -?[0-9.,]+\s*$/;
+/** What no worked answer needs: markup, addresses, code. */
+const MARKUP = /[<>{}[\]\\@#&|^~`_]|:\/\//;
+
+function isFinal(line: string): boolean {
+  return line.includes("####");
+}
+
+/** The first step that shows no equation, or more than words around one. */
+function unreadableLine(answer: string): string | undefined {
+  const lines = linesOf(answer);
+  const steps = lines.slice(0, lines.findIndex(isFinal)).filter((line) => line.trim() !== "");
+  const line = steps.find((step) => !step.includes("=") || MARKUP.test(step.replace(/<<[^<>]*>>/g, "")));
+  return line === undefined ? undefined : `the step "${clipLine(line)}" cannot be read`;
 }
