@@ -68,6 +68,25 @@ export function checkRowsFit(
     );
 }
 
+/** The holdout student reads what the student reads. @throws BadInputError where a question has other tokens for it, or too many: losses per token would not compare. */
+export function checkHoldout(
+  task: Task,
+  questions: readonly Question[],
+  student: Pick<RowReader, "encode">,
+  holdout: Pick<RowReader, "encode">,
+): void {
+  for (const question of questions) {
+    const row = rowOf(task, question);
+    if (holdout.encode(row).ids.join() !== student.encode(row).ids.join())
+      badInput(
+        "strategy.holdout",
+        "a student with the same tokenizer as the student",
+        `one that reads question ${question.id} as other tokens`,
+        "Make it from the same base: tutelage train --student DIR --out HOLDOUT",
+      );
+  }
+}
+
 function misfitsOf(questions: readonly Question[], problem: (question: Question) => string | undefined): Misfit[] {
   return questions.flatMap((question): Misfit[] => {
     try {

@@ -101,7 +101,7 @@ function countWords(text: string): number {
 function unsupported(task: Task, what: string, question: string): TutelageError {
   return new TutelageError(
     "unsupported",
-    `teacher solver: expected a ${task.name} question as its templates write them, got one it cannot read; it could not ${what}`,
+    `teacher solver: expected a question of the task ${task.name} as its templates write them, got one it cannot read; it could not ${what}`,
     {
       details: { task: task.name, question },
     },

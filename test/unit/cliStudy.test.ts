@@ -233,6 +233,30 @@ test.each([
     { ...custom(rows("e.jsonl", pairs)), experiment: SMALL },
     /run custom\.random\.seed1: .*teacher solver: expected a task with a built-in author/,
   ],
+  [
+    "a holdout student that reads other tokens",
+    {
+      ...STUDY,
+      tasks: ["algebra"],
+      strategies: [{ strategy: { name: "rho-loss", holdout: "builtin:word-problems" } }],
+    },
+    /run algebra\.rho-loss\.seed1: strategy\.holdout: expected a student with the same tokenizer .*got one that reads question pool-1/,
+  ],
+  [
+    "a ceiling without room for a pair",
+    { ...STUDY, experiment: { ...SMALL, budget: { teacherTokens: 5 } } },
+    /run word-problems\.random\.seed1: budget\.teacherTokens: expected at least \d+, what the first pair can take, got 5/,
+  ],
+  [
+    "answers longer than the context",
+    { ...STUDY, experiment: { ...SMALL, generation: { maxNewTokens: 256 } } },
+    /seed1: task "word-problems": expected prompts of at most 0 tokens .*got 10 longer: pool-1 \(/,
+  ],
+  [
+    "a query size over the pool",
+    { ...STUDY, experiment: { ...SMALL, querySize: 7 } },
+    /run word-problems\.random\.seed1\.querySize: expected at most task\.pool = 6, got 7/,
+  ],
   ["a student that is not there", { ...STUDY, experiment: { ...SMALL, student: "./nowhere" } }, /nowhere/],
 ])("%s is refused before anything is written", async (_, value, message) => {
   const path = space.write("bad.json", JSON.stringify(value));

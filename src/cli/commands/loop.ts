@@ -7,7 +7,9 @@ import { closedLoop } from "../../loop/closedLoop.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
 import { TASK_DEFAULTS } from "../../loop/defaults.ts";
 import { firstDifference } from "../../loop/firstDifference.ts";
+import { checkHoldout } from "../../loop/checkRows.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
+import { splitsOf } from "../../loop/splitsOf.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
 import { openStudent } from "../../student/student.ts";
@@ -23,6 +25,7 @@ import { showRecords } from "../loopReport.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { printEstimate } from "../printEstimate.ts";
+import { openRowReader } from "../rowReader.ts";
 import { openEngine } from "../session.ts";
 import { dataOfRun, loadExperimentData, loadTaskData, placeData } from "../taskData.ts";
 import { openStudentSource } from "../studentSource.ts";
@@ -128,6 +131,12 @@ export const loopCommand: Command = {
       return printEstimate(config, task, seconds, output);
     }
     const source = await openStudentSource(config.student, output, config.task.name);
+    const { holdout } = config.strategy;
+    if (holdout !== undefined && resume === undefined) {
+      const { pool } = splitsOf(task, config);
+      const other = await openStudentSource(holdout, output, config.task.name);
+      checkHoldout(task, pool, await openRowReader(source), await openRowReader(other));
+    }
     const teacher =
       replayed === undefined
         ? await openTeacher(config.teacher, task, options)

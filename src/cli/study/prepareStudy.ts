@@ -7,21 +7,18 @@ import { BadInputError, badInput } from "../../core/errors.ts";
 import { parseJson } from "../../formats/json.ts";
 import { readTextFile } from "../../formats/node/directorySource.ts";
 import { checkCeilings } from "../../loop/checkCeilings.ts";
-import { checkRowsFit } from "../../loop/checkRows.ts";
-import type { RowReader } from "../../loop/checkRows.ts";
+import { checkHoldout, checkRowsFit } from "../../loop/checkRows.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
 import { splitsOf } from "../../loop/splitsOf.ts";
 import { planStudy, type StudyPlan } from "../../loop/study/planStudy.ts";
 import { createStrategy } from "../../selection/registry.ts";
-import { describeStudent } from "../../student/student.ts";
-import type { StudentDescription } from "../../student/student.ts";
-import type { EncodedRow } from "../../student/types.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { createTask } from "../../tasks/registry.ts";
 import type { Splits, Task } from "../../tasks/types.ts";
 import { pinStudents } from "../experimentStudents.ts";
 import type { Options } from "../options.ts";
 import type { Output } from "../output.ts";
+import { openRowReader } from "../rowReader.ts";
 import { openStudentSource } from "../studentSource.ts";
 import { loadExperimentData, placeData } from "../taskData.ts";
 import { openTeacher } from "../teacherOptions.ts";
@@ -71,15 +68,11 @@ export async function prepareStudy(
     return task;
   };
   const teacherOf = remembered((config: ExperimentConfig, task: Task) => openTeacher(config.teacher, task, options));
-  const sourceOf = remembered(async (student: string, task: string) => {
-    const source = await openStudentSource(student, output, task);
-    await source.readText("config.json");
-    return source;
-  });
-  const readerOf = remembered(async ({ student, training: { method }, seed, task }: ExperimentConfig) => {
-    const source = await sourceOf(`${student} ${task.name}`, student, task.name);
-    return rowReader(await describeStudent({ source, method, seed }));
-  });
+  const opened = remembered(async (student: string, task: string) =>
+    openRowReader(await openStudentSource(student, output, task)),
+  );
+  const readerOf = (student: string, { task: { name } }: ExperimentConfig) =>
+    opened(`${student} ${name}`, student, name);
   // Runs of one task and seed follow each other.
   let drawn: { readonly key: string; readonly splits: Splits } | undefined;
   const splitsFor = (config: ExperimentConfig): Splits => {
@@ -95,20 +88,10 @@ export async function prepareStudy(
       const { name, picker, ...settings } = config.strategy;
       const strategy = createStrategy(name, picker, settings);
       const teacher = await teacherOf(`${config.task.name} ${JSON.stringify(config.teacher)}`, config, task);
-      const {
-        student,
-        training,
-        task: { name: taskName },
-      } = config;
-      checkRowsFit(
-        config,
-        task,
-        splits,
-        strategy,
-        await readerOf(JSON.stringify([student, taskName, training.method]), config),
-      );
+      const reader = await readerOf(config.student, config);
+      checkRowsFit(config, task, splits, strategy, reader);
       const { holdout } = config.strategy;
-      if (holdout !== undefined) await sourceOf(`${holdout} ${taskName}`, holdout, taskName);
+      if (holdout !== undefined) checkHoldout(task, splits.pool, reader, await readerOf(holdout, config));
       await checkCeilings(config, task, splits, teacher);
     });
   }
@@ -118,20 +101,6 @@ export async function prepareStudy(
 function taskKey({ task }: ExperimentConfig): string {
   const { evaluateOn: _, ...rest } = task;
   return JSON.stringify(rest);
-}
-
-/** The student's own reading of rows; one that was read before is known. */
-function rowReader({ blueprint, encode }: StudentDescription): RowReader {
-  const known = new Map<string, EncodedRow>();
-  return {
-    maxPositions: blueprint.decoder.maxPositionEmbeddings,
-    encode(row) {
-      const key = JSON.stringify([row.prompt, row.completion]);
-      const encoded = known.get(key) ?? encode(row);
-      known.set(key, encoded);
-      return encoded;
-    },
-  };
 }
 
 /** `work` by key: done once, its result kept. */

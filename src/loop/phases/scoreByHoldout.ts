@@ -2,15 +2,16 @@
  * @file Part of phase "score": the losses of worked answers under the holdout student,
  * which never change: computed once a session, and the student released at once.
  */
-import { badInput, invariant } from "../../core/errors.ts";
+import { invariant } from "../../core/errors.ts";
 import type { Candidate } from "../candidates.ts";
+import { checkHoldout } from "../checkRows.ts";
 import { rowOf } from "../runState.ts";
 import type { RunState } from "../runState.ts";
 import { scoreInBatches } from "./batches.ts";
 
 /**
  * Adds to `run.holdoutLosses` the losses of those of the questions that have none yet; yields as it goes.
- * @throws BadInputError when the holdout student reads a question as other tokens than the student: losses per token would not compare.
+ * @throws BadInputError as `checkHoldout`.
  */
 export async function* scoreByHoldout(
   run: RunState,
@@ -21,16 +22,7 @@ export async function* scoreByHoldout(
   invariant(run.openHoldout !== undefined, "a run whose strategy needs a holdout student can open it");
   const holdout = await run.openHoldout();
   try {
-    for (const question of missing) {
-      const row = rowOf(run.task, question);
-      if (holdout.encode(row).ids.join() !== run.student.encode(row).ids.join())
-        badInput(
-          "strategy.holdout",
-          "a student with the same tokenizer as the student",
-          `one that reads question ${question.id} as other tokens`,
-          "Make it from the same base: tutelage train --student DIR --out HOLDOUT",
-        );
-    }
+    checkHoldout(run.task, missing, run.student, holdout);
     // Seeds and the pairs of each round are scored apart: a resumed run, which has them all to do, forms the same batches.
     for (const round of new Set(missing.map((question) => question.round))) {
       const group = missing.filter((question) => question.round === round);
