@@ -21,6 +21,7 @@ const PREFIX = `${BUILTIN}:`;
 /** Folder of each built-in student below `public/`, and so below the page, by the task it was pretrained for. */
 const FOLDERS = {
   "word-problems": "student",
+  game24: "students/game24",
   algebra: "students/algebra",
 } as const satisfies Readonly<Record<string, string>>;
 
