@@ -8,8 +8,15 @@ import { Rng } from "../src/core/rng.ts";
 import { directorySource } from "../src/formats/node/directorySource.ts";
 import { DEFAULT_EXPERIMENT } from "../src/loop/defaults.ts";
 import { parseDecoder } from "../src/nn/families.ts";
-import { batchesByLength, makeMicroBatch, partsByLength } from "../src/student/batches.ts";
+import {
+  batchesByLength,
+  inputLength,
+  makeMicroBatch,
+  partsByLength,
+  type MicroBatch,
+} from "../src/student/batches.ts";
 import { dataOrderOf } from "../src/student/dataOrder.ts";
+import { LengthBuckets, sizeOfBatch } from "../src/student/lengthBuckets.ts";
 import type { EncodedRow } from "../src/student/types.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { encodeRows } from "../src/tokenizer/encodeRow.ts";
@@ -29,11 +36,11 @@ export interface PaddingFigures {
 
 interface PaddingOf {
   readonly batchSize: number;
-  /** Share of positions without a token where one graph takes any shape: training on cpu and wasm. */
-  readonly padding?: number;
+  /** Share of positions without a token where one graph takes any shape: cpu and wasm. */
+  readonly padding: number;
   /** Parts of a batch there, on average. */
-  readonly parts?: number;
-  /** The share where each size has a graph of its own, of which there are to be few: webgpu, and scoring. */
+  readonly parts: number;
+  /** The share where each size has a graph of its own, of which there are to be few: webgpu. */
   readonly inBuckets: number;
   readonly shapes: number;
 }
@@ -60,19 +67,22 @@ export async function measurePadding(): Promise<PaddingFigures> {
   };
   const lengths = rows.map((row) => row.ids.length - 1);
   const sorted = batchesByLength(lengths, generation.batchSize);
-  const paddingOf = (batches: readonly (readonly number[])[], batchSize: number, anyShape: boolean): PaddingOf => {
+  const paddingOf = (batches: readonly (readonly number[])[], batchSize: number): PaddingOf => {
     const micro = batches.map((indices) => pick(rows, indices));
-    const bucketed = micro.map((own) => makeMicroBatch(own, batchSize, maxPositionEmbeddings));
-    const parts = micro
-      .flatMap((own) => partsByLength(own))
-      .map((own) => makeMicroBatch(own, batchSize, maxPositionEmbeddings, true));
-    const paddingIn = (made: typeof bucketed): number =>
+    const buckets = new LengthBuckets(maxPositionEmbeddings);
+    buckets.prepare(micro.map((own) => sizeOfBatch(own, batchSize)));
+    const made = (own: readonly EncodedRow[], length: number | "exact"): MicroBatch =>
+      makeMicroBatch(own, batchSize, maxPositionEmbeddings, length);
+    const bucketed = micro.map((own) => made(own, buckets.lengthFor(inputLength(own))));
+    const parts = micro.flatMap((own) => partsByLength(own)).map((own) => made(own, "exact"));
+    const paddingIn = (all: readonly MicroBatch[]): number =>
       1 -
-      made.reduce((sum, batch) => sum + batch.inputTokens, 0) /
-        made.reduce((sum, batch) => sum + batch.batch * batch.length, 0);
+      all.reduce((sum, batch) => sum + batch.inputTokens, 0) /
+        all.reduce((sum, batch) => sum + batch.batch * batch.length, 0);
     return {
       batchSize,
-      ...(anyShape ? { padding: paddingIn(parts), parts: parts.length / micro.length } : {}),
+      padding: paddingIn(parts),
+      parts: parts.length / micro.length,
       inBuckets: paddingIn(bucketed),
       shapes: new Set(bucketed.map((batch) => `${batch.batch}x${batch.length}`)).size,
     };
@@ -82,9 +92,9 @@ export async function measurePadding(): Promise<PaddingFigures> {
     rows: rows.length,
     meanLength: lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
     longest: Math.max(...lengths),
-    training: paddingOf(drawn(false), training.batchSize, true),
-    groupedTraining: paddingOf(drawn(true), training.batchSize, true),
-    scoring: paddingOf(sorted, generation.batchSize, false),
+    training: paddingOf(drawn(false), training.batchSize),
+    groupedTraining: paddingOf(drawn(true), training.batchSize),
+    scoring: paddingOf(sorted, generation.batchSize),
   };
 }
 
@@ -101,11 +111,8 @@ export function describePadding({
   scoring,
 }: PaddingFigures): string {
   const share = (value: number): string => `${(100 * value).toFixed(1)}%`;
-  const line = (name: string, { batchSize, padding, parts, inBuckets, shapes }: PaddingOf): string => {
-    const any = padding === undefined ? "" : `${share(padding)} on cpu and wasm (${parts?.toFixed(1)} parts a batch), `;
-    const where = padding === undefined ? "" : " on webgpu";
-    return `  ${name} in batches of ${batchSize}: ${any}${share(inBuckets)}${where} in ${shapes} graph shapes`;
-  };
+  const line = (name: string, { batchSize, padding, parts, inBuckets, shapes }: PaddingOf): string =>
+    `  ${name} in batches of ${batchSize}: ${share(padding)} on cpu and wasm (${parts.toFixed(1)} parts a batch), ${share(inBuckets)} on webgpu in ${shapes} graph shapes`;
   return [
     `padding of ${rows} word problems for the built-in student (${meanLength.toFixed(0)} tokens a row, at most ${longest}), share of positions:`,
     line("training, rows drawn at random,", training),

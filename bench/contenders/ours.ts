@@ -49,7 +49,7 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
   const graphs: Contender["work"] = {};
   if (ep !== "webgpu") {
     const backend = await backendOf(ep, engine.info.threads);
-    const batch = anyShapeFeeds(makeMicroBatch(rows, model.B, model.T, true));
+    const batch = anyShapeFeeds(makeMicroBatch(rows, model.B, model.T, "exact"));
     const train = buildTrainGraph(blueprint, "any", model.T, { accumulate: false });
     Object.assign(graphs, {
       trainGraph: await alone(backend, train, {}, batch),

@@ -32,7 +32,7 @@ export function bucketLength(length: number, maxPositions: number): number {
 }
 
 /**
- * The length up to which one train graph takes any number of rows of any length, which then pad to the longest of their
+ * The length up to which one train or score graph takes any number of rows of any length, which then pad to the longest of their
  * part of the batch only; undefined where each size has a graph of its own: on WebGPU, where sizes must be known to keep every node there and buffers are
  * kept by size; for models read from a file; where logits need chunks, which are laid out for one size.
  */
@@ -59,15 +59,15 @@ export function bucketRows(rows: number, full: number): number {
   return powerOfTwo(rows, full);
 }
 
-/** A run of a train graph costs about as much besides its positions as so many positions: its weights are read, and its gradients added to those before. */
+/** A run costs about as much besides its positions as so many positions: weights are read, and in training gradients added to those before. */
 const POSITIONS_OF_A_RUN = 32;
 
 /**
  * The rows of a micro-batch in parts of like length, longest first, that together take the least time on a graph of any
  * shape: `Σ (rows · longest + c)` over the parts. The gradient of a sum over rows does not know of them.
  */
-export function partsByLength(rows: readonly EncodedRow[]): EncodedRow[][] {
-  const lengthOf = (row: EncodedRow | undefined): number => (row === undefined ? 0 : Math.max(1, row.ids.length - 1));
+export function partsByLength<R extends Pick<EncodedRow, "ids">>(rows: readonly R[]): R[][] {
+  const lengthOf = (row: R | undefined): number => (row === undefined ? 0 : Math.max(1, row.ids.length - 1));
   const sorted = rows.toSorted((a, b) => lengthOf(b) - lengthOf(a));
   // best[n]: the cost of the first n rows, and where their last part begins.
   const best: { readonly cost: number; readonly from: number }[] = [{ cost: 0, from: 0 }];
@@ -79,24 +79,27 @@ export function partsByLength(rows: readonly EncodedRow[]): EncodedRow[][] {
     }
     best.push(found);
   }
-  const parts: EncodedRow[][] = [];
+  const parts: R[][] = [];
   for (let end = sorted.length; end > 0; end = best[end]?.from ?? 0) parts.unshift(sorted.slice(best[end]?.from, end));
   return parts;
 }
 
 /**
- * Packs rows into one micro-batch; missing rows and padding carry no weight. `exact`: as many rows as there are, as long as
- * the longest, for a graph that takes any; else the next bucket of both.
+ * Packs rows into one micro-batch; missing rows and padding carry no weight. Rows are padded to `length` positions; "exact":
+ * as many rows as there are, as long as the longest, for a graph that takes any.
  */
 export function makeMicroBatch(
   rows: readonly EncodedRow[],
   fullBatch: number,
   maxPositions: number,
-  exact = false,
+  length: number | "exact" = bucketLength(inputLength(rows), maxPositions),
 ): MicroBatch {
-  const batch = exact ? rows.length : bucketRows(rows.length, fullBatch);
-  const longest = inputLength(rows);
-  const length = exact ? longest : bucketLength(longest, maxPositions);
+  return length === "exact"
+    ? packRows(rows, rows.length, inputLength(rows))
+    : packRows(rows, bucketRows(rows.length, fullBatch), length);
+}
+
+function packRows(rows: readonly EncodedRow[], batch: number, length: number): MicroBatch {
   const ids = new Int32Array(batch * length);
   const targets = new Int32Array(batch * length);
   const weights = new Float32Array(batch * length);
@@ -150,7 +153,7 @@ export function bucketLossPositions(
   return positions >= all ? undefined : positions;
 }
 
-/** The feeds of a train graph of any shape: exactly the positions that carry loss. */
+/** The feeds of a graph of any shape: exactly the positions that carry loss. */
 export function anyShapeFeeds(batch: MicroBatch): Readonly<Record<string, Tensor>> {
   const range = Int32Array.from({ length: batch.length }, (_, i) => i);
   return {

@@ -146,25 +146,32 @@ export function wholeSequence(g: GraphBuilder, batch: number, length: number): S
 /**
  * Score graph. Inputs: parameters, `ids` int32 [B, T], `targets` int32 [B·T, 1],
  * `weights` float32 [B, T] (1 where the target counts). One output per score, its
- * name: the weighted sum over each row's tokens, [B].
+ * name: the weighted sum over each row's tokens, [B]. With `batch` "any", B, T ≤ `length` and the number L of counted
+ * targets are what a run gives, inputs are those of the train graph of any shape, and outputs are the scores of the L
+ * positions, [L, 1], times their weights.
  */
 export function buildScoreGraph(
   blueprint: StudentBlueprint,
-  batch: number,
+  batch: number | "any",
   length: number,
   scores: readonly TokenScore[],
 ): Graph {
   const g = builderFor("score", blueprint);
   const { context } = contextFor(g, blueprint);
-  const ids = g.input("ids", "int32", [batch, length]);
-  const targets = g.input("targets", "int32", [batch * length, 1]);
-  const weights = g.input("weights", "float32", [batch, length]);
-  const hidden = blueprint.decoder.hiddenStates(context, ids, wholeSequence(g, batch, length));
-  const { values } = tokenScores(context, hidden, targets, scores);
+  const any = batch === "any";
+  const size = any ? [BATCH, LENGTH] : [batch, length];
+  const ids = g.input("ids", "int32", size);
+  const targets = g.input("targets", "int32", [any ? LOSS_POSITIONS : batch * length, 1]);
+  const weights = g.input("weights", "float32", any ? [LOSS_POSITIONS, 1] : size);
+  const sequence = any
+    ? { ...anySequence(g, ids, length), outputRows: g.input("lossRows", "int32", [LOSS_POSITIONS]) }
+    : wholeSequence(g, batch, length);
+  const { values } = tokenScores(context, blueprint.decoder.hiddenStates(context, ids, sequence), targets, scores);
   values.forEach((value, i) => {
     const name = scores[i];
     invariant(name !== undefined, "one name per score");
-    g.output(g.reduceSum(g.mul(g.reshape(value, [batch, length]), weights), [1], false), name);
+    const weighted = g.mul(any ? value : g.reshape(value, size), weights);
+    g.output(any ? weighted : g.reduceSum(weighted, [1], false), name);
   });
   return g.build();
 }

@@ -8,6 +8,7 @@ import type { ExecutionProvider } from "../runtime/types.ts";
 import { anyShapeLimit, bucketLength, bucketLossPositions, bucketRows, inputLength, partsByLength } from "./batches.ts";
 import { dataOrderOf } from "./dataOrder.ts";
 import type { StudentBlueprint } from "./graphs.ts";
+import { batchSizes, LengthBuckets } from "./lengthBuckets.ts";
 import { estimateTraining, type MemoryEstimate, type TrainingPlan, type TrainShape } from "./memoryEstimate.ts";
 import { layoutParameters } from "./parameterLayout.ts";
 import type { EncodedRow, TrainOptions } from "./types.ts";
@@ -39,6 +40,8 @@ export function largestShapes(
   const { vocabSize, maxPositionEmbeddings } = decoder;
   const anyShape = anyShapeLimit(rows, options, decoder, ep) !== undefined;
   const order = dataOrderOf(rows, options);
+  const buckets = ep === "webgpu" ? new LengthBuckets(maxPositionEmbeddings) : undefined;
+  buckets?.prepare(batchSizes(rows, order, options.batchSize));
   const found = new Map<string, TrainShape>();
   for (let step = 0; step < order.totalSteps; step++) {
     for (const own of order.microBatches(step).flatMap((indices) => {
@@ -48,7 +51,7 @@ export function largestShapes(
       const batch = bucketRows(own.length, options.batchSize);
       const lossTokens = own.reduce((sum, row) => sum + row.completionTokens, 0);
       // Where graphs take any shape, what is needed is estimated for shapes rounded up: few of them tell it as well.
-      const length = bucketLength(inputLength(own), maxPositionEmbeddings);
+      const length = buckets?.lengthFor(inputLength(own)) ?? bucketLength(inputLength(own), maxPositionEmbeddings);
       const shape = {
         batch,
         length,

@@ -1,8 +1,18 @@
-/** @file Scoring tokenized rows: batches by length, one graph run each, sums over tokens made into per-row scores. */
+/** @file Scoring tokenized rows: batches of like length, one graph run each, sums over tokens made into per-row scores. */
 import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
 import { TOKEN_SCORES, type TokenScore } from "../nn/losses.ts";
 import type { Session } from "../runtime/types.ts";
-import { batchesByLength, bucketLength, makeMicroBatch } from "./batches.ts";
+import {
+  anyShapeFeeds,
+  anyShapeLimit,
+  batchesByLength,
+  bucketLength,
+  inputLength,
+  makeMicroBatch,
+  partsByLength,
+  type MicroBatch,
+} from "./batches.ts";
+import { sizeOfBatch, type LengthBuckets } from "./lengthBuckets.ts";
 import type { ParameterStore } from "./parameterStore.ts";
 import type { SessionCache } from "./sessionCache.ts";
 import type { EncodedRow, ScoreName, ScoreRow } from "./types.ts";
@@ -102,15 +112,80 @@ export function withoutQuestion(row: EncodedRow, emptyPrompt: readonly number[])
   return { id: row.id, ids, completionTokens, lossMask };
 }
 
-/** Sums of token scores over each row, by score. */
-function tokenSums<S extends TokenScore>(
+/** Sums of token scores over each row, by score: in one graph of any shape, or on graphs for lengths that fit these rows. */
+async function tokenSums<S extends TokenScore>(
   parts: ScoreParts,
   rows: readonly EncodedRow[],
   scores: readonly S[],
   options: ScoreOptions,
 ): Promise<Readonly<Record<S, Float64Array>>> {
-  return perRow(parts, rows, scores, options, (batch, length) => parts.sessions.score(batch, length, scores));
+  const { sessions, maxPositions } = parts;
+  const { batchSize = DEFAULT_SCORE_BATCH } = options;
+  const limit = anyShapeLimit(rows, { batchSize }, sessions.blueprint.decoder, sessions.ep);
+  if (limit !== undefined)
+    return tokenSumsOfAnyShape(parts, rows, scores, options, await sessions.score("any", limit, scores));
+  const buckets = sessions.ep === "webgpu" ? sessions.lengths("score", maxPositions) : undefined;
+  buckets?.prepare(
+    inBatches(rows, batchSize).map((indices) =>
+      sizeOfBatch(
+        indices.map((index) => at(rows, index)),
+        batchSize,
+      ),
+    ),
+  );
+  const open = (batch: number, length: number): Promise<Session> => sessions.score(batch, length, scores);
+  return perRow(parts, rows, scores, options, open, buckets);
 }
+
+/** `tokenSums` on a graph that takes any number of rows of any length, and sees exactly the positions that count. */
+async function tokenSumsOfAnyShape<S extends TokenScore>(
+  { store, maxPositions }: ScoreParts,
+  rows: readonly EncodedRow[],
+  scores: readonly S[],
+  { batchSize = DEFAULT_SCORE_BATCH, signal, onProgress }: ScoreOptions,
+  session: Session,
+): Promise<Readonly<Record<S, Float64Array>>> {
+  const out = Object.fromEntries(scores.map((name) => [name, new Float64Array(rows.length)])) as Record<
+    S,
+    Float64Array
+  >;
+  const targets = Object.fromEntries(scores.map((name) => [name, "host" as const]));
+  const parts = inBatches(rows, batchSize).flatMap((indices) =>
+    partsByLength(indices.map((index) => ({ index, ids: at(rows, index).ids }))),
+  );
+  let done = 0;
+  for (const part of parts) {
+    throwIfAborted(signal, "scoring");
+    const own = part.map(({ index }) => at(rows, index));
+    const batch = makeMicroBatch(own, batchSize, maxPositions, "exact");
+    const result = await session.run({ ...store.feeds(session), ...anyShapeFeeds(batch) }, targets);
+    for (const name of scores) {
+      const { data } = result.host(name);
+      let position = 0;
+      part.forEach(({ index }, b) => {
+        const counted = countWeights(batch, b);
+        for (let i = 0; i < counted; i++) out[name][index] = (out[name][index] ?? 0) + Number(data[position++]);
+      });
+    }
+    done += part.length;
+    onProgress?.(done, rows.length);
+  }
+  return out;
+}
+
+/** Positions of row `b` that count. */
+function countWeights({ length, feeds }: MicroBatch, b: number): number {
+  const { data } = feeds.weights;
+  let counted = 0;
+  for (let t = b * length; t < (b + 1) * length; t++) if (data[t] !== 0) counted++;
+  return counted;
+}
+
+const inBatches = (rows: readonly EncodedRow[], batchSize: number): number[][] =>
+  batchesByLength(
+    rows.map((row) => row.ids.length),
+    batchSize,
+  );
 
 /** Squared norm of the gradient of each row's summed loss. */
 async function squaredNorms(
@@ -135,20 +210,15 @@ async function perRow<N extends string>(
   names: readonly N[],
   options: ScoreOptions,
   open: (batch: number, length: number) => Promise<Session>,
+  buckets?: LengthBuckets,
 ): Promise<Readonly<Record<N, Float64Array>>> {
   const out = Object.fromEntries(names.map((name) => [name, new Float64Array(rows.length)])) as Record<N, Float64Array>;
   const batchSize = options.batchSize ?? DEFAULT_SCORE_BATCH;
   let done = 0;
-  for (const indices of batchesByLength(
-    rows.map((row) => row.ids.length),
-    batchSize,
-  )) {
+  for (const indices of inBatches(rows, batchSize)) {
     throwIfAborted(options.signal, "scoring");
-    const batch = makeMicroBatch(
-      indices.map((index) => at(rows, index)),
-      batchSize,
-      parts.maxPositions,
-    );
+    const own = indices.map((index) => at(rows, index));
+    const batch = makeMicroBatch(own, batchSize, parts.maxPositions, buckets?.lengthFor(inputLength(own)));
     const session = await open(batch.batch, batch.length);
     const result = await session.run(
       { ...parts.store.feeds(session), ...batch.feeds },

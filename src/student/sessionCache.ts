@@ -8,7 +8,7 @@ import type { Graph } from "../onnx/types.ts";
 import type { TokenScore } from "../nn/losses.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import { buildSquareSum, buildUpdate } from "../optim/adamwPieces.ts";
-import type { Engine, Session, SessionOptions } from "../runtime/types.ts";
+import type { Engine, ExecutionProvider, Session, SessionOptions } from "../runtime/types.ts";
 import {
   buildDecodeGraph,
   buildGenerationGraph,
@@ -25,6 +25,7 @@ import {
   type StudentBlueprint,
   type TrainGraphOptions,
 } from "./graphs.ts";
+import { LengthBuckets } from "./lengthBuckets.ts";
 import { buildFeatureGraph, buildGradientProductGraph, type BlockShape } from "./similarityGraphs.ts";
 import type { SimilarityKind } from "./types.ts";
 
@@ -39,6 +40,11 @@ export class SessionCache {
   readonly #engine: Engine;
   readonly #blueprint: StudentBlueprint;
   readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #lengths = new Map<string, LengthBuckets>();
+
+  get ep(): ExecutionProvider {
+    return this.#engine.ep;
+  }
 
   get blueprint(): StudentBlueprint {
     return this.#blueprint;
@@ -61,7 +67,14 @@ export class SessionCache {
     return made;
   }
 
-  score(batch: number, length: number, scores: readonly TokenScore[]): Promise<Session> {
+  /** The lengths that graphs of one kind are made for where each size needs its own. */
+  lengths(kind: "train" | "score", maxPositions: number): LengthBuckets {
+    const known = this.#lengths.get(kind) ?? new LengthBuckets(maxPositions);
+    this.#lengths.set(kind, known);
+    return known;
+  }
+
+  score(batch: number | "any", length: number, scores: readonly TokenScore[]): Promise<Session> {
     return this.#get(`score ${batch}x${length} ${scores.join()}`, () =>
       buildScoreGraph(this.#blueprint, batch, length, scores),
     );

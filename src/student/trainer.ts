@@ -13,12 +13,14 @@ import {
   anyShapeFeeds,
   anyShapeLimit,
   bucketLossPositions,
+  inputLength,
   lossFeeds,
   makeMicroBatch,
   partsByLength,
 } from "./batches.ts";
 import type { MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
+import { batchSizes, type LengthBuckets } from "./lengthBuckets.ts";
 import { LossScale, type LossScaleState } from "./lossScale.ts";
 import { only, optimizerStep, scalar } from "./optimizerStep.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
@@ -87,6 +89,7 @@ export class Trainer {
   readonly #maxPositions: number;
   /** Rows are at most this long in graphs that take any shape; undefined where each shape has a graph of its own. */
   readonly #lengthLimit: number | undefined;
+  readonly #buckets: LengthBuckets | undefined;
   readonly #groups: GroupBuffers[];
   #choice: PrecisionChoice | undefined;
   #lossScale: LossScale | undefined;
@@ -116,6 +119,9 @@ export class Trainer {
     this.#rows = rows;
     this.#options = options;
     this.#lengthLimit = anyShapeLimit(rows, options, parts.sessions.blueprint.decoder, parts.engine.ep);
+    // Buffers and pipelines of a GPU are kept by size: its lengths are chosen for the batches to come.
+    if (parts.engine.ep === "webgpu") this.#buckets = parts.sessions.lengths("train", parts.maxPositions);
+    this.#buckets?.prepare(batchSizes(rows, this.#order, options.batchSize));
     this.#firstStep = (resume?.step ?? 0) + 1;
     this.#step = this.#firstStep - 1;
     const { precision = "float32" } = options;
@@ -175,7 +181,7 @@ export class Trainer {
         return row;
       });
       return (anyShape ? partsByLength(rows) : [rows]).map((part) =>
-        makeMicroBatch(part, this.#options.batchSize, this.#maxPositions, anyShape),
+        makeMicroBatch(part, this.#options.batchSize, this.#maxPositions, this.#lengthOf(part)),
       );
     });
     const { precision } = await this.#choosePrecision(micro);
@@ -198,6 +204,10 @@ export class Trainer {
       tokensPerSecond: inputTokens / seconds,
       ...(this.#step === this.#firstStep && this.#choice?.reason !== undefined ? { precision: this.#choice } : {}),
     };
+  }
+
+  #lengthOf(rows: readonly EncodedRow[]): number | "exact" | undefined {
+    return this.#lengthLimit === undefined ? this.#buckets?.lengthFor(inputLength(rows)) : "exact";
   }
 
   /** On the first step: the device shows that float16 agrees with float32, or the training is in float32 and says why. */

@@ -1,5 +1,5 @@
 /**
- * @file One train graph that takes rows of any length gives the loss and gradients of the
+ * @file One train graph that takes rows of any length gives the loss and gradients, and one score graph the scores, of the
  * graph made for the length at hand, for every family: with and without adapter, one row
  * and several, padded or not, activations kept or computed twice.
  */
@@ -7,9 +7,10 @@ import { describe, expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
 import { parseDecoder } from "../../src/nn/families.ts";
 import { NO_LORA, resolveLora } from "../../src/nn/lora.ts";
+import { TOKEN_SCORES } from "../../src/nn/losses.ts";
 import type { Graph, Tensor } from "../../src/onnx/types.ts";
 import { anyShapeFeeds, makeMicroBatch, type MicroBatch } from "../../src/student/batches.ts";
-import { AGAIN, buildTrainGraph, type StudentBlueprint } from "../../src/student/graphs.ts";
+import { AGAIN, buildScoreGraph, buildTrainGraph, type StudentBlueprint } from "../../src/student/graphs.ts";
 import type { EncodedRow } from "../../src/student/types.ts";
 import { runOnProvider } from "../support/ortProviders.ts";
 import { parameterFeeds, TINY_CONFIGS, tinyBlueprint, tinyWeights, type TinyName } from "../support/tinyModels.ts";
@@ -52,8 +53,8 @@ describe.each(Object.keys(TINY_CONFIGS) as TinyName[])("%s", (name) => {
   ])("%s", async (_, rows, lora, recompute) => {
     const blueprint = tinyBlueprint(decoder, lora);
     const full = rows.length === 1 ? 1 : 4;
-    const batches: MicroBatch[] = [makeMicroBatch(rows, full, 8, true)];
-    if (rows.length === 1) batches.push(makeMicroBatch([SHORT], full, 8, true));
+    const batches: MicroBatch[] = [makeMicroBatch(rows, full, 8, "exact")];
+    if (rows.length === 1) batches.push(makeMicroBatch([SHORT], full, 8, "exact"));
     for (const batch of batches) {
       const any = buildTrainGraph(blueprint, "any", 8, { accumulate: false, recompute });
       const own = buildTrainGraph(blueprint, batch.batch, batch.length, { accumulate: false });
@@ -65,6 +66,23 @@ describe.each(Object.keys(TINY_CONFIGS) as TinyName[])("%s", (name) => {
         expect(size, output).toBeGreaterThan(0);
         expect(error / size, output).toBeLessThan(2e-6);
       }
+    }
+  });
+
+  test("scores of rows of two lengths, position by position", async () => {
+    const blueprint = tinyBlueprint(decoder, NO_LORA);
+    const rows = [SHORT, LONG, LONG];
+    const batch = makeMicroBatch(rows, 4, 8, "exact");
+    const any = await run(buildScoreGraph(blueprint, "any", 8, TOKEN_SCORES), blueprint, anyShapeFeeds(batch));
+    const sums = await run(buildScoreGraph(blueprint, 3, batch.length, TOKEN_SCORES), blueprint, batch.feeds);
+    for (const score of TOKEN_SCORES) {
+      const positions = any.get(score)!;
+      expect(positions).toHaveLength(7);
+      const [short, ...long] = [positions.slice(0, 1), positions.slice(1, 4), positions.slice(4)].map((own) =>
+        own.reduce((a, b) => a + b),
+      );
+      expect(long[0], score).toBeCloseTo(long[1]!, 5);
+      [short, ...long].forEach((sum, i) => expect(sum! / sums.get(score)![i]!, score).toBeCloseTo(1, 5));
     }
   });
 });

@@ -85,7 +85,7 @@ describe("choosing", () => {
     intermediate_size: 384,
     vocab_size: 4096,
   });
-  const rows = [row(200, 20), row(250, 10), row(90, 90), row(17, 2)];
+  const rows = [row(200, 20), row(255, 10), row(90, 90), row(17, 2)];
   const options: TrainOptions = { ...TRAIN_OPTIONS, steps: 2, batchSize: 4, shuffle: false };
   const choose = (limitBytes: number | undefined, checkpointing: "auto" | "on" | "off" = "auto") =>
     chooseMemory(blueprint, rows, options, "webgpu", { checkpointing, limitBytes });
