@@ -24,7 +24,7 @@ import { buildTrainGraph } from "../../src/student/graphs.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import { ParameterStore } from "../../src/student/parameterStore.ts";
 import { scoreRows } from "../../src/student/score.ts";
-import { scalar } from "../../src/student/optimizerStep.ts";
+import { inPieces, scalar } from "../../src/student/optimizerStep.ts";
 import { PIECE_ELEMENTS, SessionCache } from "../../src/student/sessionCache.ts";
 import { Trainer } from "../../src/student/trainer.ts";
 import { GEMM_SIZE, type Contender } from "../contender.ts";
@@ -53,7 +53,7 @@ export async function openOurs(model: BenchModel, ep: ExecutionProvider, threads
     const train = buildTrainGraph(blueprint, "any", model.T, { accumulate: false });
     Object.assign(graphs, {
       trainGraph: await alone(backend, train, {}, batch),
-      optimizerGraph: await (ep === "cpu"
+      optimizerGraph: await (inPieces(ep, layout.groups)
         ? piecesAlone(backend, layout.groups)
         : alone(backend, buildAdamW(layout.groups, STEP))),
       copies: await copiesAlone(backend, [batch, Object.fromEntries(SCALARS.map((name) => [name, scalar(0.5)]))]),

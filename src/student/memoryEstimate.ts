@@ -9,6 +9,7 @@ import type { Graph } from "../onnx/types.ts";
 import { buildAdamW } from "../optim/adamw.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
+import { inPieces } from "./optimizerStep.ts";
 import { PRECISIONS, type TrainOptions } from "./types.ts";
 
 /** The shape of a micro-batch, as graphs are built for it. */
@@ -90,8 +91,8 @@ export function estimateTraining(
       ),
     ),
   );
-  // On cpu the optimizer runs in pieces, which need next to nothing.
-  const graphs = ep === "cpu" ? train : [...train, buildAdamW(layout.groups, plan)];
+  // In pieces the optimizer needs next to nothing.
+  const graphs = inPieces(ep, layout.groups) ? train : [...train, buildAdamW(layout.groups, plan)];
   const live = ep === "webgpu" ? cachedBuffers(graphs) : largestPeak(graphs);
   const logits = live.filter(isOfLoss).reduce((sum, { bytes }) => sum + bytes, 0);
   const activations = live.reduce((sum, { bytes }) => sum + bytes, 0) - logits;

@@ -8,11 +8,12 @@ import type { Tensor } from "../onnx/types.ts";
 import { ADAM_BETA1, ADAM_BETA2, type AdamWOptions } from "../optim/adamw.ts";
 import { updateScalars } from "../optim/adamwPieces.ts";
 import type { DeviceTensor, ExecutionProvider } from "../runtime/types.ts";
-import type { SessionCache } from "./sessionCache.ts";
+import { PIECE_ELEMENTS, type SessionCache } from "./sessionCache.ts";
 
 /** The tensors [size] of one group; all are borrowed. */
 export interface OptimizerBuffers {
   readonly name: string;
+  readonly size: number;
   /** Whether weight decay applies. */
   readonly decay: boolean;
   readonly param: DeviceTensor;
@@ -44,6 +45,11 @@ export function only(tensor: Tensor): number {
   return value;
 }
 
+/** Whether the optimizer goes through groups of these sizes in pieces: on cpu, where one is more than a piece. */
+export function inPieces(ep: ExecutionProvider, groups: readonly { readonly size: number }[]): boolean {
+  return ep === "cpu" && groups.some(({ size }) => size > PIECE_ELEMENTS);
+}
+
 /** Writes parameters and moments after the step into the spare buffers; returns the gradient's norm. Where that is not finite, what is in the spare buffers means nothing. */
 export function optimizerStep(
   ep: ExecutionProvider,
@@ -52,10 +58,12 @@ export function optimizerStep(
   options: Options,
   step: Step,
 ): Promise<number> {
-  return ep === "cpu" ? inPieces(sessions, groups, options, step) : inOneGraph(sessions, groups, options, step);
+  return inPieces(ep, groups)
+    ? stepInPieces(sessions, groups, options, step)
+    : stepInOneGraph(sessions, groups, options, step);
 }
 
-async function inOneGraph(
+async function stepInOneGraph(
   sessions: SessionCache,
   groups: readonly OptimizerBuffers[],
   options: Options,
@@ -82,7 +90,7 @@ async function inOneGraph(
   return only(result.host("gradNorm"));
 }
 
-async function inPieces(
+async function stepInPieces(
   sessions: SessionCache,
   groups: readonly OptimizerBuffers[],
   options: Options,

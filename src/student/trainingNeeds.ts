@@ -7,6 +7,7 @@ import type { ExecutionProvider } from "../runtime/types.ts";
 import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
 import { estimateTraining } from "./memoryEstimate.ts";
 import { largestShapes } from "./memoryPlan.ts";
+import { inPieces } from "./optimizerStep.ts";
 import { PIECE_ELEMENTS } from "./sessionCache.ts";
 import type { EncodedRow, TrainingNeeds, TrainOptions } from "./types.ts";
 
@@ -43,7 +44,7 @@ export function trainingNeeds(
 }
 
 function optimizerNodes({ layout }: StudentBlueprint, options: TrainOptions, ep: ExecutionProvider): number {
-  if (ep !== "cpu") return buildAdamW(layout.groups, options).nodes.length;
+  if (!inPieces(ep, layout.groups)) return buildAdamW(layout.groups, options).nodes.length;
   const pieces = layout.groups.reduce((sum, { size }) => sum + Math.ceil(size / PIECE_ELEMENTS), 0);
   return pieces * (buildSquareSum().nodes.length + buildUpdate().nodes.length);
 }
