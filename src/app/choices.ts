@@ -234,7 +234,8 @@ export const BOUNDS = {
   pool: whole(1, 5000),
   heldOut: whole(1, 5000),
   epochs: whole(1, 100),
-  teacherRequests: whole(2, 1_000_000),
+  // A pair takes two, and up to four lanes share them.
+  teacherRequests: whole(8, 1_000_000),
   teacherTokens: { ...whole(1000, 1_000_000_000), optional: true },
   teacherMinutes: { ...real(0, 100_000), above: true, optional: true },
   // Up to four lanes share them.

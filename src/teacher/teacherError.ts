@@ -32,17 +32,24 @@ export class TeacherError extends TutelageError {
   readonly kind: TeacherErrorKind;
   /** How long the teacher asked to wait, undefined when it did not say. */
   readonly retryAfterMs: number | undefined;
+  /** Nothing can have arrived at the teacher: there was no connection. */
+  readonly unsent: boolean;
   /** What the call used before it failed, undefined when that is not known here. */
   readonly usage: TeacherUsage | undefined;
 
   constructor(
     kind: TeacherErrorKind,
     message: string,
-    options: { readonly retryAfterMs?: number | undefined; readonly usage?: TeacherUsage | undefined } = {},
+    options: {
+      readonly retryAfterMs?: number | undefined;
+      readonly unsent?: boolean;
+      readonly usage?: TeacherUsage | undefined;
+    } = {},
   ) {
     super("teacher", message, { details: { kind } });
     this.kind = kind;
     this.retryAfterMs = options.retryAfterMs;
+    this.unsent = options.unsent ?? false;
     this.usage = options.usage;
   }
 
@@ -58,6 +65,6 @@ export class TeacherError extends TutelageError {
 
   /** The same failure with what the call used. */
   with(usage: TeacherUsage): TeacherError {
-    return new TeacherError(this.kind, this.message, { retryAfterMs: this.retryAfterMs, usage });
+    return new TeacherError(this.kind, this.message, { retryAfterMs: this.retryAfterMs, unsent: this.unsent, usage });
   }
 }

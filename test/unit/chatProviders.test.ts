@@ -165,6 +165,19 @@ describe("errors", () => {
     await expect(teacher.answer("What?", call())).rejects.toThrow(
       /no connection to http:\/\/127.0.0.1:9.*Is it running/,
     );
+    // Where nothing listens nothing was used; where a connection broke it may have been.
+    const gone = await scriptedServer(() => undefined);
+    await gone.close();
+    await expect(chatTeacher({ url: gone.url, retries: 1 }).answer("What?", call())).rejects.toMatchObject({
+      kind: "network",
+      usage: { requests: 2, promptTokens: 0, completionTokens: 0 },
+    });
+    server = await scriptedServer((_, response) => response.destroy());
+    await expect(chatTeacher({ url: server.url, retries: 0 }).answer("What?", call())).rejects.toMatchObject({
+      kind: "network",
+      usage: { requests: 1, completionTokens: 300 },
+    });
+    await server.close();
     server = await scriptedServer((_, response) => json(response, 401, said("no")));
     await expect(chatTeacher({ url: server.url, retries: 5 }).answer("What?", call())).rejects.toThrow("401");
     expect(server.seen).toHaveLength(1);

@@ -14,8 +14,11 @@ const DEFAULT_PORT = 8790;
 const KEY_VARIABLE = "TUTELAGE_SERVER_KEY";
 const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
+/** Those that have an exact solver: nothing built in answers a user's own questions. */
+const TASKS = taskNames.filter((name) => name !== "custom");
+
 const OPTIONS: OptionSpecs = {
-  task: { value: taskNames.join("|"), description: "task it teaches", default: DEFAULT_EXPERIMENT.task.name },
+  task: { value: TASKS.join("|"), description: "task it teaches", default: DEFAULT_EXPERIMENT.task.name },
   host: { value: "ADDRESS", description: "address to listen at; 0.0.0.0 is all", default: "127.0.0.1" },
   port: { value: "N", description: "port; 0 is any free one", default: String(DEFAULT_PORT) },
   "wrong-rate": { value: "X", description: "share of its pairs that are wrong", default: "0" },
@@ -60,7 +63,7 @@ export const serveTeacherCommand: Command = {
     const share = (name: string): number => options.number(name, { min: 0, max: 1 });
     const key = process.env[KEY_VARIABLE];
     const host = options.requiredText("host");
-    const server = await startTeacherServer(createTask(options.requiredText("task")), {
+    const server = await startTeacherServer(createTask(options.choice("task", TASKS)), {
       host,
       port: options.integer("port", { min: 0, max: 65_535 }),
       wrongRate: share("wrong-rate"),

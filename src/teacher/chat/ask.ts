@@ -68,12 +68,13 @@ export async function ask(
         return { reply, usage: usage() };
       } catch (thrown) {
         // Nothing is charged for a request that was refused; one that broke off may have been answered.
-        const { kind } = thrown instanceof TeacherError ? thrown : { kind: "timeout" };
-        const refused = kind !== "timeout" && kind !== "network" && kind !== "malformed" && kind !== "reply";
+        const { kind, unsent } = thrown instanceof TeacherError ? thrown : { kind: "timeout", unsent: false };
+        const refused =
+          unsent || (kind !== "timeout" && kind !== "network" && kind !== "malformed" && kind !== "reply");
         used = refused ? { promptTokens: 0, completionTokens: 0 } : most;
         tokens = plus(tokens, used);
         if (kind === "rate-limit") health = "busy";
-        else if (refused && kind !== "server") health = "up";
+        else if (refused && !unsent && kind !== "server") health = "up";
         // Before the permit is given back: nothing may slip in while the teacher asks to wait.
         if (thrown instanceof TeacherError && thrown.retryAfterMs !== undefined)
           gate.pause(Math.min(thrown.retryAfterMs, LONGEST_RETRY_AFTER_MS));

@@ -8,6 +8,13 @@ import type { TeacherErrorKind } from "../teacherError.ts";
 /** Of a server's own words. */
 const MAX_QUOTE = 300;
 const MAX_CAUSES = 8;
+const UNCONNECTED: ReadonlySet<string> = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+]);
 
 /** The `TeacherError` for `error`, thrown while asking `model` at `url`; `redact` takes the key out. */
 export function classifyError(
@@ -33,7 +40,9 @@ export function classifyError(
     if (broken && !reset) return new TeacherError("malformed", "the reply is not what the API promises (broken JSON)");
     const said = quote(messageOf(chain.findLast((cause) => cause instanceof Error) ?? error), redact);
     if (status !== undefined) return new TeacherError("malformed", `the reply broke off: ${said}`);
-    return new TeacherError("network", `no connection to ${originOf(url)} (${said}). ${reachHint(url)}`);
+    return new TeacherError("network", `no connection to ${originOf(url)} (${said}). ${reachHint(url)}`, {
+      unsent: chain.some(wasNeverConnected),
+    });
   }
   const said = quote(call?.message ?? messageOf(error), redact);
   const body = `${said} ${call?.responseBody?.slice(0, 4000) ?? ""}`;
@@ -90,7 +99,7 @@ function causesOf(error: unknown): unknown[] {
 }
 
 /** A connection's own error, such as ECONNRESET. */
-function hasErrno(cause: unknown): boolean {
+function hasErrno(cause: unknown): cause is { readonly code: string } {
   return typeof cause === "object" && cause !== null && "code" in cause && typeof cause.code === "string";
 }
 
@@ -107,6 +116,11 @@ function reachHint(url: string): string {
 
 function pathHint(url: string): string {
   return URL.canParse(url) && new URL(url).pathname === "/" ? " (most end in /v1)" : "";
+}
+
+/** Whether the connection was not made: told by Node, never by a browser. */
+function wasNeverConnected(cause: unknown): boolean {
+  return hasErrno(cause) && UNCONNECTED.has(cause.code);
 }
 
 function originOf(url: string): string {
