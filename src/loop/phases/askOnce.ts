@@ -58,7 +58,9 @@ export async function askOnce(
     if (error instanceof TeacherError && error.fatal) throw error;
     const overBudget = error instanceof TeacherError && error.kind === "budget";
     const spent = error instanceof TeacherError ? error.usage : undefined;
-    const unsaid = { ...NO_USAGE, requests: overBudget ? 0 : 1, durationMs: run.now() - startedMs };
+    // A built-in teacher takes no time, also where it cannot answer: its records repeat exactly.
+    const durationMs = run.config.teacher.chat === undefined ? 0 : run.now() - startedMs;
+    const unsaid = { ...NO_USAGE, requests: overBudget ? 0 : 1, durationMs };
     const usage = spent ?? unsaid;
     reply = {
       round,
