@@ -20,7 +20,7 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
     "restart",
   ],
   "out-of-memory": [
-    `Close other tabs, then press Restart: the run goes on from its last stored step. If it happens again, choose WASM under Settings.`,
+    `Close other tabs, then press Restart: the run goes on from its last stored step. If it happens again, start one that needs less under Settings: a smaller batch, shorter rows, an adapter (LoRA), or a smaller student; on a GPU also the engine WASM.`,
     "restart",
   ],
   "non-finite": [

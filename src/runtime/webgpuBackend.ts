@@ -6,7 +6,7 @@
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-common";
 import { TutelageError, invariant } from "../core/errors.ts";
-import { elementCount } from "../onnx/shapes.ts";
+import { elementCount, formatShape } from "../onnx/shapes.ts";
 import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget, Stored } from "./backend.ts";
 import { bytesOf, elementBytes, newArray, viewAs } from "./dataTypes.ts";
@@ -97,14 +97,13 @@ export class WebgpuBackend implements Backend<GpuStorage> {
       Math.ceil((elementCount(shape) * elementBytes(type)) / BUFFER_UNIT) * BUFFER_UNIT,
     );
     const { maxBufferSize, maxStorageBufferBindingSize } = this.#device.limits;
-    if (bytes > Math.min(maxBufferSize, maxStorageBufferBindingSize)) {
-      throw outOfMemory(
-        "webgpu",
-        new Error(
-          `${bytes} bytes in one tensor, the adapter allows ${Math.min(maxBufferSize, maxStorageBufferBindingSize)}`,
-        ),
+    const limit = Math.min(maxBufferSize, maxStorageBufferBindingSize);
+    if (bytes > limit)
+      throw new TutelageError(
+        "out-of-memory",
+        `webgpu: expected tensors of at most ${limit} bytes, the adapter allows no more in one, got ${type} ${formatShape(shape)} of ${bytes}. A weight (most often the table of a large vocabulary) fits at no batch size: use the provider wasm or cpu there. Of anything else take a smaller batch or shorter rows`,
+        { details: { bytes, limit } },
       );
-    }
     this.#device.pushErrorScope("out-of-memory");
     const buffer = this.#device.createBuffer({
       size: bytes,

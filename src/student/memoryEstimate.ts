@@ -71,12 +71,7 @@ export function estimateTraining(
   ep: ExecutionProvider,
 ): MemoryEstimate {
   const { layout } = blueprint;
-  const weights = layout.frozen.reduce(
-    (sum, { name, shape }) => sum + (layout.halved.has(name) ? 2 : 4) * elementCount(shape),
-    0,
-  );
-  const size = 4 * layout.groups.reduce((sum, group) => sum + group.size, 0);
-  const [trainable, moments, gradients] = [2 * size, 4 * size, (plan.gradAccum > 1 ? 2 : 1) * size];
+  const { weights, trainable, moments, gradients } = heldBytes(blueprint, plan.gradAccum);
   // A training in float16 is compared with float32 first.
   const precisions = (plan.precision ?? "float32") === "float32" ? (["float32"] as const) : PRECISIONS;
   const train = plan.shapes.flatMap(({ batch, length, lossPositions }) =>
@@ -99,6 +94,19 @@ export function estimateTraining(
   const used = weights + trainable + moments + gradients + activations + logits;
   const runtime = runtimeBytes(graphs, used, ep);
   return { weights, trainable, moments, gradients, activations, logits, runtime, total: used + runtime };
+}
+
+/** What is held between runs, whatever the batch. */
+export function heldBytes(
+  { layout }: StudentBlueprint,
+  gradAccum: number,
+): Pick<MemoryEstimate, "weights" | "trainable" | "moments" | "gradients"> {
+  const weights = layout.frozen.reduce(
+    (sum, { name, shape }) => sum + (layout.halved.has(name) ? 2 : 4) * elementCount(shape),
+    0,
+  );
+  const size = 4 * layout.groups.reduce((sum, group) => sum + group.size, 0);
+  return { weights, trainable: 2 * size, moments: 4 * size, gradients: (gradAccum > 1 ? 2 : 1) * size };
 }
 
 function largestPeak(graphs: readonly Graph[]): readonly Buffer[] {

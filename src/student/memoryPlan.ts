@@ -4,12 +4,19 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import type { Decoder } from "../nn/family.ts";
+import { resolveLora } from "../nn/lora.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { anyShapeLimit, bucketLength, bucketLossPositions, bucketRows, inputLength, partsByLength } from "./batches.ts";
 import { dataOrderOf } from "./dataOrder.ts";
 import type { StudentBlueprint } from "./graphs.ts";
 import { batchSizes, LengthBuckets } from "./lengthBuckets.ts";
-import { estimateTraining, type MemoryEstimate, type TrainingPlan, type TrainShape } from "./memoryEstimate.ts";
+import {
+  estimateTraining,
+  heldBytes,
+  type MemoryEstimate,
+  type TrainingPlan,
+  type TrainShape,
+} from "./memoryEstimate.ts";
 import { layoutParameters } from "./parameterLayout.ts";
 import type { EncodedRow, TrainOptions } from "./types.ts";
 
@@ -113,7 +120,9 @@ function advise(
   ep: ExecutionProvider,
   limitBytes: number,
 ): string {
+  // What is held in any case is known without building graphs.
   const fits = (changed: StudentBlueprint, settings: TrainingPlan): boolean =>
+    sumOf(heldBytes(changed, settings.gradAccum)) <= limitBytes &&
     estimateTraining(changed, settings, ep).total <= limitBytes;
   const once: TrainingPlan = { ...plan, gradientCheckpointing: true };
   if (fits(blueprint, once)) return "Gradient checkpointing would fit";
@@ -132,8 +141,30 @@ function advise(
     const longest = Math.max(...smaller.shapes.map(({ length }) => length));
     if (fits(blueprint, smaller)) return `Rows of at most ${longest} tokens in batches of 1 would fit`;
   }
-  return full ? "Try LoRA, which needs no moments for the weights, or a smaller student" : "Take a smaller student";
+  return full ? adviseAdapter(blueprint, plan, ep, limitBytes) : SMALLER;
 }
+
+const SMALLER = "Take a smaller student";
+
+/** Of a student that does not fit in full: an adapter on all linear layers, which needs moments for itself alone. */
+function adviseAdapter(
+  { decoder }: StudentBlueprint,
+  plan: TrainOptions & { readonly shapes: readonly TrainShape[] },
+  ep: ExecutionProvider,
+  limitBytes: number,
+): string {
+  const lora = resolveLora(decoder, (module) => (module === decoder.head.module ? undefined : { r: 8, scaling: 2 }));
+  const adapted = { decoder, lora, layout: layoutParameters(decoder, lora, "lora", "float32") };
+  const settings = { ...plan, gradientCheckpointing: true };
+  if (sumOf(heldBytes(adapted, plan.gradAccum)) > limitBytes) return SMALLER;
+  if (estimateTraining(adapted, settings, ep).total <= limitBytes)
+    return "In full it would not, whatever the batch; LoRA of rank 8 would fit";
+  const advice = advise(adapted, plan, ep, limitBytes);
+  return advice === SMALLER ? advice : `In full it would not, whatever the batch. With LoRA of rank 8: ${advice}`;
+}
+
+const sumOf = (parts: Readonly<Record<string, number>>): number =>
+  Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
 
 function shrink(shapes: readonly TrainShape[], batch: number, part: number): TrainShape[] {
   return shapes.map((shape) => {

@@ -22,10 +22,11 @@ const TENSORS_FILE = "training_state.safetensors";
 /** Names that `saveTrainingState` writes. */
 export const TRAINING_STATE_FILES: readonly string[] = [STATE_FILE, TENSORS_FILE];
 
-/** Options that decide what a step does; `totalSteps` only where the schedule depends on it. */
+/**
+ * Options that decide what a step does; `totalSteps` only where the schedule depends on it. Of batch size and
+ * accumulation only the product does: a training that ran out of memory goes on in smaller batches.
+ */
 const COMPARED_OPTIONS = [
-  "batchSize",
-  "gradAccum",
   "learningRate",
   "scheduler",
   "warmupSteps",
@@ -36,7 +37,8 @@ const COMPARED_OPTIONS = [
   "seed",
   "precision",
 ] as const;
-type ComparedOptions = Pick<TrainOptions, (typeof COMPARED_OPTIONS)[number]>;
+const SAVED_OPTIONS = ["batchSize", "gradAccum", ...COMPARED_OPTIONS] as const;
+type SavedOptions = Pick<TrainOptions, (typeof SAVED_OPTIONS)[number]>;
 
 /** What a training state belongs to. */
 export interface TrainingIdentity {
@@ -47,7 +49,7 @@ export interface TrainingIdentity {
   readonly data: string;
   readonly rows: number;
   readonly totalSteps: number;
-  readonly options: ComparedOptions;
+  readonly options: SavedOptions;
 }
 
 const SECTIONS = ["parameters", "expAvg", "expAvgSq"] as const;
@@ -73,7 +75,7 @@ export async function identifyTraining(
     data: await digest(new TextEncoder().encode(tokens)),
     rows: rows.length,
     totalSteps,
-    options: pick({ groupByLength: false, precision: "float32" as const, ...options }, COMPARED_OPTIONS),
+    options: pick({ groupByLength: false, precision: "float32" as const, ...options }, SAVED_OPTIONS),
   };
 }
 
@@ -167,6 +169,12 @@ function compare(json: JsonObject, identity: TrainingIdentity, where: string): v
     );
   const options = json["options"];
   if (!isJsonObject(options)) badInput(`${where}: options`, "an object", describeValue(options));
+  same(
+    "rows per step (batch size × accumulation)",
+    Number(options["batchSize"]) * Number(options["gradAccum"]),
+    identity.options.batchSize * identity.options.gradAccum,
+    "Give batch size and accumulation with the same product",
+  );
   for (const key of COMPARED_OPTIONS) same(key, options[key], identity.options[key], "Give the same training options");
   const { scheduler } = identity.options;
   if (scheduler === "linear" || scheduler === "cosine")

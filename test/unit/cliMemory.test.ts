@@ -74,7 +74,7 @@ test("what exceeds --memory-limit is refused before anything is written, with wh
   const { status, err } = await train("--out", space.in("out"), "--memory-limit", "1MB");
   expect(status).toBe(1);
   expect(err).toMatch(
-    /training on cpu: expected at most 1 MB of memory, got a need of about \d+ MB \(.*\)\. .*(fit|LoRA)/,
+    /training on cpu: expected at most 1 MB of memory, got a need of about \d+ MB \(.*\)\. .*(fit|smaller student)/,
   );
   expect(existsSync(space.in("out"))).toBe(false);
 });

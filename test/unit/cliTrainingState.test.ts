@@ -50,6 +50,21 @@ const withoutClock = (result: CliResult): object[] => result.records.map(({ toke
 const weightsOf = (out: string, method: string): Buffer =>
   readFileSync(space.in(out, method === "lora" ? "adapter_model.safetensors" : "model.safetensors"));
 
+test("a training goes on in smaller batches, as one that ran out of memory must: the same steps", async () => {
+  const [[, student, flags]] = METHODS;
+  const whole = await train(student, "whole", flags);
+  const state = space.in("state");
+  expect((await train(student, "parts", [...flags, "--save-state", state, "--stop-after", "3"])).status).toBe(0);
+  const smaller = ["--batch-size", "1", "--grad-accum", "4"];
+  const rest = await train(student, "parts", [...flags, "--resume-state", state, ...smaller]);
+  expect([rest.status, rest.records.length]).toEqual([0, 4]);
+  rest.records.forEach((record, i) => {
+    const expected = whole.records[i + 3]!;
+    for (const key of ["loss", "gradNorm"])
+      expect(Math.abs(Number(record[key]) - Number(expected[key]))).toBeLessThan(1e-4 * Number(expected[key]));
+  });
+});
+
 describe.each(METHODS)("%s of %s", (method, student, flags) => {
   test("in four sittings is one in one, record by record and byte by byte", async () => {
     const whole = await train(student, "whole", flags);

@@ -1,7 +1,7 @@
 /** @file Memory before a training: the order of nodes, the buffers they share, the estimate, and what is chosen, refused and advised. */
 import { describe, expect, test } from "vitest";
 import { parseDecoder } from "../../src/nn/families.ts";
-import { resolveLora } from "../../src/nn/lora.ts";
+import { NO_LORA, resolveLora } from "../../src/nn/lora.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
 import { estimateTraining } from "../../src/student/memoryEstimate.ts";
@@ -146,6 +146,29 @@ describe("choosing", () => {
       details: { limitBytes: 0.7 * twice },
     });
     expect(refusal(1000)).toMatchObject({ message: expect.stringMatching(/Take a smaller student/) as string });
+  });
+
+  test("what does not fit in full is told which adapter would", () => {
+    const decoder = parseDecoder(SMOLLM2);
+    const full: StudentBlueprint = { decoder, lora: NO_LORA, layout: layoutParameters(decoder, NO_LORA, "full") };
+    const rows = Array.from({ length: 4 }, () => row(256, 256));
+    const options = { ...TRAIN_OPTIONS, steps: 1, batchSize: 4 };
+    const advice = (limitBytes: number): unknown => {
+      try {
+        return chooseMemory(full, rows, options, "wasm", { checkpointing: "auto", limitBytes });
+      } catch (error) {
+        return error;
+      }
+    };
+    expect(advice(4e9)).toMatchObject({
+      code: "out-of-memory",
+      message: expect.stringMatching(/moments 2.15 GB.*LoRA of rank 8 would fit/s) as string,
+    });
+    expect(advice(0.9e9)).toMatchObject({
+      message: expect.stringMatching(/With LoRA of rank 8: .* would fit/) as string,
+    });
+    // Not even its weights.
+    expect(advice(2e8)).toMatchObject({ message: expect.stringMatching(/Take a smaller student/) as string });
   });
 });
 

@@ -1,7 +1,7 @@
 /** @file `tutelage train`: full or LoRA finetuning of a student directory, to be interrupted and resumed. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { badInput, invariant, messageOf } from "../../core/errors.ts";
+import { badInput, invariant, messageOf, TutelageError } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
@@ -73,7 +73,11 @@ const OPTIONS: OptionSpecs = {
     value: "N",
     description: "stop after optimizer step N of the whole training, to go on later; needs --save-state",
   },
-  "resume-state": { value: "DIR", description: "go on with a saved state: same student, data and options" },
+  "resume-state": {
+    value: "DIR",
+    description:
+      "go on with a saved state: same student, data and options; of --batch-size and --grad-accum only the product counts, so that a training that ran out of memory goes on in smaller batches",
+  },
   "group-by-length": { description: "rows of similar length share a step: less padding" },
   weights: {
     value: "float32|float16",
@@ -236,9 +240,13 @@ async function trainSteps(
     await save();
     return trainer.step === totalSteps;
   } catch (error) {
-    if (options.signal?.aborted && plan.save !== undefined) {
+    const outOfMemory = error instanceof TutelageError && error.code === "out-of-memory";
+    if ((options.signal?.aborted || outOfMemory) && plan.save !== undefined) {
       await save();
-      output.note(`interrupted after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}`);
+      const smaller = outOfMemory ? ", in smaller batches: half the --batch-size with twice the --grad-accum" : "";
+      output.note(
+        `${outOfMemory ? "out of memory" : "interrupted"} after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}${smaller}`,
+      );
     }
     throw error;
   } finally {
