@@ -16,6 +16,7 @@ import type { Engine } from "../../src/runtime/types.ts";
 import { openStudent, type LanguageModel } from "../../src/student/student.ts";
 import type { EncodedRow, StepRecord } from "../../src/student/types.ts";
 import type { Question, Task } from "../../src/tasks/types.ts";
+import { startWithInduction } from "./inductionStart.ts";
 import { SPECIAL_TOKENS, trainTokenizer } from "./trainTokenizer.ts";
 
 /** One training from the weights the stage before wrote, with a cosine of its own. */
@@ -31,11 +32,15 @@ export interface PretrainOptions {
   readonly seed: number;
   readonly batchSize: number;
   readonly vocabSize: number;
+  /** What the tokenizer's merges never cross, `PIECE_PATTERN` where it is left out. */
+  readonly pieces?: string;
   readonly hiddenSize: number;
   readonly intermediateSize: number;
   readonly layers: number;
   readonly heads: number;
   readonly kvHeads: number;
+  /** Whether the random weights have an induction head (`inductionStart.ts`). */
+  readonly induction?: boolean;
 }
 
 export const STAGES: readonly Stage[] = [
@@ -57,6 +62,8 @@ export const PRETRAIN_DEFAULTS: PretrainOptions = {
 /** Texts the tokenizer is trained on; more add nothing to so regular a language. */
 const TOKENIZER_QUESTIONS = 4000;
 
+const ROPE_THETA = 10_000;
+
 export function studentConfig(options: PretrainOptions): Record<string, unknown> {
   return {
     architectures: ["LlamaForCausalLM"],
@@ -71,7 +78,7 @@ export function studentConfig(options: PretrainOptions): Record<string, unknown>
     hidden_act: "silu",
     max_position_embeddings: 256,
     rms_norm_eps: 1e-5,
-    rope_theta: 10000,
+    rope_theta: ROPE_THETA,
     rope_scaling: null,
     attention_bias: false,
     mlp_bias: false,
@@ -95,7 +102,7 @@ export function studentFiles(
   const [eos] = SPECIAL_TOKENS;
   return new Map([
     ["config.json", `${JSON.stringify(studentConfig(options), null, 2)}\n`],
-    ["tokenizer.json", `${JSON.stringify(trainTokenizer(texts, options.vocabSize))}\n`],
+    ["tokenizer.json", `${JSON.stringify(trainTokenizer(texts, options.vocabSize, options.pieces))}\n`],
     [
       "tokenizer_config.json",
       `${JSON.stringify({ tokenizer_class: "PreTrainedTokenizerFast", eos_token: eos, pad_token: eos, model_max_length: 256, clean_up_tokenization_spaces: false }, null, 2)}\n`,
@@ -106,19 +113,22 @@ export function studentFiles(
   ]);
 }
 
-/** Random weights: normal with deviation 0.02, smaller on the layers that write to the residual stream (GPT-2), norms 1. */
+/** Random weights: normal with deviation 0.02, smaller on the layers that write to the residual stream (GPT-2), norms 1; with an induction head where one is asked for. */
 function initialWeights(config: unknown, options: PretrainOptions): Map<string, Tensor> {
   const rng = new Rng(options.seed).fork("weights");
-  return new Map(
+  const weights = new Map(
     parseDecoder(config).parameters.map(({ name, shape }) => {
       const own = rng.fork(name);
       const deviation = /(o_proj|down_proj)\.weight$/.test(name) ? 0.02 / Math.sqrt(2 * options.layers) : 0.02;
       const data = Float32Array.from({ length: elementCount(shape) }, () =>
         shape.length === 1 ? 1 : own.normal() * deviation,
       );
-      return [name, { type: "float32", shape, data }] as const;
+      return [name, { type: "float32" as const, shape, data }] as const;
     }),
   );
+  if (options.induction === true)
+    startWithInduction(weights, { ...options, ropeTheta: ROPE_THETA }, rng.fork("induction"));
+  return weights;
 }
 
 /** Rows in the order of training: every epoch anew into batches of similar length, which come in random order; little is padding. */

@@ -1,8 +1,7 @@
 /**
- * @file What the student of ProntoQA is pretrained on: short proofs whose rules are told of one being ("Each wumpus
- * is …", "Every wumpus is …"). First hardly anything distracts from them, so that the student finds out
- * that it must look for the rule about the kind it has just named; then what the task itself has. The
- * plural ("Wumpuses are …") comes as a taste only: it knows the words, though not well what they mean.
+ * @file What the student of ProntoQA is pretrained on: proofs of one to three rules. First hardly anything distracts
+ * from them, and rules are told of one being ("Each wumpus is …", "Every wumpus is …"); then come the distractors of the
+ * task itself and, in a share of the questions, its plurals ("Wumpuses are …"). Longer proofs it never sees.
  */
 import type { Rng } from "../../src/core/rng.ts";
 import { drawProblem, ORDERS } from "../../src/tasks/prontoqa/drawProblem.ts";
@@ -32,10 +31,22 @@ export function prontoqaCorpus(rng: Rng, n: number, options: ProntoqaCorpusOptio
       rng,
     );
     const written = questionOf(rng.uniform() < taste ? drawn : withoutPlurals(drawn, rng));
-    if (written !== undefined && regionOf(written.form) === "pretraining")
+    if (written !== undefined && isUntold(written.form))
       corpus.push({ ...written.question, id: `pretraining-${corpus.length + 1}` });
   }
   return corpus;
+}
+
+/**
+ * Whether a proof and the one that ends at the opposite are both of the pretraining region. If one alone were enough,
+ * a student could learn by heart which of the two it has seen of a kind and a property, and be wrong about the other.
+ */
+function isUntold(form: string): boolean {
+  const end = form.lastIndexOf(", ") + 2;
+  const opposite = form.startsWith("not ", end)
+    ? `${form.slice(0, end)}${form.slice(end + 4)}`
+    : `${form.slice(0, end)}not ${form.slice(end)}`;
+  return [form, opposite].every((each) => regionOf(each) === "pretraining");
 }
 
 function withoutPlurals(problem: Problem, rng: Rng): Problem {

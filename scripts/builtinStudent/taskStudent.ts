@@ -1,6 +1,6 @@
 /**
  * @file `npm run build:task-student -- --task NAME`: pretrains the built-in student of one task (algebra, prontoqa,
- * game24) from the weights of another one, with a tokenizer of its own, and writes it with
+ * game24) from the weights of another one or from random ones, with a tokenizer of its own, and writes it with
  * its model card into `public/students/NAME` (or `--out DIR`), stage by stage. `--stage NAME` runs one
  * stage from the weights that are there; `--stage none` only writes the card anew. Seeded: the same
  * files from one engine and thread count.
@@ -33,15 +33,27 @@ async function filesIn(directory: string, names: readonly string[]): Promise<Map
 }
 
 /** Writes the student before its first stage. */
-async function begin(recipe: Recipe, out: string): Promise<void> {
-  const words = recipe.words(new Rng(WORDS_SEED));
-  const fresh = newStudent({ ...PRETRAIN_DEFAULTS, seed: SEED, vocabSize: recipe.vocabSize }, words, []);
-  const from = await filesIn(builtinStudentDirectory(`${BUILTIN}:${recipe.from}`), [
-    "tokenizer.json",
-    "model.safetensors",
-  ]);
+async function begin({ words, vocabSize, pieces, from }: Recipe, out: string): Promise<void> {
+  const fresh = newStudent(
+    {
+      ...PRETRAIN_DEFAULTS,
+      seed: SEED,
+      vocabSize,
+      ...(pieces === undefined ? {} : { pieces }),
+      induction: from === undefined,
+    },
+    words(new Rng(WORDS_SEED)),
+    [],
+  );
+  const files =
+    from === undefined
+      ? fresh
+      : warmStart(
+          fresh,
+          await filesIn(builtinStudentDirectory(`${BUILTIN}:${from}`), ["tokenizer.json", "model.safetensors"]),
+        );
   mkdirSync(out, { recursive: true });
-  for (const [file, data] of warmStart(fresh, from)) writeFileSync(join(out, file), data);
+  for (const [file, data] of files) writeFileSync(join(out, file), data);
   writeFileSync(join(out, LOG_FILE), "[]\n");
 }
 
@@ -53,6 +65,7 @@ async function train(engine: Engine, threads: number, name: string, stage: TaskS
   const rng = log.length === 0 ? base : base.fork(stage.name);
   const questions = stage.corpus(rng.fork("corpus"));
   const startedMs = performance.now();
+  const recent: number[] = [];
   const { weights, loss } = await trainOn(
     engine,
     createTask(name),
@@ -60,9 +73,10 @@ async function train(engine: Engine, threads: number, name: string, stage: TaskS
     questions,
     { steps, learningRate, batchSize, warmupSteps: WARMUP_STEPS, seed: SEED, rng },
     (record) => {
+      recent.push(record.loss);
       if (record.step % 50 === 0)
         process.stderr.write(
-          `${stage.name} ${record.step}/${steps}  loss ${record.loss.toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`,
+          `${stage.name} ${record.step}/${steps}  loss ${mean(recent.splice(0)).toFixed(4)}  ${Math.round(record.tokensPerSecond)} tokens/s\n`,
         );
     },
   );
@@ -80,6 +94,10 @@ async function train(engine: Engine, threads: number, name: string, stage: TaskS
     finalLoss: loss,
   };
   writeFileSync(join(out, LOG_FILE), `${JSON.stringify([...log, entry], null, 2)}\n`);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function readLog(out: string): TaskStageLog[] {

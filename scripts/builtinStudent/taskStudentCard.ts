@@ -28,13 +28,24 @@ const CARD_TAGS: Readonly<Record<string, string>> = { algebra: "topic", prontoqa
 /** What a reader must know of a task's accuracies. */
 const CARD_NOTES: Readonly<Record<string, string>> = { prontoqa: " Guessing is right half of the time in this task." };
 
+/** What else a reader must know of a task's tokenizer. */
+const CARD_TOKENS: Readonly<Record<string, string>> = {
+  prontoqa: ' in which what somebody is or is not ("is not sour", "are wumpuses") is one token',
+};
+
+function startOf(from: string | undefined): string {
+  return from === undefined
+    ? "random weights in which one attention head looks one token back and another finds what came behind the present token before (`scripts/builtinStudent/inductionStart.ts`)"
+    : `the weights of the built-in student of the task "${from}" (embeddings by the text of their tokens)`;
+}
+
 /** `README.md` of the student in `directory`. Accuracy is greedy, on validation questions of the task's default mixture. */
 export async function taskStudentCard(
   engine: Engine,
   name: string,
   directory: string,
   stages: readonly TaskStageLog[],
-  from: string,
+  from: string | undefined,
 ): Promise<string> {
   const task = createTask(name);
   const student = await openStudent(engine, { source: directorySource(directory) });
@@ -58,8 +69,8 @@ pipeline_tag: text-generation
 
 A Llama of ${student.parameters.total.toLocaleString("en")} parameters (4 layers, hidden size 128, 4 heads, 2 key-value heads, vocabulary ${vocabSize}, context 256, tied embeddings, float16) that answers questions of the task "${name}" step by step. It is made to be better at easy questions than at hard ones, so that there is something to learn and to choose from; it knows nothing else.
 
-- **Data:** generated questions with worked answers. A question's canonical form decides where it may appear, so no question of any split, nor any that the built-in teacher writes, is among them. The tokenizer is a byte-level BPE with single digits.
-- **Training:** from the weights of the built-in student of the task "${from}" (embeddings by the text of their tokens), loss on the answers only, AdamW with weight decay 0.1 and clipping at 1, a cosine per stage, seed ${stages[0]?.seed}.
+- **Data:** generated questions with worked answers. A question's canonical form decides where it may appear, so no question of any split, nor any that the built-in teacher writes, is among them. The tokenizer is a byte-level BPE with single digits${CARD_TOKENS[name] ?? ""}.
+- **Training:** from ${startOf(from)}, loss on the answers only, AdamW with weight decay 0.1 and clipping at 1, a cosine per stage, seed ${stages[0]?.seed}.
 - **Made by:** \`npm run build:task-student -- --task ${name}\`, with this project's own trainer. Minutes are of one low-priority thread on a busy two-core machine.
 
 | stage | rows | steps | learning rate | final loss, nats per token | minutes |

@@ -34,10 +34,14 @@ function mergeWord(word: Word, left: string, right: string): void {
   word.symbols = merged;
 }
 
-/** The `tokenizer.json` of a BPE with `vocabSize` tokens trained on `texts`; ties go to the lexically smaller pair. */
-export function trainTokenizer(texts: Iterable<string>, vocabSize: number): Record<string, unknown> {
+/** The `tokenizer.json` of a BPE with `vocabSize` tokens trained on `texts` cut into `pieces`; ties go to the lexically smaller pair. */
+export function trainTokenizer(
+  texts: Iterable<string>,
+  vocabSize: number,
+  pieces: string = PIECE_PATTERN,
+): Record<string, unknown> {
   const characters = byteCharacters();
-  const pattern = new RegExp(PIECE_PATTERN, "gu");
+  const pattern = new RegExp(pieces, "gu");
   const counts = new Map<string, number>();
   const encoder = new TextEncoder();
   for (const text of texts) {
@@ -85,7 +89,7 @@ export function trainTokenizer(texts: Iterable<string>, vocabSize: number): Reco
     pre_tokenizer: {
       type: "Sequence",
       pretokenizers: [
-        { type: "Split", pattern: { Regex: PIECE_PATTERN }, behavior: "Isolated", invert: false },
+        { type: "Split", pattern: { Regex: pieces }, behavior: "Isolated", invert: false },
         { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },
