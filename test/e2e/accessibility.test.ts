@@ -99,6 +99,11 @@ test(
     }
     await openDrawer(page, "setup");
     await page.getByText("All training settings").click();
+    await page.locator("#setting-teacher").selectOption("openai");
+    for (const part of ["More limits, waiting, form of replies", "If the teacher cannot be reached"])
+      await page.getByText(part).click();
+    await look("set-up with a chat teacher");
+    await page.locator("#setting-teacher").selectOption("solver");
     await page.locator("#setting-task").selectOption("custom");
     const rows = Array.from({ length: 40 }, (_, i) => `What is ${i} + 2?,#### ${i + 2}`).join("\n");
     const csv = Buffer.from(`question,answer\n${rows}\n`);

@@ -167,7 +167,7 @@ function TeacherMeter({ lane }: { readonly lane: LaneState }): VNode | null {
   if (use === null) return null;
   const { maxRequests, maxCostUsd } = lane.run?.config.teacher.chat?.limits ?? {};
   return (
-    <p class="figure-note" aria-label="What the teacher cost">
+    <p class="figure-note" role="note" aria-label="What the teacher cost">
       Teacher: {formatInteger(use.requests)}
       {maxRequests === undefined ? "" : ` of at most ${formatInteger(maxRequests)}`} requests,{" "}
       {formatInteger(use.tokens)} tokens, {formatUsd(use.costUsd)}

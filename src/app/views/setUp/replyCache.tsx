@@ -36,7 +36,7 @@ export function ReplyCache({ actions }: { readonly actions: SetUpActions }): VNo
           }}
         />
       </div>
-      <p class="note" aria-live="polite" aria-label="Kept replies">
+      <p class="note" role="status" aria-label="Kept replies">
         {said}
       </p>
     </div>

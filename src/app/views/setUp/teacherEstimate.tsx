@@ -44,7 +44,7 @@ export function Estimate({
     };
   }, [experiments, actions]);
   return (
-    <p class="note" aria-label="Estimate">
+    <p class="note" role="note" aria-label="Estimate">
       {estimate === null ? "" : describe(estimate)} A run stops cleanly where a ceiling is reached.
     </p>
   );
