@@ -107,6 +107,25 @@ test("a file of one's own: explained, raced on, resumed, named in a link", async
     expect(await page.locator(".curve-point").count()).toBe(4);
     expect(view.problems).toEqual([]);
 
+    // One file takes the run with its questions to another browser, which needs nothing else to talk to the students.
+    await page.evaluate(() => void (location.hash = "#/runs"));
+    await page.locator(".downloads summary").click({ timeout: MINUTE_MS });
+    const [download] = await Promise.all([
+      page.waitForEvent("download", { timeout: MINUTE_MS }),
+      page.getByRole("button", { name: "Export the whole run" }).click(),
+    ]);
+    await page.getByText("your questions (stories.csv) included").waitFor({ timeout: MINUTE_MS });
+    await using third = await openPage(browser);
+    await third.page.goto(`${server.url}?ep=wasm#/runs`);
+    await third.page.getByText("No run is kept yet").waitFor({ timeout: MINUTE_MS });
+    await third.page.setInputFiles("input[aria-label='File of an exported run']", await download.path());
+    await third.page.getByText(/^Imported 2 runs/).waitFor({ timeout: MINUTE_MS });
+    await third.page.getByRole("button", { name: "Show", exact: true }).click({ timeout: MINUTE_MS });
+    await third.page.locator(".curve-point").nth(3).waitFor({ timeout: MINUTE_MS });
+    await third.page.evaluate(() => void (location.hash = "#/talk"));
+    await third.page.locator(".examples button").first().waitFor({ timeout: MINUTE_MS });
+    expect(third.problems).toEqual([]);
+
     // Elsewhere the link says which file it means.
     await using other = await openPage(browser);
     await other.page.goto(link);
