@@ -99,7 +99,7 @@ export function phaseSentence(lane: LaneState): string {
       const verdicts = accepted + rejected > 0 ? `; ${accepted} accepted, ${rejected} rejected` : "";
       return config.pairs === "seeds"
         ? `Real pairs are taken as they are, each once${so}${verdicts}.`
-        : `${config.verification === "off" ? "New pairs are not checked, only doubles are turned away" : "Each new pair is solved independently"}${so}${verdicts}.`;
+        : `${config.verification === "off" ? "Pairs are not checked, only doubles turned away" : "Each new pair is solved independently"}${so}${verdicts}.`;
     }
     case "train": {
       const losses = lane.losses.at(-1);

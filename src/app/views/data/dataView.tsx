@@ -37,8 +37,9 @@ export function DataView({ state, page }: ViewProps): VNode {
         <div>
           <h2 id="data-title">Synthetic pairs</h2>
           <p class="lead">
-            Each row is a question the teacher wrote after a seed that a strategy picked. Open one to read it whole,
-            correct it, or keep it out of training.
+            Each row is a question the teacher wrote after a seed that a strategy picked. Losses are the student's on
+            that seed, in nats per token, when it was picked and a round later. Open a row to read it whole, correct it,
+            or keep it out of training.
             {kept !== "" && (
               <>
                 {" "}

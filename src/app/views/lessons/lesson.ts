@@ -56,6 +56,8 @@ export interface Lesson {
   /** What it is about, in one sentence. */
   readonly about: string;
   readonly settings: Partial<SettingsDraft>;
+  /** Processor time of its run and of its question's, in seconds, as measured with the WASM engine in Chromium on two threads. */
+  readonly cpuSeconds: number;
   /** A setting that the learner may move before the run, as a slider. */
   readonly slider?: {
     readonly name: "errorRate";

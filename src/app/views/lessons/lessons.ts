@@ -42,6 +42,7 @@ const LOSS: Lesson = {
   title: "What the student does not know",
   about: "A model cannot tell you what it does not know. Its loss can give a hint.",
   settings: { pool: "60", heldOut: "60", rounds: "1", querySize: "15", perSeed: "2" },
+  cpuSeconds: 0,
   steps: [
     {
       ...untouched,
@@ -109,6 +110,7 @@ const STRATEGIES: Lesson = {
   title: "Choosing what to ask",
   about: "Two students, one budget: does it matter which questions are asked?",
   settings: { pool: "100", heldOut: "100", rounds: "2", querySize: "20", perSeed: "6" },
+  cpuSeconds: 216,
   steps: [
     {
       ...untouched,
@@ -181,6 +183,7 @@ const NOISE: Lesson = {
     errorRate: "0.4",
     verification: "compare",
   },
+  cpuSeconds: 175,
   slider: { name: "errorRate", label: "Error rate of the teacher", low: 0, high: 0.8, step: 0.1 },
   steps: [
     {
@@ -244,7 +247,8 @@ const COST: Lesson = {
   id: "cost",
   title: "What it costs",
   about: "Does more teaching help, and does each pair help less than the one before? Measure it.",
-  settings: { pool: "100", heldOut: "100", rounds: "3", querySize: "25", perSeed: "6" },
+  settings: { pool: "100", heldOut: "100", rounds: "3", querySize: "25", perSeed: "4" },
+  cpuSeconds: 0,
   steps: [
     {
       ...untouched,
@@ -253,7 +257,7 @@ const COST: Lesson = {
     },
     {
       title: "Buy the first pairs",
-      text: "One [[round|round]] buys at most 150 [[pair|pairs]]: 25 seeds, six new questions each. A first lesson may cost some of what the student could do before: the new questions are unlike those it was pretrained on.",
+      text: "One [[round|round]] buys at most 100 [[pair|pairs]]: 25 seeds, four new questions each. A first lesson may cost some of what the student could do before: the new questions are unlike those it was pretrained on.",
       todo: "Press Resume, and Pause when the second points are there, or let it run on.",
       done: (lanes) => allFinished(lanes, 1),
       shown: (lanes) =>
@@ -276,8 +280,8 @@ const COST: Lesson = {
     },
   ],
   question: {
-    text: "Half the price: three new questions a seed instead of six. In the second lane, which round gained the most right answers?",
-    change: { perSeed: "3" },
+    text: "Half the price: two new questions a seed instead of four. In the second lane, which round gained the most right answers?",
+    change: { perSeed: "2" },
     todo: "Run all three rounds, compare the rises in the table of numbers under the curve, then answer.",
     done: (lanes) => allFinished(lanes, 3),
     answer: {

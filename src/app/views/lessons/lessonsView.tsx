@@ -2,6 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { hasRun } from "../../appState.ts";
+import { formatDuration } from "../../format.ts";
 import { formatRoute } from "../../route.ts";
 import type { ViewProps } from "../registry.ts";
 import { RaceView } from "../race/raceView.tsx";
@@ -31,7 +32,8 @@ function LessonList({ unknown }: { readonly unknown: string | undefined }): VNod
       <h2 id="lessons-title">Four lessons on the live engine</h2>
       <p class="lesson-lead">
         Each takes about five minutes and ends with a question that you answer by running something. Nothing is sent
-        anywhere, and every number you read comes from your own run.
+        anywhere, and every number in a lesson comes from your own run. Processor times below were measured in Chromium
+        with the WASM engine on two threads.
       </p>
       {unknown !== undefined && (
         <p class="note" role="status">
@@ -39,7 +41,7 @@ function LessonList({ unknown }: { readonly unknown: string | undefined }): VNod
         </p>
       )}
       <ol class="lesson-cards">
-        {LESSONS.map(({ id, title, about }, index) => (
+        {LESSONS.map(({ id, title, about, cpuSeconds }, index) => (
           <li key={id}>
             <a href={formatRoute({ view: "lessons", rest: [id] })}>
               <span class="lesson-number" aria-hidden="true">
@@ -47,6 +49,9 @@ function LessonList({ unknown }: { readonly unknown: string | undefined }): VNod
               </span>
               <strong>{title}</strong>
               <span>{about}</span>
+              <span class="note">
+                Its two runs compute for about {formatDuration(1000 * cpuSeconds)} of processor time.
+              </span>
               {finished.includes(id) && <span class="note">Finished</span>}
             </a>
           </li>
