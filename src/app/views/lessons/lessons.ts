@@ -42,7 +42,7 @@ const LOSS: Lesson = {
   title: "What the student does not know",
   about: "A model cannot tell you what it does not know. Its loss can give a hint.",
   settings: { pool: "60", heldOut: "60", rounds: "1", querySize: "15", perSeed: "2" },
-  cpuSeconds: 0,
+  cpuSeconds: 43,
   steps: [
     {
       ...untouched,
@@ -248,7 +248,7 @@ const COST: Lesson = {
   title: "What it costs",
   about: "Does more teaching help, and does each pair help less than the one before? Measure it.",
   settings: { pool: "100", heldOut: "100", rounds: "3", querySize: "25", perSeed: "4" },
-  cpuSeconds: 0,
+  cpuSeconds: 290,
   steps: [
     {
       ...untouched,
