@@ -1,45 +1,136 @@
 /**
- * @file How long the page keeps a frame while a race trains beside it: the built page in
- * Chromium on the real engine, a large pool on the screen, the pointer moving over it, zoom and
- * projection changed; main-thread tasks from a trace of the browser, intervals between frames
- * from the page. Prints JSON.
+ * @file How the built page keeps its frames, in Chromium: how soon it can be used; frames while
+ * a race trains beside it on the real engine with a large pool on the screen, first watched, then
+ * used; and with a race of very many rounds on it, its data table scrolled. A blank page beside the
+ * same training says what of that is waiting for a core. Prints JSON; `docs/performance.md` says
+ * what the figures mean.
  *
- *   npx vite build && npx tsx bench/pageFrames.ts [--pool 5000] [--seconds 20] [--keep trace.json]
+ *   npx vite build && npx tsx bench/pageFrames.ts [--parts start,rounds,training] [--pool 5000] [--rounds 1000] [--seconds 20] [--archive FILE] [--keep FOLDER]
  */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { chromeFlags, findChrome, CHROME_HELP } from "../scripts/findChrome.mjs";
 import { ROOT } from "../scripts/setup.mjs";
 import { serveStatic } from "../test/support/serveStatic.ts";
 import { ISOLATION_HEADERS } from "../vite.config.ts";
+import { CATEGORIES, framesOf } from "./frameTrace.ts";
+import type { Frames } from "./frameTrace.ts";
+import { longRun } from "./longRun.ts";
 
 const HOUR_MS = 3_600_000;
+const VIEWPORT = { width: 1440, height: 1400 };
 const { values } = parseArgs({
   options: {
+    parts: { type: "string", default: "start,rounds,training" },
     pool: { type: "string", default: "5000" },
+    rounds: { type: "string", default: "1000" },
     seconds: { type: "string", default: "20" },
+    /** What `--parts rounds` shows, instead of making it: a file that the page exported. */
+    archive: { type: "string" },
+    /** Where traces are left. */
     keep: { type: "string" },
   },
 });
-
-interface TraceEvent {
-  readonly name: string;
-  readonly ph: string;
-  readonly pid: number;
-  readonly tid: number;
-  readonly ts: number;
-  readonly dur?: number;
-  readonly args?: { readonly name?: string; readonly data?: { readonly documentLoaderURL?: string } };
-}
 
 const executablePath = findChrome();
 if (executablePath === undefined) throw new Error(CHROME_HELP);
 const server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
 const browser = await chromium.launch({ executablePath, headless: true, args: chromeFlags() });
 try {
-  const page = await browser.newPage({ viewport: { width: 1440, height: 1400 } });
+  const PARTS: Readonly<Record<string, () => Promise<unknown>>> = { start, rounds, training };
+  for (const name of values.parts.split(",")) {
+    const part = PARTS[name];
+    if (part === undefined) throw new Error(`--parts: expected some of ${Object.keys(PARTS).join(", ")}, got ${name}`);
+    process.stdout.write(`${JSON.stringify({ [name]: await part() }, null, 2)}\n`);
+  }
+} finally {
+  await browser.close();
+  await server[Symbol.asyncDispose]();
+}
+
+/** A cold start: a profile of its own, nothing cached. Times in ms since the navigation began. */
+async function start(): Promise<unknown> {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
+  await page.addInitScript(`{
+    const look = () => {
+      if (document.querySelector("button.primary") !== null) globalThis.drawnMs ??= performance.now();
+      if (document.querySelector("button.primary[aria-disabled=false]") !== null) globalThis.readyMs ??= performance.now();
+      if (globalThis.readyMs === undefined) requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  }`);
+  await page.goto(server.url);
+  await page.waitForFunction("globalThis.readyMs !== undefined", undefined, { timeout: HOUR_MS });
+  const times = await page.evaluate(`({
+    firstContentfulPaintMs: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
+    drawnMs: globalThis.drawnMs,
+    startCanBePressedMs: globalThis.readyMs,
+    scripts: performance.getEntriesByType("resource").map(({ name }) => name).filter((name) => name.endsWith(".js")),
+  })`);
+  const { scripts, ...shown } = times as { readonly scripts: readonly string[] };
+  const gzip = scripts.map((url) => {
+    const path = new URL(url).pathname;
+    const file = path.startsWith("/assets/") ? join("assets", basename(path)) : basename(path);
+    return gzipSync(readFileSync(join(ROOT, "dist", file))).length;
+  });
+  await context.close();
+  return {
+    ...shown,
+    pageScripts: scripts.length,
+    pageScriptsGzipKB: gzip.reduce((sum, bytes) => sum + bytes, 0) / 1000,
+  };
+}
+
+/** A race of many rounds, imported from a file: how long it takes to show, frames while it is looked at, memory. */
+async function rounds(): Promise<unknown> {
+  const archive = values.archive === undefined ? await longRun(Number(values.rounds)) : readFileSync(values.archive);
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
+  await page.goto(`${server.url}#/runs`);
+  await page.locator("input[type=file]").waitFor({ state: "attached" });
+  await page.locator("input[type=file]").setInputFiles({
+    name: "long.zip",
+    mimeType: "application/zip",
+    buffer: Buffer.from(archive),
+  });
+  const show = page.getByRole("button", { name: "Show", exact: true });
+  await show.waitFor({ timeout: HOUR_MS });
+  const compare = await traced("rounds-compare", page, () => page.locator(".race-compare input").first().check());
+  const fromMs = performance.now();
+  const open = await traced("rounds-open", page, async () => {
+    await show.click();
+    await page.waitForFunction(() => document.querySelectorAll(".curve-band").length >= 2, undefined, {
+      timeout: HOUR_MS,
+    });
+  });
+  const openMs = Math.round(performance.now() - fromMs);
+  const race = await traced("rounds-race", page, () => scroll(page));
+  const heap = await heapMB(page);
+  await page.goto(`${server.url}#/data`);
+  await page.locator(".pair-row").first().waitFor({ timeout: HOUR_MS });
+  const rows = Number(await page.locator(".pair-grid").getAttribute("aria-rowcount")) - 1;
+  await page.locator(".grid-body").hover();
+  const table = await traced("rounds-table", page, () => scroll(page));
+  const sort = await traced("rounds-sort", page, async () => {
+    for (const column of ["Loss before", "Question", "Score"]) {
+      await page.getByRole("columnheader", { name: column }).getByRole("button").click();
+      await pause(page, 300);
+    }
+  });
+  const memory = { raceMB: heap, tableMB: await heapMB(page) };
+  await context.close();
+  return { rounds: Number(values.rounds), tableRows: rows, openMs, memory, open, compare, race, table, sort };
+}
+
+/** Frames beside training: watched, used, and of a blank page in place of ours. */
+async function training(): Promise<unknown> {
+  const context = await browser.newContext({ viewport: VIEWPORT });
+  const page = await context.newPage();
   // Few tokens an answer: the pool is large, not the time until it is there.
   const settings = {
     ep: "wasm",
@@ -52,33 +143,41 @@ try {
     tokens: "1",
   };
   await page.goto(`${server.url}?${new URLSearchParams(settings).toString()}`);
-  await page.locator("button.primary[aria-disabled=false]").waitFor();
+  await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: HOUR_MS });
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.waitForFunction(
-    () => /step \d+ of/.test(document.querySelector(".lane-0 .phase-sentence")?.textContent ?? ""),
+    () => {
+      const doing = [...document.querySelectorAll(".phase-sentence")].map(({ textContent }) => textContent ?? "");
+      return doing.length > 0 && doing.every((text) => /step \d+ of/.test(text));
+    },
     undefined,
     { timeout: HOUR_MS },
   );
-  const shown = await page.locator(".pool[data-seeds]").first().getAttribute("data-seeds");
+  const seeds = await page
+    .locator(".pool[data-seeds]")
+    .evaluateAll((pools) => pools.map((pool) => Number((pool as HTMLElement).dataset["seeds"])));
+  const step = (): Promise<string> => page.locator(".lane-0 .phase-sentence").innerText();
+  const before = await step();
+  const watched = await traced("training-watched", page, () => pause(page, Number(values.seconds) * 1000));
+  const used = await traced("training-used", page, () => usePool(page));
+  const after = await step();
+  const blank = await context.newPage();
+  await blank.goto(`${server.url}icon.svg`);
+  const control = await traced("training-blank-page", blank, () => pause(blank, Number(values.seconds) * 1000));
+  await context.close();
+  return { seeds, progress: [before, after], watched, used, blankPage: control };
+}
 
-  const slider = page.locator(".lane-0 [role=slider]");
-  const box = await slider.boundingBox();
+/** Moves the pointer over the first pool, zooms, changes what places the seeds. */
+async function usePool(page: Page): Promise<void> {
+  const box = await page.locator(".lane-0 [role=slider]").boundingBox();
   if (box === null) throw new Error("the pool is not on the screen");
-  await browser.startTracing(page, {
-    categories: ["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"],
-  });
-  // As text: tsx would put a helper of its own into a function.
-  await page.evaluate(`{
-    const intervals = (globalThis.frameIntervals = []);
-    let last = performance.now();
-    requestAnimationFrame(function tick() {
-      const now = performance.now();
-      intervals.push(now - last);
-      last = now;
-      requestAnimationFrame(tick);
-    });
-  }`);
-  const stepBefore = await page.locator(".lane-0 .phase-sentence").innerText();
+  const press = [
+    () => page.getByRole("button", { name: "Zoom in" }).click(),
+    () => page.getByRole("button", { name: "All", exact: true }).click(),
+    () => page.getByText("Loss of worked answer").click(),
+    () => page.getByText("Loss of own answer").click(),
+  ];
   const endMs = performance.now() + Number(values.seconds) * 1000;
   for (let turn = 0; performance.now() < endMs; turn++) {
     const share = (turn % 40) / 40;
@@ -86,50 +185,49 @@ try {
       box.x + 20 + share * (box.width - 40),
       box.y + 40 + ((turn * 37) % Math.max(1, box.height - 60)),
     );
-    if (turn % 40 === 10) await page.getByRole("button", { name: "Zoom in" }).click();
-    if (turn % 40 === 20) await page.getByRole("button", { name: "All", exact: true }).click();
-    if (turn % 80 === 30) await page.getByText("Loss of worked answer").click();
-    if (turn % 80 === 70) await page.getByText("Loss of own answer").click();
+    if (turn % 40 === 20) await press[Math.floor(turn / 40) % press.length]?.();
   }
-  const stepAfter = await page.locator(".lane-0 .phase-sentence").innerText();
-  const intervals = await page.evaluate(() => (globalThis as unknown as { frameIntervals: number[] }).frameIntervals);
-  const trace = await browser.stopTracing();
-  if (values.keep !== undefined) writeFileSync(values.keep, trace);
-  const tasks = mainThreadTasks(JSON.parse(trace.toString()) as { traceEvents: TraceEvent[] });
-  const report = {
-    seedsShown: Number(shown),
-    seconds: Number(values.seconds),
-    training: [stepBefore, stepAfter],
-    mainThreadTasksMs: summary(tasks),
-    tasksOver50Ms: tasks.filter((task) => task > 50).length,
-    frameIntervalsMs: summary(intervals),
-  };
-  process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-} finally {
-  await browser.close();
-  await server[Symbol.asyncDispose]();
 }
 
-/** Durations in ms of the tasks of the page's own main thread: that of the renderer which drew most frames. */
-function mainThreadTasks({ traceEvents }: { readonly traceEvents: readonly TraceEvent[] }): number[] {
-  const mains = traceEvents.filter(({ name, args }) => name === "thread_name" && args?.name === "CrRendererMain");
-  const key = ({ pid, tid }: TraceEvent): string => `${pid} ${tid}`;
-  const frames = new Map<string, number>();
-  for (const event of traceEvents)
-    if (event.name === "FireAnimationFrame") frames.set(key(event), (frames.get(key(event)) ?? 0) + 1);
-  const main = mains.map(key).sort((a, b) => (frames.get(b) ?? 0) - (frames.get(a) ?? 0))[0];
-  return traceEvents.flatMap((event) =>
-    event.name === "RunTask" || event.name.endsWith("ThreadControllerImpl::RunTask")
-      ? key(event) === main && event.dur !== undefined
-        ? [event.dur / 1000]
-        : []
-      : [],
-  );
+/** Turns the wheel down and up again. */
+async function scroll(page: Page): Promise<void> {
+  const endMs = performance.now() + Number(values.seconds) * 500;
+  for (let turn = 0; performance.now() < endMs; turn++) {
+    await page.mouse.wheel(0, turn % 60 < 30 ? 400 : -400);
+    await pause(page, 16);
+  }
 }
 
-function summary(values: readonly number[]): Readonly<Record<string, number>> {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number): number =>
-    Math.round(10 * (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)) / 10;
-  return { count: sorted.length, median: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1) };
+function pause(page: Page, ms: number): Promise<void> {
+  return page.waitForTimeout(ms);
+}
+
+/** Frames of the page while `act` is under way. */
+async function traced(name: string, page: Page, act: () => Promise<unknown>): Promise<Frames> {
+  const tracing: Browser = browser;
+  await tracing.startTracing(page, { categories: CATEGORIES });
+  // As text: tsx would put a helper of its own into a function.
+  await page.evaluate(`{
+    const mine = (globalThis.frameTurn = (globalThis.frameTurn ?? 0) + 1);
+    requestAnimationFrame(function tick() {
+      if (globalThis.frameTurn === mine) requestAnimationFrame(tick);
+    });
+  }`);
+  await act();
+  await page.evaluate("globalThis.frameTurn++");
+  const trace = await tracing.stopTracing();
+  if (values.keep !== undefined) {
+    mkdirSync(values.keep, { recursive: true });
+    writeFileSync(join(values.keep, `${name}.json`), trace);
+  }
+  return framesOf(trace);
+}
+
+/** The page's JavaScript heap in MB after a collection. */
+async function heapMB(page: Page): Promise<number> {
+  const session = await page.context().newCDPSession(page);
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  await session.detach();
+  return Math.round(usedSize / 1e5) / 10;
 }

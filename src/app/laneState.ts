@@ -137,7 +137,19 @@ export const EMPTY_LANE: LaneState = {
 /** The lane after `records`, in order. */
 export function reduceRecords(state: LaneState, records: readonly LoopRecord[]): LaneState {
   let next = state;
-  for (const record of records) next = reduceRecord(next, record);
+  for (let i = 0; i < records.length; i++) {
+    const record = records[i];
+    if (record === undefined) break;
+    if (record.type !== "example") {
+      next = reduceRecord(next, record);
+      continue;
+    }
+    // Pairs come by the hundred: what is kept of them is copied once for all that follow each other.
+    const examples: SyntheticExample[] = [];
+    for (let one = records[i]; one?.type === "example"; one = records[++i]) examples.push(one.example);
+    i--;
+    next = addExamples(next, examples);
+  }
   return next;
 }
 
@@ -168,15 +180,18 @@ function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
     case "usage":
       return { ...state, usage: { round: record.round, usage: record.usage } };
     case "example":
-      return addExample(state, record.example);
+      return addExamples(state, [record.example]);
     case "intervention":
       return { ...state, interventions: state.interventions + 1 };
     case "step":
       return addStep(state, record);
     case "round": {
       const { summary } = record;
-      const others = state.rounds.filter((round) => round.round !== summary.round);
-      const rounds = [...others, summary].sort((a, b) => a.round - b.round).slice(-LIMITS.rounds);
+      const last = state.rounds.at(-1)?.round ?? -1;
+      const others = last < summary.round ? state.rounds : state.rounds.filter(({ round }) => round !== summary.round);
+      const rounds = [...others, summary];
+      if (summary.round < last) rounds.sort((a, b) => a.round - b.round);
+      if (rounds.length > LIMITS.rounds) rounds.splice(0, rounds.length - LIMITS.rounds);
       return { ...state, rounds, round: Math.max(state.round, summary.round) };
     }
     case "warning": {
@@ -191,39 +206,49 @@ function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
   }
 }
 
-function addExample(state: LaneState, raw: SyntheticExample): LaneState {
-  const example: SyntheticExample = {
-    ...raw,
-    question: clip(raw.question),
-    answer: clip(raw.answer),
-    reason: clip(raw.reason),
-  };
-  let { tally, children } = state;
-  if (example.round > tally.round) {
-    tally = { ...EMPTY_TALLY, round: example.round };
-    children = [];
+/** Pairs in their order; every list is copied once. */
+function addExamples(state: LaneState, added: readonly SyntheticExample[]): LaneState {
+  let { tally } = state;
+  let children = [...state.children];
+  let ids = new Set(tally.ids);
+  let places = new Map(children.map(({ id }, place) => [id, place]));
+  const newest = [...state.examples].reverse();
+  for (const raw of added) {
+    const example = clipped(raw);
+    if (example.round > tally.round) {
+      tally = { ...EMPTY_TALLY, round: example.round };
+      [children, ids, places] = [[], new Set(), new Map()];
+    }
+    if (example.round === tally.round) {
+      const place = places.get(example.id);
+      if (place !== undefined) children[place] = childOf(example);
+      else if (children.length < LIMITS.children) {
+        places.set(example.id, children.length);
+        children.push(childOf(example));
+      }
+      if (!ids.has(example.id)) {
+        const { round, accepted, rejected } = tally;
+        tally = example.accepted
+          ? { round, accepted: accepted + 1, rejected, ids }
+          : { round, accepted, rejected: rejected + 1, ids };
+        if (ids.size < LIMITS.exampleIds) ids.add(example.id);
+      }
+    }
+    const known = newest.findIndex(({ id }) => id === example.id);
+    if (known >= 0) newest[known] = example;
+    else newest.push(example);
+    if (newest.length > LIMITS.examples) newest.shift();
   }
-  if (example.round === tally.round) children = withChild(children, example);
-  if (example.round === tally.round && !tally.ids.has(example.id)) {
-    tally = {
-      round: tally.round,
-      accepted: tally.accepted + (example.accepted ? 1 : 0),
-      rejected: tally.rejected + (example.accepted ? 0 : 1),
-      ids: tally.ids.size < LIMITS.exampleIds ? new Set(tally.ids).add(example.id) : tally.ids,
-    };
-  }
-  const known = state.examples.findIndex(({ id }) => id === example.id);
-  const examples =
-    known >= 0 ? state.examples.with(known, example) : [example, ...state.examples].slice(0, LIMITS.examples);
-  return { ...state, examples, children, tally };
+  return { ...state, examples: newest.reverse(), children, tally: { ...tally, ids } };
 }
 
-function withChild(children: readonly Child[], example: SyntheticExample): readonly Child[] {
-  const { id, seedId, operation, accepted, reason } = example;
-  const child: Child = { id, seedId, operation, accepted, reason, question: example.question.slice(0, CHILD_TEXT) };
-  const known = children.findIndex((one) => one.id === id);
-  if (known >= 0) return children.with(known, child);
-  return children.length < LIMITS.children ? [...children, child] : children;
+function clipped(example: SyntheticExample): SyntheticExample {
+  const { question, answer, reason } = example;
+  return { ...example, question: clip(question), answer: clip(answer), reason: clip(reason) };
+}
+
+function childOf({ id, seedId, operation, accepted, reason, question }: SyntheticExample): Child {
+  return { id, seedId, operation, accepted, reason, question: question.slice(0, CHILD_TEXT) };
 }
 
 const CHILD_TEXT = 300;
@@ -293,9 +318,11 @@ function mergePairs(points: readonly LossPoint[]): LossPoint[] {
 }
 
 function clipPoolItem(item: PoolItem): PoolItem {
-  const { ownAnswer } = item;
-  const clipped = { ...item, question: clip(item.question), answer: clip(item.answer) };
-  return ownAnswer === undefined ? clipped : { ...clipped, ownAnswer: clip(ownAnswer) };
+  const { question, answer, ownAnswer } = item;
+  // Thousands of seeds that are short need no copy.
+  if (Math.max(question.length, answer.length, ownAnswer?.length ?? 0) <= LIMITS.textLength) return item;
+  const short = { ...item, question: clip(question), answer: clip(answer) };
+  return ownAnswer === undefined ? short : { ...short, ownAnswer: clip(ownAnswer) };
 }
 
 function clip(text: string): string {

@@ -183,7 +183,7 @@ test("a card says why a seed was picked and what each token of its answers costs
   await finished();
   await goTo(1, "{End}");
   const card = (): string => root.querySelector(".lane-1 .card")?.textContent ?? "";
-  expect(card()).toMatch(/Score [\d.]+, rank 1 of 120 seeds \(median [\d.]+\)/);
+  expect(card()).toMatch(/Score [\d.]+.nats, rank 1 of 120 seeds \(median [\d.]+.nats\)/);
   expect(card()).toContain("Loss of the student's own answer");
   await eventually(() => expect(root.querySelectorAll(".lane-1 .card .heat")).toHaveLength(2));
   const [own] = root.querySelectorAll(".lane-1 .card .heat");

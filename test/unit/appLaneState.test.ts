@@ -172,3 +172,13 @@ test("a speed that is no number leaves the last one", () => {
   };
   expect(reduceRecords(first, [second]).tokensPerSecond).toBe(100);
 });
+
+test("a step of training keeps everything that is drawn from other records as it is, itself", () => {
+  const lane = reduceRecords(EMPTY_LANE, records);
+  const next = reduceRecords(lane, [step(3, 999, 1)]);
+  expect(next.losses).not.toBe(lane.losses);
+  for (const key of ["pool", "picks", "children", "rounds", "examples", "warnings", "run"] as const)
+    expect(next[key], key).toBe(lane[key]);
+  // Losses of rounds that are over are the same objects: their drawing is kept.
+  expect(next.losses.slice(0, -1).every((losses, i) => losses === lane.losses[i])).toBe(true);
+});

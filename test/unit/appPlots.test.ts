@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { layoutPool, maxLossOf } from "../../src/app/views/race/pool/poolLayout.ts";
 import { linearScale, niceDomain, ticksBetween } from "../../src/charts/scale.ts";
 import { accuracyDomain } from "../../src/app/plots/learningCurve.tsx";
-import { lossStretches } from "../../src/app/plots/lossSparkline.tsx";
+import { labelStride, lossStretches } from "../../src/app/plots/lossSparkline.tsx";
 import type { PoolItem, RoundSummary } from "../../src/loop/records.ts";
 
 function item(id: string, level: string, ownLoss: number | undefined, correct?: boolean): PoolItem {
@@ -145,4 +145,11 @@ test("a round known by its mean alone is drawn as its mean", () => {
     [1, 10, [0.5, 0.5]],
     [2, 4, [3]],
   ]);
+});
+
+test("labels of many rounds keep apart, in round numbers", () => {
+  expect(labelStride(8, 560)).toBe(1);
+  expect(labelStride(24, 400)).toBe(5);
+  expect(labelStride(1001, 560)).toBe(100);
+  expect(1001 / labelStride(1001, 560)).toBeLessThan((560 - 44) / 34);
 });

@@ -2,7 +2,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { layoutPlane, layoutPool, planeDomain } from "../../src/app/views/race/pool/poolLayout.ts";
-import { makeScene, nearest, positionsAt } from "../../src/app/views/race/pool/poolScene.ts";
+import { putStamp, stampOf } from "../../src/app/views/race/pool/poolRaster.ts";
+import { makeScene, nearest, positionsAt, startsOf } from "../../src/app/views/race/pool/poolScene.ts";
 import { panBy, WHOLE, zoomBy, zoomTo } from "../../src/app/views/race/pool/poolSlice.ts";
 import type { Zoom } from "../../src/app/views/race/pool/poolSlice.ts";
 import { rankOf, whyPicked } from "../../src/app/views/race/pool/whyPicked.ts";
@@ -28,16 +29,15 @@ const child = (id: string, seedId: string): Child => ({
 });
 const POOL = [seed("a", 0.1), seed("b", 0.4), seed("c", 0.9)];
 const layout = layoutPool(POOL, { width: 400, lossKind: "own", maxLoss: 1, markSize: 10 });
-const scene = (children: readonly Child[] = []) =>
-  makeScene({
-    marks: layout.marks,
-    picks: new Map([["b", pick(1)]]),
-    children,
-    shows: ({ id }) => id !== "c",
-    markSize: 10,
-    width: 400,
-    shelfY: layout.height + 15,
-  });
+const SCENE: Omit<Parameters<typeof makeScene>[0], "children"> = {
+  marks: layout.marks,
+  picks: new Map([["b", pick(1)]]),
+  shows: ({ id }) => id !== "c",
+  markSize: 10,
+  width: 400,
+  shelfY: layout.height + 15,
+};
+const scene = (children: readonly Child[] = []) => makeScene({ ...SCENE, children });
 
 test("what lies outside a zoomed axis is counted, what lies inside is placed", () => {
   const zoomed = layoutPool(POOL, { width: 400, lossKind: "own", minLoss: 0.3, maxLoss: 0.5, markSize: 10 });
@@ -53,20 +53,24 @@ test("picks are ringed, what the filter leaves out is faint, and a point finds i
     ["b", 1, 0],
     ["c", 0, 1],
   ]);
-  const positions = positionsAt(scene(), new Map(), 1);
+  const positions = positionsAt(scene(), null, 1);
   const { x, y } = marks[1]!;
   expect(nearest(positions, x + 3, y - 3, 9)).toBe(1);
   expect(nearest(positions, x, y - 60, 9)).toBe(-1);
 });
 
 test("marks move from where they were to where they belong", () => {
-  const before = new Map([["a", [200, 50] as const]]);
-  expect(Array.from(positionsAt(scene(), before, 0)).slice(0, 2)).toEqual([200, 50]);
+  const old = makeScene({ ...SCENE, marks: layout.marks.slice(0, 1), children: [] });
+  const starts = startsOf(scene(), old, Float32Array.of(200, 50));
+  const first = positionsAt(scene(), starts, 0);
+  expect(Array.from(first).slice(0, 2)).toEqual([200, 50]);
+  // One that is new stands where it belongs.
+  expect(first[2]).toBeCloseTo(layout.marks[1]!.x, 3);
   const { x, y } = layout.marks[0]!;
-  const there = positionsAt(scene(), before, 1);
+  const there = positionsAt(scene(), starts, 1);
   expect(there[0]).toBeCloseTo(x, 3);
   expect(there[1]).toBeCloseTo(y, 3);
-  const between = positionsAt(scene(), before, 0.5);
+  const between = positionsAt(scene(), starts, 0.5);
   expect(between[0]! < 200 && between[0]! > x).toBe(true);
 });
 
@@ -148,4 +152,23 @@ test("why a seed was picked is said with this strategy's numbers", () => {
   expect(plain(whyPicked(POOL[1]!, POOL, new Map([["b", pick(1)]]), random))).toBe(
     "Drawn by chance, as number 1. Every seed had the same chance: 1 of 3 seeds.",
   );
+});
+
+test("marks are put into pixels as source over: opaque ones cover, faint ones mix, what is outside is left out", () => {
+  const red = stampOf(Uint8ClampedArray.of(200, 0, 0, 255), 1);
+  const blue = stampOf(Uint8ClampedArray.of(0, 0, 100, 255), 1);
+  const raster = { width: 3, height: 1, data: new Uint8ClampedArray(12) };
+  putStamp(raster, red, 0.5, 0.5, 1);
+  putStamp(raster, blue, 0.5, 0.5, 0.5);
+  putStamp(raster, red, 1.5, 0.5, 0.25);
+  putStamp(raster, blue, 1.5, 0.5, 0.25);
+  putStamp(raster, red, 3.5, 0.5, 1);
+  putStamp(raster, red, 0.5, -0.6, 1);
+  // Over opaque red: half of each. Over a quarter of red: α = 1/4 + 3/4 · 1/4 = 7/16, of which blue has 4/7.
+  expect([...raster.data.subarray(0, 4)]).toEqual([100, 0, 50, 255]);
+  expect(raster.data[4]).toBeCloseTo((200 * 3) / 7, -1);
+  expect(raster.data[6]).toBeCloseTo((100 * 4) / 7, -1);
+  expect(raster.data[7]).toBeCloseTo((255 * 7) / 16, -1);
+  expect([...raster.data.subarray(8)]).toEqual([0, 0, 0, 0]);
+  expect(stampOf(new Uint8ClampedArray(16), 2).dx).toHaveLength(0);
 });

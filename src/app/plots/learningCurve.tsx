@@ -29,7 +29,7 @@ const DODGE_PX = 7;
 /** From this many points on, whiskers would run together: a band instead. */
 const BAND_POINTS = 16;
 /** From this many points on, single marks are a smear and cost a frame: the line and the last mark remain. */
-const LINE_POINTS = 200;
+export const LINE_POINTS = 200;
 /** The y axis spans at least this much accuracy: noise must not look like progress. */
 const MIN_SPAN = 0.4;
 

@@ -1,5 +1,6 @@
 /** @file What the run measured so far, in words and as a table; before a run, what a round is. */
 import type { VNode } from "preact";
+import { useState } from "preact/hooks";
 import type { LaneRounds } from "../../comparison.ts";
 import { describeGaps } from "../../comparison.ts";
 import { formatNats, formatPercent } from "../../format.ts";
@@ -86,15 +87,18 @@ function LevelTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode
 
 /** Rounds in the table: more would slow every drawing. */
 const SHOWN_ROUNDS = 200;
+/** Of a table that is not opened, only so many of the last rows are made. */
+const CLOSED_ROWS = 48;
 
 /** The rounds of all lanes as numbers. */
 export function RoundTable({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode | null {
+  const [open, setOpen] = useState(false);
   const rows = lanes.flatMap(({ label, rounds }) => rounds.slice(-SHOWN_ROUNDS).map((summary) => ({ label, summary })));
   const left = Math.max(0, ...lanes.map(({ rounds }) => rounds.length - SHOWN_ROUNDS));
   rows.sort((a, b) => a.summary.round - b.summary.round);
   if (rows.length === 0) return null;
   return (
-    <details class="numbers">
+    <details class="numbers" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
         The numbers as a table{left === 0 ? "" : `: the last ${SHOWN_ROUNDS} rounds; Runs has all in its exports`}
       </summary>
@@ -112,21 +116,23 @@ export function RoundTable({ lanes }: { readonly lanes: readonly LaneRounds[] })
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ label, summary: { round, examples, evaluation, meanLoss } }) => (
-              <tr key={`${round} ${label}`}>
-                <td>{round}</td>
-                <th scope="row">{label}</th>
-                <td>{examples}</td>
-                <td>
-                  {evaluation.correct} / {evaluation.n}
-                </td>
-                <td>{formatPercent(evaluation.accuracy)}</td>
-                <td>
-                  {(evaluation.low * 100).toFixed(1)} – {formatPercent(evaluation.high)}
-                </td>
-                <td>{formatNats(meanLoss)}</td>
-              </tr>
-            ))}
+            {(open ? rows : rows.slice(-CLOSED_ROWS)).map(
+              ({ label, summary: { round, examples, evaluation, meanLoss } }) => (
+                <tr key={`${round} ${label}`}>
+                  <td>{round}</td>
+                  <th scope="row">{label}</th>
+                  <td>{examples}</td>
+                  <td>
+                    {evaluation.correct} / {evaluation.n}
+                  </td>
+                  <td>{formatPercent(evaluation.accuracy)}</td>
+                  <td>
+                    {(evaluation.low * 100).toFixed(1)} – {formatPercent(evaluation.high)}
+                  </td>
+                  <td>{formatNats(meanLoss)}</td>
+                </tr>
+              ),
+            )}
           </tbody>
         </table>
       </div>

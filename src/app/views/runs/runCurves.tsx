@@ -8,7 +8,7 @@ import { linePath, linearScale } from "../../../charts/scale.ts";
 import type { RoundSummary } from "../../../loop/records.ts";
 import { formatCount, formatPercent } from "../../format.ts";
 import { AccuracyAxes, NARROW_PX } from "../../plots/accuracyAxes.tsx";
-import { accuracyDomain } from "../../plots/learningCurve.tsx";
+import { accuracyDomain, LINE_POINTS } from "../../plots/learningCurve.tsx";
 import { useWidth } from "../../plots/useWidth.ts";
 import { shortTitle } from "./keptRaces.ts";
 import type { KeptRace } from "./keptRaces.ts";
@@ -60,7 +60,7 @@ export function RunCurves({
                 class="series-line"
                 d={linePath(curve.rounds.map(({ examples, evaluation }) => [x(examples), y(evaluation.accuracy)] as const))}
               />
-              {curve.rounds.map(({ round, examples, evaluation }) => (
+              {(curve.rounds.length < LINE_POINTS ? curve.rounds : curve.rounds.slice(-1)).map(({ round, examples, evaluation }) => (
                 <g key={round} transform={`translate(${x(examples).toFixed(1)},${y(evaluation.accuracy).toFixed(1)})`}>
                   <title>{`${curve.label}, round ${round}: ${formatPercent(evaluation.accuracy)} (${evaluation.correct} of ${evaluation.n}), ${formatCount(examples, "pair")}`}</title>
                   <SeriesMark race={curve.race} />

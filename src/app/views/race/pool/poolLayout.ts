@@ -4,6 +4,7 @@
  * each other. Pure. A seed without a finite loss
  * is not placed but counted.
  */
+import { invariant } from "../../../../core/errors.ts";
 import type { PoolItem } from "../../../../loop/records.ts";
 import type { Scale } from "../../../../charts/scale.ts";
 import { linearScale, niceDomain } from "../../../../charts/scale.ts";
@@ -82,61 +83,104 @@ export function layoutPool(
     [MARGIN.left + markSize, Math.max(MARGIN.left + markSize + 1, width - MARGIN.right - markSize)],
   );
   const columns = Math.max(1, Math.floor((x.range[1] - x.range[0]) / markSize));
-  const levels = [...new Set(items.map(({ level }) => level))].sort(byNumber.compare);
-  const rows: PoolRow[] = [];
-  const marks: PoolMark[] = [];
-  let top = 0;
+  const order = orderByLoss(items, lossKind);
+  const byLevel = new Map(order.levels.map((level) => [level, newRow()]));
+  // Lowest loss first: marks come in the order of the arrow keys, and every stack in its own.
+  const placed: {
+    readonly item: PoolItem;
+    readonly loss: number;
+    readonly row: RowBuilder;
+    column: number;
+    at: number;
+  }[] = [];
   let unplaced = 0;
   let outside = 0;
-  for (const level of levels) {
-    const members = items.filter((item) => item.level === level);
-    const stacks = new Map<number, { readonly item: PoolItem; readonly loss: number }[]>();
-    for (const item of members) {
-      const loss = lossOf(item, lossKind);
-      if (loss === undefined) {
-        unplaced++;
-        continue;
-      }
-      const share = (loss - minLoss) / (maxLoss - minLoss);
-      // The ends of the whole axis are round numbers: rounding may not lose a seed there.
-      if (share < 0 || share > 1 + 1e-9) {
-        outside++;
-        continue;
-      }
-      const column = Math.round(Math.min(1, share) * columns);
-      const stack = stacks.get(column);
-      if (stack === undefined) stacks.set(column, [{ item, loss }]);
-      else stack.push({ item, loss });
+  for (const item of order.items) {
+    const row = byLevel.get(item.level);
+    invariant(row !== undefined, "every level has a row");
+    row.total++;
+    if (item.correct !== undefined) row.answered++;
+    if (item.correct === true) row.correct++;
+    const loss = lossOf(item, lossKind);
+    if (loss === undefined) {
+      unplaced++;
+      continue;
     }
-    const deepest = Math.max(0, ...[...stacks.values()].map(({ length }) => length));
-    const height = Math.min(ROW.maxHeight, Math.max(ROW.minHeight, deepest * markSize + 6));
-    const bottom = top + ROW.label + height;
-    for (const [column, stack] of stacks) {
-      // Seeds of equal loss stay in the pool's order: comparing names would cost a frame where many are equal.
-      stack.sort((a, b) => a.loss - b.loss);
-      // A stack too deep for its row is pressed together instead of growing out of it.
-      const pitch = Math.min(markSize, (height - markSize) / Math.max(1, stack.length - 1));
-      stack.forEach(({ item, loss }, index) => {
-        marks.push({
-          item,
-          loss,
-          x: x(minLoss + (column / columns) * (maxLoss - minLoss)),
-          y: bottom - markSize / 2 - 2 - index * pitch,
-        });
-      });
+    const share = (loss - minLoss) / (maxLoss - minLoss);
+    // The ends of the whole axis are round numbers: rounding may not lose a seed there.
+    if (share < 0 || share > 1 + 1e-9) {
+      outside++;
+      continue;
     }
-    const answered = members.filter(({ correct }) => correct !== undefined);
-    rows.push({
-      level,
-      top,
-      bottom,
-      total: members.length,
-      correct: answered.length === 0 ? undefined : answered.filter(({ correct }) => correct === true).length,
-    });
+    const column = Math.round(Math.min(1, share) * columns);
+    const at = row.depths.get(column) ?? 0;
+    row.depths.set(column, at + 1);
+    placed.push({ item, loss, row, column, at });
+  }
+  const rows: PoolRow[] = [];
+  let top = 0;
+  for (const [level, row] of byLevel) {
+    const deepest = Math.max(0, ...row.depths.values());
+    row.height = Math.min(ROW.maxHeight, Math.max(ROW.minHeight, deepest * markSize + 6));
+    row.bottom = top + ROW.label + row.height;
+    const { total, answered, correct, bottom } = row;
+    rows.push({ level, top, bottom, total, correct: answered === 0 ? undefined : correct });
     top = bottom + ROW.gap;
   }
-  marks.sort((a, b) => a.loss - b.loss);
+  const marks = placed.map(({ item, loss, row, column, at }): PoolMark => {
+    // A stack too deep for its row is pressed together instead of growing out of it.
+    const pitch = Math.min(markSize, (row.height - markSize) / Math.max(1, (row.depths.get(column) ?? 1) - 1));
+    return {
+      item,
+      loss,
+      x: x(minLoss + (column / columns) * (maxLoss - minLoss)),
+      y: row.bottom - markSize / 2 - 2 - at * pitch,
+    };
+  });
   return { height: top + MARGIN.axis, x, rows, marks, unplaced, outside };
+}
+
+/** A row while seeds are being placed. */
+interface RowBuilder {
+  total: number;
+  answered: number;
+  correct: number;
+  height: number;
+  bottom: number;
+  /** Seeds in each column. */
+  readonly depths: Map<number, number>;
+}
+
+function newRow(): RowBuilder {
+  return { total: 0, answered: 0, correct: 0, height: 0, bottom: 0, depths: new Map() };
+}
+
+interface LossOrder {
+  /** Lowest loss first, those without one last; seeds of equal loss in the pool's order. */
+  readonly items: readonly PoolItem[];
+  readonly levels: readonly string[];
+}
+
+/** Orders that were made, by pool: zooming and resizing place the same seeds again. */
+const ORDERS: Readonly<Record<LossKind, WeakMap<readonly PoolItem[], LossOrder>>> = {
+  own: new WeakMap(),
+  true: new WeakMap(),
+};
+
+function orderByLoss(items: readonly PoolItem[], kind: LossKind): LossOrder {
+  const known = ORDERS[kind].get(items);
+  if (known !== undefined) return known;
+  const losses = Float64Array.from(items, (item) => lossOf(item, kind) ?? Number.POSITIVE_INFINITY);
+  const indices = Array.from(items.keys()).sort((a, b) => {
+    const [left, right] = [losses[a] ?? 0, losses[b] ?? 0];
+    return left < right ? -1 : left > right ? 1 : a - b;
+  });
+  const order: LossOrder = {
+    items: indices.flatMap((index) => items[index] ?? []),
+    levels: [...new Set(items.map(({ level }) => level))].sort(byNumber.compare),
+  };
+  ORDERS[kind].set(items, order);
+  return order;
 }
 
 /** A seed's place by hidden states. */

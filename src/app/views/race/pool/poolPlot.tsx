@@ -6,7 +6,7 @@
  * assistive technology the plot is a slider along the seeds.
  */
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PoolItem } from "../../../../loop/records.ts";
 import { formatNats, formatPercent } from "../../../format.ts";
 import type { Child, PickInfo } from "../../../laneState.ts";
@@ -14,12 +14,13 @@ import { ticksBetween } from "../../../../charts/scale.ts";
 import { useWidth } from "../../../plots/useWidth.ts";
 import type { PoolLayout, PoolMark } from "./poolLayout.ts";
 import { layoutPlane, layoutPool, markSizeFor } from "./poolLayout.ts";
-import type { CanvasSize, Palette, Scene } from "./poolScene.ts";
-import { drawPointed, drawScene, makeScene, nearest, positionsAt, SHELF_PX } from "./poolScene.ts";
+import type { Scene } from "./poolScene.ts";
+import { makeScene, nearest, SHELF_PX } from "./poolScene.ts";
 import { zoomTo } from "./poolSlice.ts";
 import type { PoolAxes } from "./poolToolbar.tsx";
 import { SeedCard } from "./seedCard.tsx";
 import type { SeedTools } from "./seedTools.ts";
+import { usePoolCanvas } from "./usePoolCanvas.ts";
 
 export interface PoolPlotProps {
   readonly lane: number;
@@ -34,7 +35,6 @@ export interface PoolPlotProps {
 }
 
 const CARD_WIDTH = 400;
-const MOVE_MS = 700;
 const PLANE_HEIGHT = 300;
 /** A drag shorter than this is a press. */
 const DRAG_PX = 8;
@@ -72,7 +72,7 @@ export function PoolPlot(props: PoolPlotProps): VNode {
   );
   const pointed = open?.id ?? highlighted;
   const strong = pointed === null ? -1 : (scene.indexOf.get(pointed) ?? -1);
-  const { canvas, overlay, positions } = useCanvas(scene, width, height, strong);
+  const { links, marks, overlay, positions } = usePoolCanvas(scene, width, height, strong);
 
   useEffect(() => {
     if (open === null) return undefined;
@@ -108,8 +108,9 @@ export function PoolPlot(props: PoolPlotProps): VNode {
       <svg width={width} height={layout.height} aria-hidden="true">
         <PoolAxis layout={layout} width={width} axes={axes} explained={map?.explained ?? null} />
       </svg>
-      <canvas ref={canvas} style={{ width: `${width}px`, height: `${height}px` }} aria-hidden="true" />
-      <canvas ref={overlay} style={{ width: `${width}px`, height: `${height}px` }} aria-hidden="true" />
+      {[links, marks, overlay].map((canvas, index) => (
+        <canvas key={index} ref={canvas} style={{ width: `${width}px`, height: `${height}px` }} aria-hidden="true" />
+      ))}
       <PoolSlider
         label={label}
         scene={scene}
@@ -179,121 +180,6 @@ function statesText({ tokenLosses }: SeedTools, failure: string | null | undefin
 function shelfText(children: readonly Child[]): string {
   const accepted = children.filter((child) => child.accepted).length;
   return `new pairs of this round: ${accepted} accepted (squares), ${children.length - accepted} rejected (crosses)`;
-}
-
-/** Draws the scene whenever it changes, moving marks from where they were; follows the colour scheme. */
-function useCanvas(
-  scene: Scene,
-  width: number,
-  height: number,
-  strong: number,
-): {
-  readonly canvas: { current: HTMLCanvasElement | null };
-  /** Above it: what is pointed at. */
-  readonly overlay: { current: HTMLCanvasElement | null };
-  readonly positions: { current: Float32Array<ArrayBuffer> };
-} {
-  const canvas = useRef<HTMLCanvasElement>(null);
-  const overlay = useRef<HTMLCanvasElement>(null);
-  const pointed = useRef(strong);
-  const positions = useRef(new Float32Array(0));
-  /** Where the marks of the last drawing stood. */
-  const last = useRef<{ readonly scene: Scene; readonly width: number } | null>(null);
-  const moving = useRef({
-    scene: null as Scene | null,
-    before: new Map<string, readonly [number, number]>(),
-    startMs: 0,
-  });
-  useLayoutEffect(() => {
-    const element = canvas.current;
-    const context = element?.getContext("2d");
-    if (element === null || element === undefined || context === null || context === undefined) return undefined;
-    const size = fit(element, width, height);
-    if (moving.current.scene !== scene) {
-      const previous = last.current;
-      const before = new Map<string, readonly [number, number]>();
-      // A page that was made wider has not learnt.
-      if (previous !== null && previous.width === width && previous.scene.marks !== scene.marks && !wantsLessMotion())
-        previous.scene.marks.forEach(({ item }, i) =>
-          before.set(item.id, [positions.current[2 * i] ?? 0, positions.current[2 * i + 1] ?? 0]),
-        );
-      moving.current = { scene, before, startMs: before.size === 0 ? Number.NEGATIVE_INFINITY : performance.now() };
-    }
-    let frame = 0;
-    const draw = (): void => {
-      const { before, startMs } = moving.current;
-      const t = Math.min(1, (performance.now() - startMs) / MOVE_MS);
-      positions.current = positionsAt(scene, before, t);
-      last.current = { scene, width };
-      drawScene(context, scene, positions.current, paletteOf(element), size);
-      // What is pointed at moves along.
-      if (t < 1 || pointed.current >= 0)
-        drawOver(overlay.current, scene, positions.current, width, height, pointed.current);
-      if (t < 1) frame = requestAnimationFrame(draw);
-    };
-    draw();
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    const theme = new MutationObserver(draw);
-    theme.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    scheme.addEventListener("change", draw);
-    return () => {
-      cancelAnimationFrame(frame);
-      theme.disconnect();
-      scheme.removeEventListener("change", draw);
-    };
-  }, [scene, width, height]);
-  useLayoutEffect(() => {
-    pointed.current = strong;
-    drawOver(overlay.current, scene, positions.current, width, height, strong);
-  }, [scene, width, height, strong]);
-  return { canvas, overlay, positions };
-}
-
-/** Makes a canvas as many device pixels as it covers. */
-function fit(element: HTMLCanvasElement, width: number, height: number): CanvasSize {
-  const scale = Math.min(2, devicePixelRatio || 1);
-  const [pixelsX, pixelsY] = [Math.round(width * scale), Math.round(height * scale)];
-  if (element.width !== pixelsX || element.height !== pixelsY) [element.width, element.height] = [pixelsX, pixelsY];
-  return { width, height, scale };
-}
-
-function drawOver(
-  element: HTMLCanvasElement | null,
-  scene: Scene,
-  positions: Float32Array,
-  width: number,
-  height: number,
-  pointed: number,
-): void {
-  const context = element?.getContext("2d");
-  if (element === null || context === null || context === undefined) return;
-  drawPointed(context, scene, positions, paletteOf(element), fit(element, width, height), pointed);
-}
-
-function wantsLessMotion(): boolean {
-  return matchMedia("(prefers-reduced-motion: reduce)").matches;
-}
-
-/** Canvas colours as the stylesheet resolves them: probes, because a custom property is only text. */
-function paletteOf(element: HTMLElement): Palette {
-  const style = getComputedStyle(element);
-  const dark =
-    style.colorScheme === "dark" ||
-    (style.colorScheme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
-  const read = (name: string): string => {
-    const text = style.getPropertyValue(name).trim();
-    const both = /^light-dark\(\s*([^,]+),\s*(.+)\)$/.exec(text);
-    return both === null ? text : ((dark ? both[2] : both[1]) ?? text).trim();
-  };
-  return {
-    right: read("--right"),
-    wrong: read("--wrong"),
-    unknown: read("--ink-faint"),
-    surface: read("--surface"),
-    ink: read("--ink"),
-    lane: read("--lane"),
-    focus: read("--focus"),
-  };
 }
 
 interface PoolSliderProps {

@@ -1,10 +1,14 @@
 /**
- * @file The pool as numbers and as pixels: where every mark stands, and one drawing of
- * them on a canvas, in few paths, because thousands of elements would not stay smooth.
+ * @file The pool as numbers and as pixels: where every mark stands, and its drawing on three
+ * canvases, links below the marks and what is pointed at above them, because thousands of
+ * elements would not stay smooth.
  */
 import type { Child, PickInfo } from "../../../laneState.ts";
+import { invariant } from "../../../../core/errors.ts";
 import type { PoolItem } from "../../../../loop/records.ts";
 import type { PoolMark } from "./poolLayout.ts";
+import type { Raster, Stamp } from "./poolRaster.ts";
+import { putStamp, stampOf } from "./poolRaster.ts";
 
 export interface Scene {
   readonly marks: readonly PoolMark[];
@@ -69,20 +73,32 @@ export function makeScene(options: {
   };
 }
 
-/** Where marks are while they move: `t` of the way, 0…1, from where `before` had them; new ones stand where they belong. */
-export function positionsAt(
-  scene: Scene,
-  before: ReadonlyMap<string, readonly [number, number]>,
-  t: number,
-): Float32Array<ArrayBuffer> {
-  const eased = t >= 1 ? 1 : 1 - (1 - t) ** 3;
-  const out = new Float32Array(2 * scene.marks.length);
-  scene.marks.forEach(({ item, x, y }, i) => {
-    const [x0, y0] = eased === 1 ? [x, y] : (before.get(item.id) ?? [x, y]);
-    out[2 * i] = x0 + (x - x0) * eased;
-    out[2 * i + 1] = y0 + (y - y0) * eased;
+/** Where the marks of `scene` stood in a scene before: x, y of each, NaN for those that are new. */
+export function startsOf(scene: Scene, before: Scene, positions: Float32Array): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(2 * scene.marks.length).fill(Number.NaN);
+  scene.marks.forEach(({ item }, i) => {
+    const at = before.indexOf.get(item.id);
+    if (at === undefined) return;
+    out[2 * i] = positions[2 * at] ?? Number.NaN;
+    out[2 * i + 1] = positions[2 * at + 1] ?? Number.NaN;
   });
   return out;
+}
+
+/** Where marks are while they move: `t` of the way, 0…1, from where `starts` has them; new ones stand where they belong. */
+export function positionsAt(scene: Scene, starts: Float32Array | null, t: number): Float32Array<ArrayBuffer> {
+  const left = starts === null || t >= 1 ? 0 : (1 - t) ** 3;
+  const out = new Float32Array(2 * scene.marks.length);
+  scene.marks.forEach(({ x, y }, i) => {
+    out[2 * i] = between(starts?.[2 * i], x, left);
+    out[2 * i + 1] = between(starts?.[2 * i + 1], y, left);
+  });
+  return out;
+}
+
+/** `left` of the way before `to`, coming from `from`; `to` itself where that is unknown. */
+function between(from: number | undefined, to: number, left: number): number {
+  return left === 0 || from === undefined || Number.isNaN(from) ? to : to + (from - to) * left;
 }
 
 /** Index of the mark nearest to a point within `reach` pixels; -1 for none. */
@@ -119,8 +135,37 @@ export interface CanvasSize {
   readonly scale: number;
 }
 
-/** Draws the scene; the canvas is cleared first. Marks are copied from small drawings: thousands of paths would cost a frame. */
-export function drawScene(
+/** Draws the marks in place of what the canvas shows. `pixels` is written over; its size is the canvas's, in device pixels. */
+export function drawMarks(
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  positions: Float32Array,
+  palette: Palette,
+  { scale }: CanvasSize,
+  pixels: ImageData,
+): void {
+  pixels.data.fill(0);
+  putMarks(pixels, scene, positions, stampsOf(scene.markSize, palette, scale), scale);
+  context.putImageData(pixels, 0, 0);
+}
+
+/** Writes the marks: those that the filter leaves out first, then the others over them. */
+export function putMarks(raster: Raster, scene: Scene, positions: Float32Array, stamps: Stamps, scale: number): void {
+  for (const faint of [1, 0]) {
+    const alpha = faint === 1 ? FAINT : 1;
+    scene.marks.forEach(({ item }, i) => {
+      if (scene.faint[i] !== faint) return;
+      const x = (positions[2 * i] ?? 0) * scale;
+      const y = (positions[2 * i + 1] ?? 0) * scale;
+      const mark = item.correct === true ? stamps.right : item.correct === false ? stamps.wrong : stamps.unknown;
+      putStamp(raster, mark, x, y, alpha);
+      if (scene.picked[i] === 1) putStamp(raster, stamps.ring, x, y, alpha);
+    });
+  }
+}
+
+/** Draws the new pairs and the links to them, on a canvas below the marks. */
+export function drawChildrenAndLinks(
   context: CanvasRenderingContext2D,
   scene: Scene,
   positions: Float32Array,
@@ -131,21 +176,6 @@ export function drawScene(
   const alpha = Math.min(0.4, 12 / Math.max(1, scene.children.length));
   drawLinks(context, scene, positions, palette, alpha, () => true);
   drawChildren(context, scene, palette);
-  const sprites = spritesOf(scene.markSize, palette, size.scale);
-  const side = sprites.side / size.scale;
-  for (const faint of [1, 0]) {
-    context.globalAlpha = faint === 1 ? FAINT : 1;
-    scene.marks.forEach(({ item }, i) => {
-      if (scene.faint[i] !== faint) return;
-      // On whole device pixels a copy needs no resampling.
-      const x = Math.round(((positions[2 * i] ?? 0) - side / 2) * size.scale) / size.scale;
-      const y = Math.round(((positions[2 * i + 1] ?? 0) - side / 2) * size.scale) / size.scale;
-      const mark = item.correct === true ? sprites.right : item.correct === false ? sprites.wrong : sprites.unknown;
-      context.drawImage(mark, x, y, side, side);
-      if (scene.picked[i] === 1) context.drawImage(sprites.ring, x, y, side, side);
-    });
-  }
-  context.globalAlpha = 1;
 }
 
 /** Draws what is pointed at, on a canvas above the scene's: its ring, and the links to its new pairs. -1 for nothing. */
@@ -173,40 +203,36 @@ function clear(context: CanvasRenderingContext2D, { width, height, scale }: Canv
   context.clearRect(0, 0, width, height);
 }
 
-interface Sprites {
-  /** Of each square drawing, in device pixels. */
-  readonly side: number;
-  readonly right: OffscreenCanvas;
-  readonly wrong: OffscreenCanvas;
-  readonly unknown: OffscreenCanvas;
-  readonly ring: OffscreenCanvas;
+/** The pictures of marks. */
+export interface Stamps {
+  readonly right: Stamp;
+  readonly wrong: Stamp;
+  readonly unknown: Stamp;
+  readonly ring: Stamp;
 }
 
-/** The small drawings of the last scene: all lanes share size and, but for the accent, colours. */
-let kept: { readonly key: string; readonly sprites: Sprites } | undefined;
+/** The stamps of the last scene: all lanes share size and, but for the accent, colours. */
+let kept: { readonly key: string; readonly stamps: Stamps } | undefined;
 
-function spritesOf(markSize: number, palette: Palette, scale: number): Sprites {
+function stampsOf(markSize: number, palette: Palette, scale: number): Stamps {
   const { right, wrong, unknown, surface, ink } = palette;
   const key = [markSize, scale, right, wrong, unknown, surface, ink].join();
-  if (kept?.key !== key) kept = { key, sprites: makeSprites(markSize, palette, scale) };
-  return kept.sprites;
+  if (kept?.key !== key) kept = { key, stamps: makeStamps(markSize, palette, scale) };
+  return kept.stamps;
 }
 
-function makeSprites(markSize: number, palette: Palette, scale: number): Sprites {
+function makeStamps(markSize: number, palette: Palette, scale: number): Stamps {
   const side = Math.ceil((markSize * 1.3 + 3) * scale);
   const half = markSize * 0.34;
-  const draw = (paint: (context: OffscreenCanvasRenderingContext2D) => void): OffscreenCanvas => {
-    const canvas = new OffscreenCanvas(side, side);
-    const context = canvas.getContext("2d");
-    if (context !== null) {
-      context.setTransform(scale, 0, 0, scale, side / 2, side / 2);
-      context.beginPath();
-      paint(context);
-    }
-    return canvas;
+  const draw = (paint: (context: OffscreenCanvasRenderingContext2D) => void): Stamp => {
+    const context = new OffscreenCanvas(side, side).getContext("2d", { willReadFrequently: true });
+    invariant(context !== null, "a browser draws in two dimensions");
+    context.setTransform(scale, 0, 0, scale, side / 2, side / 2);
+    context.beginPath();
+    paint(context);
+    return stampOf(context.getImageData(0, 0, side, side).data, side);
   };
   return {
-    side,
     right: draw((context) => {
       context.fillStyle = palette.right;
       context.arc(0, 0, half * 0.9, 0, 2 * Math.PI);

@@ -9,7 +9,26 @@ import type { PickInfo } from "../../../laneState.ts";
 export function rankOf(item: PoolItem, pool: readonly PoolItem[]): number | undefined {
   const { score } = item;
   if (score === undefined) return undefined;
-  return 1 + pool.filter((other) => other.score !== undefined && other.score > score).length;
+  const scores = scoresOf(pool);
+  let [low, high] = [0, scores.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((scores[middle] ?? score) > score) high = middle;
+    else low = middle + 1;
+  }
+  return 1 + scores.length - low;
+}
+
+/** Sorted scores by pool: a card opens with every seed that the pointer passes. */
+const SCORES = new WeakMap<readonly PoolItem[], Float64Array>();
+
+/** Scores of the pool's seeds, lowest first. */
+function scoresOf(pool: readonly PoolItem[]): Float64Array {
+  const known = SCORES.get(pool);
+  if (known !== undefined) return known;
+  const scores = Float64Array.from(pool.flatMap(({ score }) => (score === undefined ? [] : [score]))).sort();
+  SCORES.set(pool, scores);
+  return scores;
 }
 
 /** Strategies whose scores have a unit. */
@@ -36,7 +55,7 @@ export function whyPicked(
       : `${name} picked it as number ${pick.order} of ${picks.size}; it gives single seeds no score.`;
   }
   const rank = pick?.rank ?? rankOf(item, pool);
-  const scores = pool.flatMap(({ score }) => (score === undefined ? [] : [score])).sort((a, b) => a - b);
+  const scores = scoresOf(pool);
   const median = scores[Math.floor(scores.length / 2)];
   const meaning = Object.hasOwn(STRATEGIES, name) ? ` ${STRATEGIES[name as keyof typeof STRATEGIES]}` : "";
   const unit = IN_NATS.has(name) ? " nats" : "";
