@@ -65,7 +65,8 @@ async function start(): Promise<unknown> {
     requestAnimationFrame(look);
   }`);
   await page.goto(server.url);
-  await page.waitForFunction("globalThis.readyMs !== undefined", undefined, { timeout: HOUR_MS });
+  await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: HOUR_MS });
+  await page.waitForTimeout(100);
   const times = await page.evaluate(`({
     firstContentfulPaintMs: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
     drawnMs: globalThis.drawnMs,

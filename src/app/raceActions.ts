@@ -257,11 +257,12 @@ export class RaceController implements RaceActions {
   }
 
   async #showRecords(service: LoopService, runIds: readonly string[]): Promise<void> {
-    const histories = await Promise.all(runIds.map((runId) => service.runRecords(runId)));
-    this.#store.update((state) => ({
-      ...state,
-      lanes: histories.map((history, index) => reduceRecords(state.lanes[index] ?? EMPTY_LANE, history)),
-    }));
+    // Folded lane by lane as they come: thousands of records at once would cost a frame.
+    const { lanes } = this.#store.state;
+    const told = await Promise.all(
+      runIds.map(async (runId, index) => reduceRecords(lanes[index] ?? EMPTY_LANE, await service.runRecords(runId))),
+    );
+    this.#store.update((state) => ({ ...state, lanes: told }));
   }
 
   #hear(batch: readonly LoopEvent[]): void {

@@ -94,6 +94,20 @@ export function PairGrid({ rows, sorting, lossKind, actions, selected }: PairGri
     body.current?.querySelector<HTMLElement>(`[aria-rowindex="${active + 2}"]`)?.focus({ preventScroll: true });
   });
 
+  const shownRows = useRows(
+    rows.slice(first, end).map((row, offset) => ({
+      row,
+      index: first + offset,
+      top: (first + offset) * rowPx,
+      stop: first + offset === stop,
+      selected: row.key === selected,
+      lossKind,
+    })),
+    (row, index) => {
+      setActive(index);
+      actions.select(row.key);
+    },
+  );
   const page = Math.max(1, Math.floor(heightPx / rowPx) - 1);
   const steps: Readonly<Record<string, number>> = {
     ArrowDown: stop + 1,
@@ -142,26 +156,36 @@ export function PairGrid({ rows, sorting, lossKind, actions, selected }: PairGri
       </div>
       <div class="grid-body" role="rowgroup" ref={body} onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
         <div class="grid-all" role="presentation" style={{ height: `${rows.length * rowPx}px` }}>
-          <div class="grid-window" role="presentation" style={{ transform: `translateY(${first * rowPx}px)` }}>
-            {rows.slice(first, end).map((row, offset) => (
-              <Row
-                key={row.key}
-                row={row}
-                index={first + offset}
-                stop={first + offset === stop}
-                selected={row.key === selected}
-                lossKind={lossKind}
-                onOpen={() => {
-                  setActive(first + offset);
-                  actions.select(row.key);
-                }}
-              />
-            ))}
-          </div>
+          {shownRows.map(({ vnode }) => vnode)}
         </div>
       </div>
     </div>
   );
+}
+
+/** A row in the document and what it was made of. */
+interface ShownRow {
+  readonly made: RowProps;
+  readonly vnode: VNode;
+}
+
+/** The rows, those that have not changed as the very objects of the drawing before: scrolling then touches only what comes into sight. */
+function useRows(
+  rows: readonly Omit<RowProps, "onOpen">[],
+  open: (row: TableRow, index: number) => void,
+): readonly ShownRow[] {
+  const opened = useRef(open);
+  opened.current = open;
+  const kept = useRef<ReadonlyMap<string, ShownRow>>(new Map());
+  const shown = rows.map((made): ShownRow => {
+    const { row, index } = made;
+    const before = kept.current.get(row.key);
+    if (before !== undefined && SAME_ROW.every((name) => before.made[name] === made[name])) return before;
+    const props: RowProps = { ...made, onOpen: () => opened.current(row, index) };
+    return { made: props, vnode: <Row key={row.key} {...props} /> };
+  });
+  kept.current = new Map(shown.map((one) => [one.made.row.key, one]));
+  return shown;
 }
 
 const FATE_CLASS = {
@@ -171,21 +195,21 @@ const FATE_CLASS = {
   "by hand": "fate-hand",
 } as const;
 
-function Row({
-  row,
-  index,
-  stop,
-  selected,
-  lossKind,
-  onOpen,
-}: {
+interface RowProps {
   readonly row: TableRow;
   readonly index: number;
+  /** Pixels from the first row's upper edge. */
+  readonly top: number;
   readonly stop: boolean;
   readonly selected: boolean;
   readonly lossKind: LossKind;
   readonly onOpen: () => void;
-}): VNode {
+}
+
+/** What makes a row another drawing. */
+const SAME_ROW = ["row", "index", "top", "stop", "selected", "lossKind"] as const;
+
+function Row({ row, index, top, stop, selected, lossKind, onOpen }: RowProps): VNode {
   const { made, now, seed, before, after, run } = row;
   const fate = fateOf(row);
   const cell = (column: Column, children: VNode | string | readonly (VNode | string)[]): VNode => (
@@ -200,6 +224,7 @@ function Row({
       aria-rowindex={index + 2}
       aria-selected={selected}
       tabIndex={stop ? 0 : -1}
+      style={{ top: `${top}px` }}
       onClick={onOpen}
     >
       {cell(
