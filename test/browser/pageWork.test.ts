@@ -1,5 +1,6 @@
 /** @file What the page does again when something arrives: drawings and changed elements are counted, not timed. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type { MockInstance } from "vitest";
 import "../../src/app/styles/page.css";
 import { mountPage } from "../../src/app/mountPage.tsx";
 import type { LoopRecord } from "../../src/loop/records.ts";
@@ -12,8 +13,9 @@ const SEEDS = 300;
 let root: HTMLElement;
 let unmount = (): void => undefined;
 let tell: EventListener = () => undefined;
-/** Drawings of the pools' marks so far. */
-let drawings = 0;
+/** Hears every drawing of a pool's marks. */
+let put: MockInstance<CanvasRenderingContext2D["putImageData"]>;
+const drawings = (): number => put.mock.calls.length;
 /** Every record that was told of the first lane. */
 let told: LoopRecord[] = [];
 
@@ -25,20 +27,13 @@ beforeEach(() => {
   localStorage.clear();
   root = document.createElement("div");
   document.body.append(root);
-  [drawings, told] = [0, []];
+  told = [];
   // Motion would draw on for most of a second.
   const real = globalThis.matchMedia.bind(globalThis);
   vi.spyOn(globalThis, "matchMedia").mockImplementation((text) =>
     real(text.includes("prefers-reduced-motion") ? "all" : text),
   );
-  const put = CanvasRenderingContext2D.prototype.putImageData;
-  vi.spyOn(CanvasRenderingContext2D.prototype, "putImageData").mockImplementation(function (
-    this: CanvasRenderingContext2D,
-    ...args: unknown[]
-  ) {
-    drawings++;
-    put.apply(this, args as Parameters<typeof put>);
-  });
+  put = vi.spyOn(CanvasRenderingContext2D.prototype, "putImageData");
 });
 
 afterEach(() => {
@@ -102,7 +97,7 @@ const step = (number: number): LoopRecord => ({
 
 test("steps of training touch neither pools nor curves nor pairs, and draw no seed again", async () => {
   await finishedRace();
-  const before = drawings;
+  const before = drawings();
   expect(before).toBeGreaterThan(0);
   const sentence = root.querySelector(".lane .sparkline svg")?.getAttribute("aria-label");
   const still = await changesIn(".pool, .curve, .pairs, .findings, .pool-bar", async () => {
@@ -114,21 +109,21 @@ test("steps of training touch neither pools nor curves nor pairs, and draw no se
   });
   expect(root.querySelector(".lane .sparkline svg")?.getAttribute("aria-label")).not.toBe(sentence);
   expect(still).toBe(0);
-  expect(drawings).toBe(before);
+  expect(drawings()).toBe(before);
 });
 
 test("a new pool is drawn once, and pointing at seeds draws none of them again", async () => {
   await finishedRace();
   const pool = told.findLast((record) => record.type === "pool");
   if (pool === undefined) throw new Error("no pool");
-  const before = drawings;
+  const before = drawings();
   const items = pool.items.map((item) => ({ ...item, ownLoss: (item.ownLoss ?? 0) / 2, trueLoss: 0.1 }));
   await tell([{ type: "record", lane: 0, record: { ...pool, round: pool.round + 1, items } }]);
   await frames(6);
   // Once where the shared axis stays; where it changes, once in each of both lanes.
-  expect(drawings - before).toBeGreaterThanOrEqual(1);
-  expect(drawings - before).toBeLessThanOrEqual(2);
-  const drawn = drawings;
+  expect(drawings() - before).toBeGreaterThanOrEqual(1);
+  expect(drawings() - before).toBeLessThanOrEqual(2);
+  const drawn = drawings();
   const slider = root.querySelector(".lane-0 [role=slider]");
   const box = slider?.getBoundingClientRect();
   for (let i = 0; i < 30; i++) {
@@ -136,14 +131,14 @@ test("a new pool is drawn once, and pointing at seeds draws none of them again",
     slider?.dispatchEvent(new PointerEvent("pointermove", { bubbles: true, clientX, clientY }));
     await frames(1);
   }
-  expect(drawings).toBe(drawn);
+  expect(drawings()).toBe(drawn);
 });
 
 test("hundreds of pairs at once are one drawing", async () => {
   await finishedRace();
   const made = told.findLast((record) => record.type === "example");
   if (made === undefined) throw new Error("no pair");
-  const before = drawings;
+  const before = drawings();
   const more = Array.from({ length: 500 }, (_, i): LoopRecord => ({
     type: "example",
     example: { ...made.example, id: `more-${i}` },
@@ -151,5 +146,5 @@ test("hundreds of pairs at once are one drawing", async () => {
   await tell(more.map((record) => ({ type: "record", lane: 0, record })));
   await frames(6);
   expect(root.querySelector<HTMLElement>(".lane-0 .pool")?.dataset["children"]).toBe("520");
-  expect(drawings - before).toBe(1);
+  expect(drawings() - before).toBe(1);
 });

@@ -55,8 +55,10 @@ export class FrameTurns {
     const startMs = this.#clock.nowMs();
     this.#frame = undefined;
     // Whoever asks while drawing gets a turn in a later frame, after those who wait already.
-    for (const draw of [...this.#waiting]) {
-      if (!this.#waiting.delete(draw)) continue;
+    let due = this.#waiting.size;
+    for (const draw of this.#waiting) {
+      if (due-- === 0) break;
+      this.#waiting.delete(draw);
       draw();
       if (this.#clock.nowMs() - startMs >= this.#budgetMs) break;
     }
