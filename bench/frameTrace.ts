@@ -32,6 +32,8 @@ export interface Frames {
   readonly tasksCpuMs: Summary;
   readonly tasksWallMs: Summary;
   readonly mainThreadCpuPercent: number;
+  /** CPU time of all its tasks in the trace. */
+  readonly mainThreadCpuMs: number;
 }
 
 /** Frames of the renderer that drew most in the trace; its page must ask for one after the other. */
@@ -64,6 +66,7 @@ export function framesOf(trace: Buffer): Frames {
     tasksCpuMs: summary(tasks.flatMap(({ tdur = 0 }) => (tdur >= 1000 ? [tdur / 1000] : []))),
     tasksWallMs: summary(tasks.flatMap(({ dur = 0 }) => (dur >= 1000 ? [dur / 1000] : []))),
     mainThreadCpuPercent: rounded((100 * total) / Math.max(1, spanMs)),
+    mainThreadCpuMs: rounded(total),
   };
 }
 

@@ -12,7 +12,7 @@ import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { chromeFlags, findChrome, CHROME_HELP } from "../scripts/findChrome.mjs";
 import { ROOT } from "../scripts/setup.mjs";
 import { serveStatic } from "../test/support/serveStatic.ts";
@@ -64,9 +64,11 @@ async function start(): Promise<unknown> {
     };
     requestAnimationFrame(look);
   }`);
+  await browser.startTracing(page, { categories: CATEGORIES });
   await page.goto(server.url);
   await page.locator("button.primary[aria-disabled=false]").waitFor({ timeout: HOUR_MS });
   await page.waitForTimeout(100);
+  const { mainThreadCpuMs } = framesOf(await browser.stopTracing());
   const times = await page.evaluate(`({
     firstContentfulPaintMs: performance.getEntriesByName("first-contentful-paint")[0]?.startTime,
     drawnMs: globalThis.drawnMs,
@@ -82,6 +84,7 @@ async function start(): Promise<unknown> {
   await context.close();
   return {
     ...shown,
+    mainThreadCpuMs,
     pageScripts: scripts.length,
     pageScriptsGzipKB: gzip.reduce((sum, bytes) => sum + bytes, 0) / 1000,
   };
@@ -102,14 +105,15 @@ async function rounds(): Promise<unknown> {
   const show = page.getByRole("button", { name: "Show", exact: true });
   await show.waitFor({ timeout: HOUR_MS });
   const compare = await traced("rounds-compare", page, () => page.locator(".race-compare input").first().check());
-  const fromMs = performance.now();
+  let openMs = 0;
   const open = await traced("rounds-open", page, async () => {
+    const fromMs = performance.now();
     await show.click();
     await page.waitForFunction(() => document.querySelectorAll(".curve-band").length >= 2, undefined, {
       timeout: HOUR_MS,
     });
+    openMs = Math.round(performance.now() - fromMs);
   });
-  const openMs = Math.round(performance.now() - fromMs);
   const race = await traced("rounds-race", page, () => scroll(page));
   const heap = await heapMB(page);
   await page.goto(`${server.url}#/data`);
@@ -205,8 +209,7 @@ function pause(page: Page, ms: number): Promise<void> {
 
 /** Frames of the page while `act` is under way. */
 async function traced(name: string, page: Page, act: () => Promise<unknown>): Promise<Frames> {
-  const tracing: Browser = browser;
-  await tracing.startTracing(page, { categories: CATEGORIES });
+  await browser.startTracing(page, { categories: CATEGORIES });
   // As text: tsx would put a helper of its own into a function.
   await page.evaluate(`{
     const mine = (globalThis.frameTurn = (globalThis.frameTurn ?? 0) + 1);
@@ -216,7 +219,7 @@ async function traced(name: string, page: Page, act: () => Promise<unknown>): Pr
   }`);
   await act();
   await page.evaluate("globalThis.frameTurn++");
-  const trace = await tracing.stopTracing();
+  const trace = await browser.stopTracing();
   if (values.keep !== undefined) {
     mkdirSync(values.keep, { recursive: true });
     writeFileSync(join(values.keep, `${name}.json`), trace);
