@@ -14,7 +14,7 @@ const RUN_SCHEMA_VERSION = 1 satisfies RunManifest["schemaVersion"];
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const STOP_REASONS = ["rounds", "budget", "target", "plateau", "used-up"] as const satisfies readonly StopReason[];
 const share = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
-const OPERATIONS = ["simplify", "complicate", "vary", "rarer", "copy"] as const satisfies readonly (
+const OPERATIONS = ["simplify", "complicate", "addStep", "vary", "rarer", "copy"] as const satisfies readonly (
   | Operation
   | "copy"
 )[];

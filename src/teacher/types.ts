@@ -2,8 +2,8 @@
 import type { Rng } from "../core/rng.ts";
 import type { Question } from "../tasks/types.ts";
 
-/** What a new question is, beside its seed: easier, harder, as hard and of the same kind, or as hard and of a rarer kind of the same domain. */
-export const OPERATIONS = ["simplify", "complicate", "vary", "rarer"] as const;
+/** What a new question is, beside its seed: easier, harder, a step of reasoning longer, as hard and of the same kind, or as hard and of a rarer kind of the same domain. */
+export const OPERATIONS = ["simplify", "complicate", "addStep", "vary", "rarer"] as const;
 export type Operation = (typeof OPERATIONS)[number];
 
 /** What one teacher call used. Built-in teachers cost no money; tokens are counted all the same (whitespace-separated words). */

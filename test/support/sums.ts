@@ -96,7 +96,7 @@ export function sumsTeacher(options: SumsTeacherOptions = {}): Teacher & { reado
       calls.push(`propose ${seed.id} ${operation}`);
       await before?.("propose", seed.question);
       const [a, b] = termsOf(seed.question) ?? [0, 0];
-      const spread = operation === "simplify" ? -3 : operation === "complicate" ? 3 : 0;
+      const spread = operation === "simplify" ? -3 : operation === "complicate" || operation === "addStep" ? 3 : 0;
       const next = [a, b].map((x) => clamp(x + rng.integer(-3, 3) + spread)) as [number, number];
       return {
         value: { question: `What is ${next[0]} + ${next[1]}?`, level: levelOf(...next) },

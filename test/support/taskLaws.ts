@@ -124,7 +124,7 @@ export function describeTaskLaws(name: string, subject: TaskUnderTest): void {
     });
 
     it("makes questions easier and harder as asked, and varies within a level", async () => {
-      const change = { simplify: 0, vary: 0, rarer: 0, complicate: 0 };
+      const change = { simplify: 0, vary: 0, rarer: 0, complicate: 0, addStep: 0 };
       for (const [i, { seed, operation }] of everySeed.entries()) {
         const pair = await taught(0, seed, operation, i);
         const [before, after] = [seed.level, pair!.level!].map((level) => task.levels.indexOf(level));
@@ -135,6 +135,7 @@ export function describeTaskLaws(name: string, subject: TaskUnderTest): void {
       }
       expect(change.simplify).toBeLessThan(-pool.length / 4);
       expect(change.complicate).toBeGreaterThan(pool.length / 4);
+      expect(change.addStep).toBeGreaterThan(pool.length / 4);
     });
 
     it("makes every pair wrong at rate 1, and verification catches each", async () => {

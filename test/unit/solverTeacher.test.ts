@@ -3,7 +3,7 @@ import { BadInputError, TutelageError } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { regionOf } from "../../src/tasks/splits.ts";
 import type { Question } from "../../src/tasks/types.ts";
-import { harderPlans, rarerPlans, simplerPlans } from "../../src/tasks/wordProblems/plan.ts";
+import { harderPlans, longerPlans, rarerPlans, simplerPlans } from "../../src/tasks/wordProblems/plan.ts";
 import { readStory } from "../../src/tasks/wordProblems/readStory.ts";
 import { storyPlan } from "../../src/tasks/wordProblems/story.ts";
 import { wordProblemsTask } from "../../src/tasks/wordProblems/wordProblems.ts";
@@ -54,6 +54,7 @@ describe("the solver teacher without errors", () => {
         rarer: 0,
         simplify: simplerPlans(plan).length > 0 ? -1 : 0,
         complicate: harderPlans(plan).length > 0 ? 1 : 0,
+        addStep: longerPlans(plan).length > 0 ? 1 : 0,
       }[operation];
       expect(Math.sign(after - before), seed.question).toBe(change);
       if (operation === "vary") expect(planOf(value.question)).toEqual(plan);

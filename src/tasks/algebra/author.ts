@@ -12,7 +12,7 @@ const ATTEMPTS = 400;
 /**
  * An author that keeps to the pool's region.
  * - vary: the same family and level with other numbers. - simplify: a family of the level below,
- *   of the same topic where there is one; smaller numbers at level 1. - complicate: a family of the
+ *   of the same topic where there is one; smaller numbers at level 1. - complicate, addStep: a family of the
  *   level above likewise; larger numbers at level 3. - rarer: another family of the same level, of
  *   another topic where there is one.
  */
@@ -79,7 +79,7 @@ interface WritePlan {
 
 function planFor(family: Family, level: Difficulty, operation: Operation): WritePlan {
   if (operation === "rarer") return { families: rarerFamilies(family, level), level, sizes: NORMAL };
-  const other = level + (operation === "simplify" ? -1 : operation === "complicate" ? 1 : 0);
+  const other = level + (operation === "simplify" ? -1 : operation === "complicate" || operation === "addStep" ? 1 : 0);
   if (operation === "vary" || other < 1 || other > 3)
     return { families: [family], level, sizes: other < 1 ? SMALL : other > 3 ? LARGE : NORMAL };
   const next = other as Difficulty;

@@ -28,7 +28,8 @@ export function tagsOf(found: readonly Tree[]): Readonly<Record<string, string>>
 /**
  * An author of puzzles in the pool's region that share numbers with their seed.
  * - simplify: one level easier (the easiest stays), cards only. - complicate: one level harder
- *   (the hardest stays), numbers up to 20. - vary: the same level, numbers up to 20.
+ *   (the hardest stays), numbers up to 20. - addStep: likewise, as every puzzle takes three steps.
+ * - vary: the same level, numbers up to 20.
  * - rarer: the same level, with a number that no card has (14 to 20).
  */
 export const AUTHOR: Author = {
@@ -36,7 +37,7 @@ export const AUTHOR: Author = {
     const seed = readPuzzle(text);
     const seedLevel = seed === undefined ? undefined : levelOf(solutions(seed));
     if (seed === undefined || seedLevel === undefined) return undefined;
-    const step = operation === "simplify" ? -1 : operation === "complicate" ? 1 : 0;
+    const step = operation === "simplify" ? -1 : operation === "complicate" || operation === "addStep" ? 1 : 0;
     const level = LEVELS[LEVELS.indexOf(seedLevel) + step] ?? seedLevel;
     const highest = operation === "simplify" ? MAX_CARD : MAX_NUMBER;
     for (const [keepLess, attempts] of ATTEMPTS.entries()) {

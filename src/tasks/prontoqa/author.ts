@@ -17,7 +17,7 @@ const ATTEMPTS = 400;
  * An author that keeps to the pool's region, and to the seed's individual and order of sentences;
  * to the property that is asked for where the proof has two rules or more.
  * - simplify: one rule less in the proof (one stays one, with a single distractor).
- * - complicate: one rule more (five stay five, with more distractors). - vary: as many.
+ * - complicate, addStep: one rule more (five stay five, with more distractors). - vary: as many.
  * - rarer: as many, about another individual and property, the sentences in the other order.
  */
 export const AUTHOR: Author = {
@@ -26,7 +26,7 @@ export const AUTHOR: Author = {
     const decision = seed === undefined ? undefined : decide(seed);
     if (seed === undefined || decision?.decided !== true || decision.steps.length === 0) return undefined;
     const seedKey = proofKey(decision);
-    const change = operation === "simplify" ? -1 : operation === "complicate" ? 1 : 0;
+    const change = operation === "simplify" ? -1 : operation === "complicate" || operation === "addStep" ? 1 : 0;
     const wanted = decision.steps.length + change;
     const hops = Math.min(MAX_HOPS, Math.max(1, wanted));
     const asked = conceptOf(seed.query.predicate) === undefined ? seed.query.predicate : undefined;

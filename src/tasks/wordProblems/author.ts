@@ -3,7 +3,7 @@ import type { Rng } from "../../core/rng.ts";
 import type { Operation } from "../../teacher/types.ts";
 import { regionOf } from "../splits.ts";
 import type { Author, Question } from "../types.ts";
-import { harderPlans, planLines, rarerPlans, simplerPlans } from "./plan.ts";
+import { harderPlans, longerPlans, planLines, rarerPlans, simplerPlans } from "./plan.ts";
 import { work } from "./program.ts";
 import { canonicalForm, questionOf, verifyPair, workedAnswer } from "./question.ts";
 import { readStory } from "./readStory.ts";
@@ -21,6 +21,7 @@ const SMALL_NUMBERS: NumberLimits = { maxOperand: 12, maxResult: 60 };
  * - vary: the same operations and cluster; new wording within it, names, objects, numbers.
  * - simplify: one operation less, or a single number for a product; smaller numbers where only one step is left.
  * - complicate: one operation more, or a product for a single number; varies a problem that is as long as they get.
+ * - addStep: one operation more; varies a problem that is as long as they get.
  * - rarer: the same operations in another wording than the seed's and the plain one; varies a problem that has no other.
  */
 export function createAuthor(limits: NumberLimits, fits: (question: Question) => boolean): Author {
@@ -74,6 +75,8 @@ function editedPlans(plan: Plan, operation: Operation): readonly Plan[] {
       return simplerPlans(plan);
     case "complicate":
       return harderPlans(plan);
+    case "addStep":
+      return longerPlans(plan);
     case "rarer":
       return rarerPlans(plan);
     case "vary":

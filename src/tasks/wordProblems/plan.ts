@@ -126,11 +126,17 @@ export function simplerPlans(plan: Plan): readonly Plan[] {
   return out.filter((candidate) => kindsFor(candidate).length > 0);
 }
 
-/** Tellable plans with more lines (at most `MAX_STEPS`), same cluster: a step added, or a single number replaced by a product. */
-export function harderPlans(plan: Plan): readonly Plan[] {
+/** Tellable plans (at most `MAX_STEPS` lines) of the same cluster with one more step. */
+export function longerPlans(plan: Plan): readonly Plan[] {
   const out: Plan[] = [];
   for (let i = 0; i <= plan.ops.length; i++)
     for (const op of STEP_OPS) out.push({ ...plan, ops: plan.ops.toSpliced(i, 0, op) });
+  return out.filter((candidate) => kindsFor(candidate).length > 0);
+}
+
+/** Tellable plans with more lines (at most `MAX_STEPS`), same cluster: a step added, or a single number replaced by a product. */
+export function harderPlans(plan: Plan): readonly Plan[] {
+  const out: Plan[] = [...longerPlans(plan)];
   plan.ops.forEach((op, i) => {
     const harder = HARDER[op];
     if (harder !== undefined) out.push({ ...plan, ops: plan.ops.toSpliced(i, 1, harder) });

@@ -6,10 +6,10 @@ const { templates, operations } = GENERIC_PROMPTS;
 
 const FORM = `Each line of the answer is one equation, such as 12 * 4 = 48, with the numbers of the question and earlier results, whole numbers and the signs + - * / alone. The last line is #### and the final number without a unit.`;
 
-/** Prompts for the task "word-problems", version 2. */
+/** Prompts for the task "word-problems", version 3. */
 export const WORD_PROBLEM_PROMPTS: PromptSet = {
   name: "word-problems",
-  version: 2,
+  version: 3,
   templates: {
     ...templates,
     propose: templates.propose.replace(

@@ -6,6 +6,7 @@ import { VerdictGlyph } from "../../components/icons.tsx";
 const OPERATION_TEXT: Readonly<Record<SyntheticExample["operation"], string>> = {
   simplify: "simplified",
   complicate: "complicated",
+  addStep: "made a step longer",
   vary: "varied",
   rarer: "made rarer",
   copy: "taken as it is",
