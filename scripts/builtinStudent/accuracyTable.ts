@@ -3,13 +3,14 @@ import { wilsonInterval } from "../../src/core/statistics.ts";
 import type { LanguageModel } from "../../src/student/student.ts";
 import type { Question, Task } from "../../src/tasks/types.ts";
 
-/** Markdown rows of exact final answers, greedy, one per label and one for all, with 95 % Wilson intervals. */
+/** Markdown rows of right answers (by default exact final ones), greedy, one per label and one for all, with 95 % Wilson intervals. */
 export async function accuracyTable(
   student: LanguageModel,
   task: Task,
   questions: readonly Question[],
   label: (question: Question) => string,
   maxNewTokens: number,
+  isRight = (question: Question, answer: string): boolean => task.check(question, answer).correct,
 ): Promise<string> {
   const generations = await student.generate(
     questions.map((question) => task.prompt(question.question)),
@@ -17,7 +18,7 @@ export async function accuracyTable(
   );
   const groups = new Map<string, { n: number; correct: number }>();
   questions.forEach((question, i) => {
-    const { correct } = task.check(question, generations[i]?.completion ?? "");
+    const correct = isRight(question, generations[i]?.completion ?? "");
     for (const key of [label(question), "all"]) {
       const group = groups.get(key) ?? { n: 0, correct: 0 };
       groups.set(key, { n: group.n + 1, correct: group.correct + (correct ? 1 : 0) });

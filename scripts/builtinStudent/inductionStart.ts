@@ -8,7 +8,8 @@ import { invariant } from "../../src/core/errors.ts";
 import type { Rng } from "../../src/core/rng.ts";
 
 export interface InductionShape {
-  readonly vocabSize: number;
+  /** Texts of all tokens, in the order of their ids. */
+  readonly vocabulary: readonly string[];
   readonly hiddenSize: number;
   readonly heads: number;
   readonly kvHeads: number;
@@ -31,7 +32,7 @@ const COPY = 0.05;
 
 /** Writes the two heads into `weights`, in place. */
 export function startWithInduction(weights: Weights, shape: InductionShape, rng: Rng): void {
-  const { vocabSize, hiddenSize, heads, kvHeads, ropeTheta } = shape;
+  const { vocabulary, hiddenSize, heads, kvHeads, ropeTheta } = shape;
   const size = hiddenSize / heads;
   const pairs = size / 2;
   // The residual stream: the token, a constant, and a note of the token before it.
@@ -48,15 +49,11 @@ export function startWithInduction(weights: Weights, shape: InductionShape, rng:
   };
   const attention = (layer: number, part: string): string => `model.layers.${layer}.self_attn.${part}_proj.weight`;
 
-  const tokens = rng.fork("tokens");
-  for (let token = 0; token < vocabSize; token++)
+  vocabulary.forEach((text, token) => {
+    const content = embedToken(text, constant, rng.fork("tokens"));
     for (let i = 0; i < hiddenSize; i++)
-      write(
-        "model.embed_tokens.weight",
-        token,
-        i,
-        i < constant ? tokens.normal() * EMBEDDING : i === constant ? CONSTANT : 0,
-      );
+      write("model.embed_tokens.weight", token, i, i < constant ? (content[i] ?? 0) : i === constant ? CONSTANT : 0);
+  });
 
   const sketch = Array.from({ length: noteSize }, (_, row) => {
     const own = rng.fork(`sketch ${row}`);
@@ -92,4 +89,21 @@ export function startWithInduction(weights: Weights, shape: InductionShape, rng:
       write(attention(1, "v"), row, i, value);
       write(attention(1, "o"), i, row, value);
     }
+}
+
+/**
+ * The embedding [size] of a token: normal, and for one of several words the sum of its words' vectors and one of its
+ * own, so that what " is sour" and " is not sour" share, and what sets them apart, is the same for all such pairs.
+ */
+function embedToken(text: string, size: number, rng: Rng): Float32Array {
+  const words = text.split(/[ Ġ]/).filter((word) => word !== "");
+  const parts = words.length > 1 ? [...words, text] : [text];
+  const vectors = parts.map((part) => {
+    const own = rng.fork(part);
+    return Float32Array.from({ length: size }, () => own.normal());
+  });
+  return Float32Array.from(
+    { length: size },
+    (_, i) => (EMBEDDING * vectors.reduce((sum, vector) => sum + (vector[i] ?? 0), 0)) / Math.sqrt(parts.length),
+  );
 }

@@ -114,7 +114,7 @@ export function studentFiles(
 }
 
 /** Random weights: normal with deviation 0.02, smaller on the layers that write to the residual stream (GPT-2), norms 1; with an induction head where one is asked for. */
-function initialWeights(config: unknown, options: PretrainOptions): Map<string, Tensor> {
+function initialWeights(config: unknown, options: PretrainOptions, vocabulary: readonly string[]): Map<string, Tensor> {
   const rng = new Rng(options.seed).fork("weights");
   const weights = new Map(
     parseDecoder(config).parameters.map(({ name, shape }) => {
@@ -127,7 +127,7 @@ function initialWeights(config: unknown, options: PretrainOptions): Map<string, 
     }),
   );
   if (options.induction === true)
-    startWithInduction(weights, { ...options, ropeTheta: ROPE_THETA }, rng.fork("induction"));
+    startWithInduction(weights, { ...options, vocabulary, ropeTheta: ROPE_THETA }, rng.fork("induction"));
   return weights;
 }
 
@@ -144,17 +144,24 @@ function orderRows(rows: readonly EncodedRow[], batchSize: number, steps: number
   return out.slice(0, steps * batchSize);
 }
 
+/** Texts of a tokenizer's tokens, by id. */
+function vocabularyOf(tokenizer: string): string[] {
+  const { model } = JSON.parse(tokenizer) as { readonly model: { readonly vocab: Readonly<Record<string, number>> } };
+  const texts: string[] = [];
+  for (const [text, id] of Object.entries(model.vocab)) texts[id] = text;
+  return texts;
+}
+
 /** All files of a student with random weights. `extra` as in `studentFiles`. */
 export function newStudent(
   options: PretrainOptions,
   questions: readonly Question[],
   extra: readonly Question[],
 ): Map<string, string | Uint8Array> {
-  const weights = writeSafetensors(initialWeights(studentConfig(options), options));
-  return new Map<string, string | Uint8Array>([
-    ...studentFiles(options, questions, extra),
-    ["model.safetensors", weights],
-  ]);
+  const files = studentFiles(options, questions, extra);
+  const vocabulary = vocabularyOf(files.get("tokenizer.json") ?? "{}");
+  const weights = writeSafetensors(initialWeights(studentConfig(options), options, vocabulary));
+  return new Map<string, string | Uint8Array>([...files, ["model.safetensors", weights]]);
 }
 
 /** Trains the student in `files` through one stage; returns its new weights and the mean loss of the last 100 steps. */

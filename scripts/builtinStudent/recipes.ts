@@ -11,6 +11,7 @@ import { WORD_PROBLEMS } from "../../src/tasks/wordProblems/wordProblems.ts";
 import { game24Corpus } from "./game24Corpus.ts";
 import { prontoqaCorpus } from "./prontoqaCorpus.ts";
 import { prontoqaLookups } from "./prontoqaLookups.ts";
+import { prontoqaVerdicts } from "./prontoqaVerdicts.ts";
 import { PIECE_PATTERN } from "./trainTokenizer.ts";
 
 /** One training with a cosine of its own, from the weights the stage before wrote. */
@@ -65,10 +66,21 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     pieces: ` (?:is|are)(?: not)?(?: an?)? \\p{L}+|${PIECE_PATTERN}`,
     stages: [
       {
+        name: "verdicts",
+        corpus: (rng) => prontoqaVerdicts(rng, 16_000),
+        about: "a statement, what holds, and whether the statement is true then",
+        steps: 300,
+        batchSize: 128,
+        learningRate: 1.5e-3,
+      },
+      {
         name: "lookups",
-        corpus: (rng) => prontoqaLookups(rng, 30_000, { rules: [3, 8], wordings: ["Each", "Every"], inOrder: 0.3 }),
-        about: "3 to 8 rules, then the same rules, in seven of ten rows in another order",
-        steps: 200,
+        corpus: (rng) => [
+          ...prontoqaLookups(rng.fork("lookups"), 30_000, { rules: [3, 8], wordings: ["Each", "Every"], inOrder: 0.3 }),
+          ...prontoqaVerdicts(rng.fork("verdicts"), 4000),
+        ],
+        about: "3 to 8 rules, then the same rules, in seven of ten rows in another order; an eighth verdicts",
+        steps: 300,
         batchSize: 32,
         learningRate: 1.5e-3,
       },
@@ -76,20 +88,35 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
         name: "short proofs",
         corpus: (rng) => [
           ...prontoqaLookups(rng.fork("lookups"), 8_000, { rules: [3, 8], wordings: ["Each", "Every"], inOrder: 0 }),
+          ...prontoqaVerdicts(rng.fork("verdicts"), 4000),
           ...prontoqaCorpus(rng.fork("few"), 24_000, { hops: [2, 1, 1], distractors: 0, taste: 0 }),
         ],
         about:
-          "a quarter as before, the rest questions of 1, 2 and 3 rules as 2 to 1 to 1 with little to distract, without plurals",
-        steps: 250,
+          "a third lookups and verdicts, the rest questions of 1, 2 and 3 rules as 2 to 1 to 1 with little to distract, without plurals",
+        steps: 500,
         batchSize: 32,
         learningRate: 1.5e-3,
       },
       {
         name: "as the task has it",
-        corpus: (rng) => prontoqaCorpus(rng, 24_000, { hops: [3, 3, 2], taste: 0.5 }),
+        corpus: (rng) => [
+          ...prontoqaCorpus(rng.fork("proofs"), 24_000, { hops: [3, 3, 2], taste: 0.5 }),
+          ...prontoqaVerdicts(rng.fork("verdicts"), 2000),
+        ],
         about:
-          "questions of 1, 2 and 3 rules as 3 to 3 to 2 with 1 to 3 further distractors, every other one told with plurals",
-        steps: 500,
+          "questions of 1, 2 and 3 rules as 3 to 3 to 2 with 1 to 3 further distractors, every other one told with plurals; a thirteenth verdicts",
+        steps: 1300,
+        batchSize: 32,
+        learningRate: 1.5e-3,
+      },
+      {
+        name: "once more",
+        corpus: (rng) => [
+          ...prontoqaCorpus(rng.fork("proofs"), 30_000, { hops: [4, 3, 2], taste: 0.5 }),
+          ...prontoqaVerdicts(rng.fork("verdicts"), 2000),
+        ],
+        about: "the same as 4 to 3 to 2; a sixteenth verdicts",
+        steps: 1400,
         batchSize: 32,
         learningRate: 1.5e-3,
       },

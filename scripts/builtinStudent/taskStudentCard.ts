@@ -1,9 +1,12 @@
 /** @file The model card of a task's built-in student, its accuracy measured when it is written. */
+import { invariant } from "../../src/core/errors.ts";
 import { Rng } from "../../src/core/rng.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import { openStudent } from "../../src/student/student.ts";
 import { answerTokens, createTask } from "../../src/tasks/registry.ts";
+import { decide } from "../../src/tasks/prontoqa/logic.ts";
+import { readProblem } from "../../src/tasks/prontoqa/sentences.ts";
 import type { Question } from "../../src/tasks/types.ts";
 import { accuracyTable } from "./accuracyTable.ts";
 
@@ -23,19 +26,36 @@ export interface TaskStageLog {
 
 const CARD_QUESTIONS = 200;
 const CARD_SEED = 20_001;
-/** Tags to break accuracy down by, besides the level. */
-const CARD_TAGS: Readonly<Record<string, string>> = { algebra: "topic", prontoqa: "order" };
+/** What to break accuracy down by, besides the level. */
+const CARD_GROUPS: Readonly<Record<string, { readonly by: string; readonly of: (question: Question) => string }>> = {
+  algebra: { by: "topic", of: ({ tags }) => tags?.["topic"] ?? "" },
+  prontoqa: {
+    by: "number of rules that lead away from the proof (about a kind on its way, to somewhere else)",
+    of: turnings,
+  },
+};
 /** What a reader must know of a task's accuracies. */
 const CARD_NOTES: Readonly<Record<string, string>> = { prontoqa: " Guessing is right half of the time in this task." };
+
+/** Tasks whose final answers can be guessed, so that only the whole worked answer tells easy from hard. */
+const CARD_STEPS: readonly string[] = ["prontoqa"];
 
 /** What else a reader must know of a task's tokenizer. */
 const CARD_TOKENS: Readonly<Record<string, string>> = {
   prontoqa: ' in which what somebody is or is not ("is not sour", "are wumpuses") is one token',
 };
 
+function turnings({ question }: Question): string {
+  const problem = readProblem(question);
+  const decision = problem === undefined ? undefined : decide(problem);
+  invariant(problem !== undefined && decision?.decided === true, `a question that can be decided: ${question}`);
+  const kinds = new Set(decision.steps.map(({ rule }) => rule.when));
+  return String(problem.rules.filter(({ when }) => kinds.has(when)).length - decision.steps.length);
+}
+
 function startOf(from: string | undefined): string {
   return from === undefined
-    ? "random weights in which one attention head looks one token back and another finds what came behind the present token before (`scripts/builtinStudent/inductionStart.ts`)"
+    ? "random weights in which one attention head looks one token back and another finds what came behind the present token before, and in which tokens of several words begin as the sum of the words (`scripts/builtinStudent/inductionStart.ts`)"
     : `the weights of the built-in student of the task "${from}" (embeddings by the text of their tokens)`;
 }
 
@@ -51,10 +71,18 @@ export async function taskStudentCard(
   const student = await openStudent(engine, { source: directorySource(directory) });
   try {
     const { validation } = task.splits({ pool: 0, validation: CARD_QUESTIONS, test: 0 }, new Rng(CARD_SEED));
-    const table = (label: (question: Question) => string): Promise<string> =>
-      accuracyTable(student, task, validation, label, answerTokens(name));
-    const tag = CARD_TAGS[name];
-    const byTag = tag === undefined ? "" : `\nBy ${tag}:\n\n${await table(({ tags }) => tags?.[tag] ?? "")}\n`;
+    const table = (
+      label: (question: Question) => string,
+      isRight?: (question: Question, answer: string) => boolean,
+    ): Promise<string> => accuracyTable(student, task, validation, label, answerTokens(name), isRight);
+    const group = CARD_GROUPS[name];
+    const byGroup = group === undefined ? "" : `\nBy ${group.by}:\n\n${await table(group.of)}\n`;
+    const bySteps = CARD_STEPS.includes(name)
+      ? `\nWorked answers of which every step is right, by difficulty:\n\n${await table(
+          ({ level }) => level,
+          ({ question }, answer) => task.verify({ question, answer }).correct,
+        )}\n`
+      : "";
     const { vocabSize } = student.model.decoder;
     const rows = stages.map(
       (log) =>
@@ -82,7 +110,7 @@ ${rows.join("\n")}
 Greedy answers to ${CARD_QUESTIONS} validation questions of the task's default mixture, exact final answers, 95 % Wilson intervals.${CARD_NOTES[name] ?? ""} By difficulty:
 
 ${await table(({ level }) => level)}
-${byTag}`;
+${bySteps}${byGroup}`;
   } finally {
     await student.dispose();
   }

@@ -42,7 +42,7 @@ export const TASK_LABELS: Readonly<Record<keyof typeof TASKS, string>> = {
 };
 
 /** Tasks with a built-in student of their own; the others, and the user's own data, get the one for word problems. */
-export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems", "game24", "algebra"];
+export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems", "game24", "prontoqa", "algebra"];
 
 /** Checkers of the user's own data, with what each compares. */
 export const CHECKERS: Readonly<Record<CheckerName, string>> = {

@@ -22,6 +22,7 @@ const PREFIX = `${BUILTIN}:`;
 const FOLDERS = {
   "word-problems": "student",
   game24: "students/game24",
+  prontoqa: "students/prontoqa",
   algebra: "students/algebra",
 } as const satisfies Readonly<Record<string, string>>;
 

@@ -30,7 +30,7 @@ describe("the loop worker", () => {
     const request = { lanes: [{ student: fixture, task: { pool: 4, test: 4 }, querySize: 2 }], ...wasm };
     await expect(connect().createRace(request)).rejects.toMatchObject({
       code: "bad-input",
-      message: expect.stringContaining("within the student's 96 positions"),
+      message: expect.stringContaining("the student's context of 96"),
     });
   });
 

@@ -14,6 +14,7 @@ import type { Question } from "../../src/tasks/types.ts";
 import { game24Corpus } from "../../scripts/builtinStudent/game24Corpus.ts";
 import { prontoqaCorpus } from "../../scripts/builtinStudent/prontoqaCorpus.ts";
 import { prontoqaLookups } from "../../scripts/builtinStudent/prontoqaLookups.ts";
+import { prontoqaVerdicts } from "../../scripts/builtinStudent/prontoqaVerdicts.ts";
 import { RECIPES } from "../../scripts/builtinStudent/recipes.ts";
 import { trainTokenizer } from "../../scripts/builtinStudent/trainTokenizer.ts";
 import { warmStart } from "../../scripts/builtinStudent/warmStart.ts";
@@ -70,6 +71,22 @@ describe("the corpus of prontoqa", () => {
     const plural = corpus.filter(({ question }) => /[a-z]uses are /.test(question));
     expect(plural.length).toBeGreaterThan(30);
     expect(plural.length).toBeLessThan(100);
+  });
+});
+
+describe("the verdicts of prontoqa", () => {
+  const rows = prontoqaVerdicts(new Rng(1), 400);
+
+  it("call a statement true where it is what holds, false where its opposite does, each half of the time, and ask for no proof", () => {
+    for (const { question, answer } of rows) {
+      const [, statement = "", held = ""] = /^True or false: ([^.]+)\. ([^.]+)\.$/.exec(question) ?? [];
+      expect(answer).toBe(`Answer: ${statement === held ? "True" : "False"}`);
+      expect(statement.replace(" not", "")).toBe(held.replace(" not", ""));
+      expect(createTask("prontoqa").verify({ question, answer }).correct).toBe(false);
+    }
+    const yes = rows.filter(({ answer }) => answer.endsWith("True")).length;
+    expect(yes).toBeGreaterThan(150);
+    expect(yes).toBeLessThan(250);
   });
 });
 
