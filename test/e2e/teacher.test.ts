@@ -226,13 +226,14 @@ test("a teacher's words are shown as text, never run; a wrong key and a server t
       (value) => document.querySelector<HTMLInputElement>("#setting-teacher-key")?.value === value,
       KEY,
     );
+    const shownKey = async (): Promise<unknown> => [await key.inputValue(), await keep.isChecked()];
     await address.fill(mean.url);
-    expect([await key.inputValue(), await keep.isChecked()]).toEqual(["", false]);
+    await expect.poll(shownKey, { timeout: MINUTE_MS }).toEqual(["", false]);
     await address.fill(closed.url);
-    expect([await key.inputValue(), await keep.isChecked()]).toEqual([KEY, true]);
+    await expect.poll(shownKey, { timeout: MINUTE_MS }).toEqual([KEY, true]);
     expect(view.page.url()).not.toContain(KEY);
     await keep.uncheck();
-    expect(await keptByPage(view.page)).not.toContain(KEY);
+    await expect.poll(() => keptByPage(view.page), { timeout: MINUTE_MS }).not.toContain(KEY);
   } finally {
     await Promise.all([mean.close(), closed.close(), locked.close()]);
   }
