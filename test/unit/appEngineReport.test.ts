@@ -33,6 +33,11 @@ test("everything that is known is a line, with units, and no secret is in it", (
     memory: {
       wasmHeapBytes: 120_000_000,
       tensorBytes: { weights: 0, trainable: 7_000_000, moments: 14_000_000, gradients: 3_000_000, other: 0 },
+      peak: {
+        of: "heap",
+        totalBytes: 110_000_000,
+        tensorBytes: { weights: 0, trainable: 8_000_000, moments: 16_000_000, gradients: 4_000_000, other: 2_000_000 },
+      },
     },
     queue: 2,
     needs: {
@@ -59,6 +64,11 @@ test("everything that is known is a line, with units, and no secret is in it", (
     "Largest batch: 16 rows of 96 tokens",
     "activations: 50 MB",
     "in all, for each lane: 70 MB",
+    "Memory at its fullest, measured",
+    "AdamW's moments, twice: 16 MB",
+    "caches of generation: 2.0 MB",
+    "activations, head and loss, ONNX Runtime: 80 MB",
+    "in all, of the WebAssembly memory: 110 MB",
   ])
     expect(text).toContain(line);
   expect(text.indexOf("activations")).toBeLessThan(text.indexOf("AdamW's moments"));

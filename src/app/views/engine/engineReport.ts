@@ -30,6 +30,7 @@ export const CAUSE_TEXT: Readonly<Record<string, string>> = {
   activations: "activations",
   logits: "output head and loss",
   runtime: "ONNX Runtime",
+  other: "caches of generation",
 };
 
 /** Mean over the lanes of their training speed; null before a step. */
@@ -102,6 +103,7 @@ export function engineReport(state: AppState, status: EngineStatus | null): read
       ),
     },
     ...needsSections(status),
+    ...measuredSections(status),
     {
       title: "Faults",
       lines: list(
@@ -145,6 +147,29 @@ function needsSections(status: EngineStatus | null): readonly Section[] {
           .sort(([, a], [, b]) => b - a)
           .map(([cause, bytes]) => ({ name: CAUSE_TEXT[cause] ?? cause, value: formatBytes(bytes) })),
         { name: "in all, for each lane", value: formatBytes(total) },
+      ],
+    },
+  ];
+}
+
+/** What was counted when memory was fullest. */
+const COUNTED_TEXT = { gpu: "all GPU buffers", heap: "the WebAssembly memory", process: "the process" } as const;
+
+/** Memory as counted at its fullest moment, all lanes together; what nobody can count apart is one line. */
+function measuredSections(status: EngineStatus | null): readonly Section[] {
+  const peak = status?.memory?.peak;
+  if (peak === undefined) return [];
+  const roles = Object.entries(peak.tensorBytes).filter(([, bytes]) => bytes > 0);
+  const held = roles.reduce((sum, [, bytes]) => sum + bytes, 0);
+  return [
+    {
+      title: "Memory at its fullest, measured",
+      lines: [
+        ...roles
+          .sort(([, a], [, b]) => b - a)
+          .map(([role, bytes]) => ({ name: CAUSE_TEXT[role] ?? role, value: formatBytes(bytes) })),
+        { name: "activations, head and loss, ONNX Runtime", value: formatBytes(peak.totalBytes - held) },
+        { name: `in all, of ${COUNTED_TEXT[peak.of]}`, value: formatBytes(peak.totalBytes) },
       ],
     },
   ];
