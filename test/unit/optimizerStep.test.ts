@@ -12,7 +12,7 @@ import { PIECE_ELEMENTS, SessionCache } from "../../src/student/sessionCache.ts"
 const decoder = parseDecoder({
   model_type: "llama",
   hidden_size: 128,
-  intermediate_size: 256,
+  intermediate_size: 640,
   num_hidden_layers: 1,
   num_attention_heads: 2,
   vocab_size: 300,
@@ -95,7 +95,8 @@ describe("a step on cpu", () => {
 
   test.each([0, 1, 1e6])("with gradients clipped to %f", async (maxGradNorm) => {
     const [pieces, whole] = [await take("cpu", buffers(), maxGradNorm), await take("wasm", buffers(), maxGradNorm)];
-    expect(pieces.gradNorm / whole.gradNorm).toBeCloseTo(1, 6);
+    // One float32 sum over the whole group rounds more than sums of pieces.
+    expect(Math.abs(pieces.gradNorm / whole.gradNorm - 1)).toBeLessThan(2e-6);
     expect(worstOf(pieces.values, whole.values)).toBeLessThan(2e-6);
     const again = await take("cpu", buffers(), maxGradNorm);
     expect(again.gradNorm).toBe(pieces.gradNorm);
