@@ -16,7 +16,7 @@ export interface OptionSpec {
 
 export type OptionSpecs = Readonly<Record<string, OptionSpec>>;
 
-/** Options that every command takes. */
+/** Options that every command takes, but for those it names as not its own. */
 export const COMMON_OPTIONS: OptionSpecs = {
   ep: { value: "cpu|wasm|webgpu", description: "execution provider (default: the best present, named on stderr)" },
   threads: { value: "N", description: "threads of the cpu and wasm providers (default: the machine's cores)" },
@@ -24,6 +24,15 @@ export const COMMON_OPTIONS: OptionSpecs = {
   json: { description: "JSON lines on stdout, nothing else (the default when stdout is not a terminal)" },
   help: { description: "this text" },
 };
+
+/** Common options that a command does not take, with what to do instead, for the error message. */
+export type NotTaken = Readonly<Record<string, string>>;
+
+/** What a command takes: its own options and the common ones. The parser and `--help` both follow it. */
+function optionsOf(own: OptionSpecs, notTaken: NotTaken): OptionSpecs {
+  const common = Object.entries(COMMON_OPTIONS).filter(([name]) => !Object.hasOwn(notTaken, name));
+  return { ...own, ...Object.fromEntries(common) };
+}
 
 /** Of the commands that open a student. */
 export const ONNX_OPTION: OptionSpec = {
@@ -48,8 +57,17 @@ export class Options {
   }
 
   /** @throws BadInputError for an unknown option, a missing value or a missing required option. */
-  static parse(command: string, args: readonly string[], own: OptionSpecs, maxPositionals = 0): Options {
-    const specs = { ...own, ...COMMON_OPTIONS };
+  static parse(
+    command: string,
+    args: readonly string[],
+    own: OptionSpecs,
+    maxPositionals = 0,
+    notTaken: NotTaken = {},
+  ): Options {
+    const specs = optionsOf(own, notTaken);
+    for (const [name, instead] of Object.entries(notTaken))
+      if (args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`)))
+        badInput(`--${name}`, "no such option here", "one", instead);
     const config = Object.fromEntries(
       Object.entries(specs).map(([name, spec]) => [
         name,
@@ -171,8 +189,8 @@ function joinNegativeNumbers(args: readonly string[]): string[] {
 }
 
 /** The `--help` text of a command. */
-export function helpText(usage: string, summary: string, own: OptionSpecs, notes = ""): string {
-  const lines = Object.entries({ ...own, ...COMMON_OPTIONS }).map(([name, spec]) => {
+export function helpText(usage: string, summary: string, own: OptionSpecs, notes = "", notTaken: NotTaken = {}): string {
+  const lines = Object.entries(optionsOf(own, notTaken)).map(([name, spec]) => {
     const left = `  --${name}${spec.value === undefined ? "" : ` ${spec.value}`}`;
     const tail = spec.required ? " (required)" : spec.default === undefined ? "" : ` (default: ${spec.default})`;
     return left.length < 30

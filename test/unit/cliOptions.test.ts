@@ -71,7 +71,8 @@ describe("options", () => {
   });
 });
 
-const COMMANDS = ["score", "train", "generate", "loop"];
+/** All that the program lists. */
+const COMMANDS = [...(await runCli(["--help"])).out.matchAll(/^ {2}([a-z-]+) {2,}/gm)].map(([, name]) => name!);
 
 /** Options as the help lists them: `  --name VALUE  description`. */
 const documented = (help: string): { readonly name: string; readonly value: string | undefined }[] =>
@@ -85,7 +86,8 @@ describe.each(COMMANDS)("the help of %s is true", (command) => {
   const options = documented(helps.get(command)!);
 
   test("it lists options", () => {
-    expect(options.map(({ name }) => name)).toEqual(expect.arrayContaining(["ep", "seed", "json", "help"]));
+    expect(options.map(({ name }) => name)).toEqual(expect.arrayContaining(["ep", "threads", "json", "help"]));
+    expect(options.some(({ name }) => name === "seed")).toBe(command !== "study");
     expect(new Set(options.map(({ name }) => name)).size).toBe(options.length);
   });
 
@@ -116,6 +118,7 @@ describe("the program", () => {
         out: expect.stringContaining("Exit status: 0 done, 2 bad input or usage, 1 failure") as string,
       });
     const { out } = await runCli(["--help"]);
+    expect(COMMANDS).toEqual(expect.arrayContaining(["score", "train", "loop", "study", "teacher", "cache"]));
     for (const command of COMMANDS) expect(out).toMatch(new RegExp(`^ {2}${command} `, "m"));
   });
 

@@ -5,7 +5,7 @@ import { folderName } from "../../loop/study/planStudy.ts";
 import { cellsOfShard, estimateWork, parseShard } from "../../loop/study/shards.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
-import { helpText, Options, type OptionSpecs } from "../options.ts";
+import { helpText, Options, type NotTaken, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { openEngine } from "../session.ts";
 import { mergeStudies } from "../study/mergeStudies.ts";
@@ -30,6 +30,8 @@ const OPTIONS: OptionSpecs = {
   "teacher-cache": TEACHER_OPTIONS["teacher-cache"] ?? { description: "" },
 };
 
+const NOT_TAKEN: NotTaken = { seed: "The study file lists its seeds" };
+
 const MAX_FOLDERS = 10_000;
 
 export const studyCommand: Command = {
@@ -41,13 +43,13 @@ export const studyCommand: Command = {
       'Runs the study in FILE.json: every run in a folder of its own under DIR/runs, with one line each on stdout: {"cell","state","accuracy",...}. The same command goes on with what is left after an interruption or a failure. At its end, and with merge and report, DIR/report.html and DIR/report.json compare what is finished. Exit status 1 when a run failed.',
       OPTIONS,
       `The format of FILE.json: docs/studies.md and public/study.schema.json. Seeds are those of the file. ${KEY_HELP}`,
+      NOT_TAKEN,
     ),
   async run(args, streams) {
     refuseKeyOption(args);
-    const options = Options.parse("study", args, OPTIONS, MAX_FOLDERS);
+    const options = Options.parse("study", args, OPTIONS, MAX_FOLDERS, NOT_TAKEN);
     if (options.flag("help")) return void streams.out(this.help());
     const output = new Output(streams, options.flag("json"));
-    if (options.given("seed")) badInput("--seed", "no such option here", "one", "The study file lists its seeds");
     const [first, ...rest] = options.positionals;
     if (first === undefined)
       badInput("tutelage study", "a study file, merge or report", "nothing", "See: tutelage study --help");
