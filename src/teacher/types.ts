@@ -101,7 +101,15 @@ export interface ModelDescription {
 }
 
 /** What a run would ask of a teacher, without retries and faults. */
-export interface TeacherEstimate {
+export interface TeacherEstimate extends TeacherDemand {
+  /** That one request was taken to last. */
+  readonly requestSeconds: number;
+  /** The same were every pair rejected and asked for again, by refills or in later rounds: a bound. Absent where nothing is asked again. */
+  readonly atMost?: TeacherDemand;
+}
+
+/** Calls to a teacher, counted and estimated. */
+export interface TeacherDemand {
   readonly requests: number;
   readonly promptTokens: number;
   readonly completionTokens: number;
@@ -109,8 +117,6 @@ export interface TeacherEstimate {
   readonly costUsd: number | null;
   /** That the teacher's part takes. */
   readonly minutes: number;
-  /** That one request was taken to last. */
-  readonly requestSeconds: number;
   /** The ceiling that ends the run before this is used up; absent when none does. */
   readonly ceiling?: "requests" | "tokens" | "money" | "minutes" | undefined;
 }

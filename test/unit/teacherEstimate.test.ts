@@ -50,6 +50,20 @@ for (const calls of ["two", "one"]) {
   });
 }
 
+it("bounds what refills add: a teacher whose every pair is wrong is asked exactly so often", async () => {
+  server = await startTeacherServer(TASK, { wrongRate: 1 });
+  const asked = ["--teacher", "openai", "--teacher-url", server.url, "--teacher-model", SERVED_MODEL];
+  // One call a pair: a question of the pool is found out after the call, not before the second.
+  const more = ["--refills", "2", "--teacher-calls", "one", "--teacher-cache", "off", "--json"];
+  const args = ["loop", ...SMALL, ...asked, ...more, "--out", space.in("refills"), ...CPU];
+  const estimated = await runCli([...args, "--estimate"]);
+  const { requests, atMost } = estimated.records[0] as unknown as TeacherEstimate;
+  expect([requests, atMost?.requests]).toEqual([20, 60]);
+  expect(estimated.err).toContain("Up to 40 more requests for rejected pairs that are asked for again");
+  expect((await runCli(args)).status).toBe(0);
+  expect(server.counts.requests).toBe(60);
+});
+
 it("counts judgements, waits for rates, names the ceiling that ends the run, and says nothing of built-in teachers", () => {
   const chat = { model: "m", concurrency: 4 };
   const of = (change: object, limits: object = {}): TeacherEstimate => {
@@ -71,6 +85,18 @@ it("counts judgements, waits for rates, names the ceiling that ends the run, and
   expect(of({ rounds: 2 }, { maxRequests: 8 }).ceiling).toBeUndefined();
   expect(of({ rounds: 2 }, { maxRequests: 7 }).ceiling).toBe("requests");
   expect(of({ rounds: 2 }, { maxCostUsd: 0.0001 }).ceiling).toBe("money");
+  expect(of({ rounds: 2, strategy: { name: "judge" }, query: { scores: "frozen" } }).requests).toBe(8 + 2 * 10);
+  // Two more candidates in the second round.
+  expect(of({ rounds: 2, strategy: { name: "judge" }, query: { candidates: "all" } }).requests).toBe(8 + 2 * (10 + 12));
+  // A ceiling of three pairs: two rounds if all are accepted, every round's two if none is.
+  const capped = of({ rounds: 3, budget: { examples: 3 } });
+  expect([capped.requests, capped.atMost?.requests]).toEqual([6, 12]);
+  expect(plain.atMost).toBeUndefined();
+  const refilled = of({ rounds: 2, refills: 3 }, { maxRequests: 20 });
+  expect(refilled).toMatchObject({ requests: 8, atMost: { requests: 32, ceiling: "requests" } });
+  expect(refilled.ceiling).toBeUndefined();
+  expect(bothLanes(plain, refilled).atMost).toMatchObject({ requests: 8 + 32, ceiling: "requests" });
+  expect(bothLanes(plain, plain).atMost).toBeUndefined();
   expect(bothLanes(plain, of({ rounds: 1 }))).toMatchObject({ requests: 12, minutes: plain.minutes });
   expect(estimateRun(parseExperimentConfig({}), TASK)).toBeUndefined();
 });

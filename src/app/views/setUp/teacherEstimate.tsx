@@ -2,7 +2,7 @@
 import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { PromptEdits } from "../../../teacher/config.ts";
-import type { TeacherEstimate } from "../../../teacher/types.ts";
+import type { TeacherDemand, TeacherEstimate } from "../../../teacher/types.ts";
 import { formatCount, formatInteger, formatUsd } from "../../format.ts";
 import { withPrompts } from "../../promptEdits.ts";
 import type { CheckedSettings } from "../../settings.ts";
@@ -50,8 +50,15 @@ export function Estimate({
   );
 }
 
-function describe({ requests, promptTokens, completionTokens, costUsd, minutes, ceiling }: TeacherEstimate): string {
+function describe({ requests, promptTokens, completionTokens, costUsd, minutes, ceiling, atMost }: TeacherEstimate): string {
   const money = costUsd === null ? "" : `, about ${formatUsd(costUsd)}`;
   const ends = ceiling === undefined ? "" : ` Its ceiling of ${CEILINGS[ceiling]} ends it before.`;
-  return `A whole run asks ${formatCount(requests, "request")}: about ${formatInteger(promptTokens + completionTokens)} tokens${money}, ${formatCount(Math.max(1, Math.ceil(minutes)), "minute")} at a service's usual pace; retries come on top.${ends}`;
+  return `A whole run asks ${formatCount(requests, "request")}: about ${formatInteger(promptTokens + completionTokens)} tokens${money}, ${formatCount(Math.max(1, Math.ceil(minutes)), "minute")} at a service's usual pace; retries come on top.${ends}${atMost === undefined ? "" : describeAtMost(requests, atMost)}`;
+}
+
+/** What rejected pairs that are asked for again may add. */
+function describeAtMost(requests: number, atMost: TeacherDemand): string {
+  const money = atMost.costUsd === null ? "" : `, ${formatUsd(atMost.costUsd)}`;
+  const ends = atMost.ceiling === undefined ? "" : `; its ceiling of ${CEILINGS[atMost.ceiling]} ends it before that`;
+  return ` Rejected pairs that are asked for again add up to ${formatCount(atMost.requests - requests, "request")} (at most ${formatInteger(atMost.promptTokens + atMost.completionTokens)} tokens${money} in all${ends}).`;
 }
