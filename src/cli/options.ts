@@ -189,7 +189,13 @@ function joinNegativeNumbers(args: readonly string[]): string[] {
 }
 
 /** The `--help` text of a command. */
-export function helpText(usage: string, summary: string, own: OptionSpecs, notes = "", notTaken: NotTaken = {}): string {
+export function helpText(
+  usage: string,
+  summary: string,
+  own: OptionSpecs,
+  notes = "",
+  notTaken: NotTaken = {},
+): string {
   const lines = Object.entries(optionsOf(own, notTaken)).map(([name, spec]) => {
     const left = `  --${name}${spec.value === undefined ? "" : ` ${spec.value}`}`;
     const tail = spec.required ? " (required)" : spec.default === undefined ? "" : ` (default: ${spec.default})`;

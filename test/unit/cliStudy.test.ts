@@ -189,6 +189,17 @@ test("--dry-run checks and lists, and leaves nothing", async () => {
   expect(readdirSync(space.path)).not.toContain("dry");
 });
 
+test("--dry-run says what a chat teacher would be asked, refills as a bound", async () => {
+  const chat = { url: "http://127.0.0.1:9/v1", model: "m" };
+  const asking = { ...SMALL, refills: 1, teacher: { name: "openai", chat } };
+  const path = space.write("asking.json", JSON.stringify({ ...STUDY, experiment: asking, seeds: [1] }));
+  const { status, records, err } = await study(path, "--dry-run");
+  expect([status, records.length]).toEqual([0, 2]);
+  // Two pairs of two calls each, and as many again.
+  for (const record of records) expect(record).toMatchObject({ teacher: { requests: 4, atMost: { requests: 8 } } });
+  expect(err).toContain("teacher: 8 requests (at most 16 where rejected pairs are asked for again)");
+});
+
 const rows = (name: string, values: readonly object[]): string => space.rows(name, values);
 const pairs = Array.from({ length: 40 }, (_, i) => ({
   id: `q${i}`,

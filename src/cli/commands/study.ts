@@ -1,8 +1,13 @@
 /** @file `tutelage study`: a grid of runs from one file, in shards or whole; merging; the report. */
 import { join } from "node:path";
 import { badInput, throwIfAborted, TutelageError } from "../../core/errors.ts";
+import type { ExperimentConfig } from "../../loop/config.ts";
+import { estimateRun } from "../../loop/estimate.ts";
 import { folderName } from "../../loop/study/planStudy.ts";
 import { cellsOfShard, estimateWork, parseShard } from "../../loop/study/shards.ts";
+import type { StudyCell } from "../../study/types.ts";
+import type { Task } from "../../tasks/types.ts";
+import type { TeacherDemand, TeacherEstimate } from "../../teacher/types.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
 import { helpText, Options, type NotTaken, type OptionSpecs } from "../options.ts";
@@ -22,7 +27,7 @@ const OPTIONS: OptionSpecs = {
   },
   shard: { value: "i/n", description: "run the i-th of n parts alone, i from 1" },
   quick: { description: "with what the file says under quick: some minutes in place of hours" },
-  "dry-run": { description: "check everything, print the runs, run nothing" },
+  "dry-run": { description: "check everything, print the runs and what they would ask of a chat teacher, run nothing" },
   "keep-checkpoints": { description: "keep each run's last student" },
   "take-over": {
     description: "nobody else works in --out: go on with runs that a process on another machine left locked",
@@ -78,14 +83,33 @@ async function report(folder: string, output: Output): Promise<void> {
   );
 }
 
+/** The runs, each with its share of the work and what a chat teacher would be asked. */
+function printCells(cells: readonly StudyCell[], taskOf: (config: ExperimentConfig) => Task, output: Output): void {
+  const asked: TeacherEstimate[] = [];
+  for (const { id, config } of cells) {
+    const teacher = estimateRun(config, taskOf(config));
+    if (teacher !== undefined) asked.push(teacher);
+    output.record(
+      { cell: id, work: Math.round(estimateWork(config)), ...(teacher === undefined ? {} : { teacher }) },
+      id,
+    );
+  }
+  if (asked.length === 0) return;
+  const total = (of: (one: TeacherDemand) => number): number => asked.reduce((sum, one) => sum + of(one), 0);
+  const money = total(({ costUsd }) => costUsd ?? 0);
+  const most = asked.reduce((sum, one) => sum + (one.atMost ?? one).requests, 0);
+  output.note(
+    `teacher: ${total(({ requests }) => requests)} requests (at most ${most} where rejected pairs are asked for again), about ${total(({ promptTokens, completionTokens }) => promptTokens + completionTokens)} tokens${money > 0 ? `, $${money.toFixed(4)}` : ""}, without retries and replies from the cache; each run's ceilings end it before they are passed`,
+  );
+}
+
 async function study(file: string, options: Options, output: Output): Promise<void> {
   const shard = options.given("shard") ? parseShard(options.requiredText("shard")) : undefined;
   const dry = options.flag("dry-run");
   const { plan, taskOf } = await prepareStudy(file, options.flag("quick"), options, output);
   const cells = shard === undefined ? plan.cells : cellsOfShard(plan.cells, shard);
   if (dry) {
-    for (const { id, config } of cells) output.record({ cell: id, work: Math.round(estimateWork(config)) }, id);
-    return;
+    return printCells(cells, taskOf, output);
   }
   const out = options.given("out") ? options.requiredText("out") : join("runs", folderName(plan.name));
   await claimFolder(out, plan);

@@ -50,7 +50,15 @@ export function Estimate({
   );
 }
 
-function describe({ requests, promptTokens, completionTokens, costUsd, minutes, ceiling, atMost }: TeacherEstimate): string {
+function describe({
+  requests,
+  promptTokens,
+  completionTokens,
+  costUsd,
+  minutes,
+  ceiling,
+  atMost,
+}: TeacherEstimate): string {
   const money = costUsd === null ? "" : `, about ${formatUsd(costUsd)}`;
   const ends = ceiling === undefined ? "" : ` Its ceiling of ${CEILINGS[ceiling]} ends it before.`;
   return `A whole run asks ${formatCount(requests, "request")}: about ${formatInteger(promptTokens + completionTokens)} tokens${money}, ${formatCount(Math.max(1, Math.ceil(minutes)), "minute")} at a service's usual pace; retries come on top.${ends}${atMost === undefined ? "" : describeAtMost(requests, atMost)}`;
