@@ -45,7 +45,9 @@ export async function showRecords(records: AsyncIterable<LoopRecord>, output: Ou
       output.note(`round ${record.round}: training in ${record.precision.precision}; ${record.precision.reason}`);
     if (record.type === "run") chat = chatProviderOf(record.config.teacher.name) !== undefined;
     if (record.type === "done" && record.reason !== "rounds")
-      output.note(`the run ended after ${record.rounds} round${record.rounds === 1 ? "" : "s"}: ${ENDED[record.reason]}`);
+      output.note(
+        `the run ended after ${record.rounds} round${record.rounds === 1 ? "" : "s"}: ${ENDED[record.reason]}`,
+      );
     if (record.type === "usage") output.progress(`round ${record.round}: teach${describeUse(record.usage)}`);
     if (record.type === "round") {
       rounds++;
