@@ -10,6 +10,7 @@ import { TabStudents } from "../src/hub/tabStudents.ts";
 import { sha256Hex } from "../src/hub/hash.ts";
 import { createDataShelf } from "../src/loop/dataShelf.ts";
 import { LoopServiceImpl } from "../src/loop/service.ts";
+import { studentName } from "../src/loop/studentName.ts";
 import { exposeLoopService } from "../src/protocol/expose.ts";
 import { availableProviders, createEngine } from "../src/runtime/createEngine.ts";
 import { IndexedDbLibrary } from "../src/storage/indexedDb.ts";
@@ -63,23 +64,27 @@ exposeLoopService(
         return { ep: provider.ep, available: provider.available, ...(reason === undefined ? {} : { reason }) };
       }),
     openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
-    openStudent: async (engine, { student: name, training, seed, task }, warn) => {
+    openStudent: async (engine, { student: base, adapter, training, seed, task }, warn) => {
       const student = await openStudent(engine, {
-        source: (await students.source(name)) ?? pageSource(name, task.name),
+        source: (await students.source(base)) ?? pageSource(base, task.name),
+        ...(adapter === undefined ? {} : { adapter: await students.adapter(adapter) }),
         method: training.method,
         seed,
         onWarning: warn,
       });
       return {
         student,
-        name,
+        name: studentName(base, adapter),
         pack: (format) => packStudent(student, format),
         needs: (rows, options) => student.trainingNeeds(rows, options),
       };
     },
     describeStudent: async (config) => {
       const source = await sourceAtHand(config.student, config.task.name);
-      return source && describeStudent({ source, method: config.training.method, seed: config.seed });
+      const adapter = config.adapter === undefined ? undefined : await students.sourceAtHand(config.adapter, "adapter");
+      if (source === undefined || (config.adapter !== undefined && adapter === undefined)) return undefined;
+      const { seed, training } = config;
+      return describeStudent({ source, method: training.method, seed, ...(adapter === undefined ? {} : { adapter }) });
     },
     students,
     replies,

@@ -65,6 +65,8 @@ export interface AppState extends Sliced {
   readonly teacherChecks: readonly TeacherCheck[] | null;
   /** The folder that was picked as student. */
   readonly folder: PickedFolder | null;
+  /** The folder that was picked as the student's adapter. */
+  readonly adapterFolder: PickedFolder | null;
   /** Models that this browser keeps; null before they were asked for. */
   readonly models: readonly CachedModel[] | null;
   /** A student is being fetched. */
@@ -100,6 +102,7 @@ export function initialState(draft: SettingsDraft, isolated: boolean): AppState 
     teacherPrompts: {},
     teacherChecks: null,
     folder: null,
+    adapterFolder: null,
     models: null,
     download: null,
   };
@@ -121,10 +124,11 @@ export function withoutRun(state: AppState): AppState {
     teacherPrompts,
     teacherChecks,
     folder,
+    adapterFolder,
     models,
   } = state;
   const teacher = { teacherKey, teacherKeyKept, teacherPrompts, teacherChecks };
-  const chosen = { route, slices, pace, pending, hubToken, ...teacher, folder, models };
+  const chosen = { route, slices, pace, pending, hubToken, ...teacher, folder, adapterFolder, models };
   return { ...initialState(draft, isolated), ...chosen };
 }
 

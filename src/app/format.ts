@@ -76,7 +76,7 @@ export function formatBytes(bytes: number): string {
   return `${value < 9.95 && unit > 0 ? value.toFixed(1) : Math.round(value)}${NBSP}${units[unit] ?? ""}`;
 }
 
-/** A student's name without what only machines need: `hub:org/name@<commit>` → `org/name@<8 of it>`. */
+/** A student's name, and its adapter's, without what only machines need: `hub:org/name@<commit>` → `org/name@<8 of it>`. */
 export function formatStudent(name: string): string {
-  return name.replace(/^(hub|folder):/, "").replace(/@([0-9a-f]{8})[0-9a-f]{32}$/, "@$1");
+  return name.replace(/(^| \+ )(?:hub|folder):/g, "$1").replace(/@([0-9a-f]{8})[0-9a-f]{32}(?= \+ |$)/g, "@$1");
 }

@@ -163,6 +163,11 @@ export const GLOSSARY = {
     text: "Low-rank adaptation: the weights stay as they are, and a small product of two thin matrices beside each is trained. Needs a fraction of the memory.",
     source: arxiv("Hu et al., 2021", "2106.09685"),
   },
+  adapter: {
+    title: "Adapter",
+    text: "What a LoRA finetuning left: thin matrices beside a model's own weights, a small file in PEFT's format. It fits the model that it was trained on, and no other.",
+    source: arxiv("Hu et al., 2021", "2106.09685"),
+  },
   loraR: {
     title: "Rank r",
     text: "The width of the adapter's thin matrices. A higher rank can learn more and costs more memory.",

@@ -1,4 +1,4 @@
-/** @file The origins that a run has to reach: its teacher's and, for a student from the hub, the hub's. Nothing else is opened to a worker. */
+/** @file The origins that a run has to reach: its teacher's and, for a student or an adapter from the hub, the hub's. Nothing else is opened to a worker. */
 
 /** Where each provider is asked when no address is given; `teacher/chat/openModel.ts` has the same. */
 export const OWN_ADDRESS: Readonly<Record<string, string>> = {
@@ -13,13 +13,14 @@ export const HUB_ORIGINS: readonly string[] = ["https://huggingface.co", "https:
 /** What of an experiment decides where it connects to. */
 export interface Reaching {
   readonly student: string;
+  readonly adapter?: string | undefined;
   readonly teacher?: { readonly name: string; readonly chat?: { readonly url?: string } } | undefined;
 }
 
 /** Origins that these experiments need besides the page's own: sorted, each once. */
 export function originsOf(experiments: readonly Reaching[]): readonly string[] {
-  const origins = experiments.flatMap(({ student, teacher }) => [
-    ...(student.startsWith("hub:") ? HUB_ORIGINS : []),
+  const origins = experiments.flatMap(({ student, adapter, teacher }) => [
+    ...([student, adapter].some((name) => name?.startsWith("hub:")) ? HUB_ORIGINS : []),
     ...(teacher === undefined ? [] : teacherOrigins(teacher)),
   ]);
   return [...new Set(origins)].sort();

@@ -2,6 +2,7 @@
  * @file What the buttons of a race do: start, pause, step, put away, resume, restart
  * after a crash; and the race's events folded into the page's state.
  */
+import { chosenOptions } from "./engineOptions.ts";
 import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
@@ -207,7 +208,7 @@ export class RaceController implements RaceActions {
     await service.setPace(PACES[this.#store.state.pace].pauseMs);
     this.#link.set({ race, download: null });
     this.#onEngine(race.engine.ep);
-    if (settings.student.startsWith("hub:")) await this.#loadModels(service);
+    if ([settings.student, settings.adapter].some((name) => name?.startsWith("hub:"))) await this.#loadModels(service);
     return service;
   }
 
@@ -224,13 +225,12 @@ export class RaceController implements RaceActions {
   }
 
   #options(ep: ProviderChoice): RaceOptions {
-    const { hubToken, teacherKey, folder } = this.#store.state;
+    const { teacherKey } = this.#store.state;
     return {
       ep,
       showPool: true,
-      ...(hubToken === "" ? {} : { hubToken }),
       ...(teacherKey === "" ? {} : { teacherKey }),
-      ...(folder === null ? {} : { folder }),
+      ...chosenOptions(this.#store.state),
     };
   }
 

@@ -44,6 +44,10 @@ export interface SettingsDraft {
   readonly model: string;
   /** Name of the folder that was picked, empty when none was. */
   readonly folder: string;
+  /** Adapter of the hub that such a student starts with, as `org/name` or `org/name@revision`; empty for none. */
+  readonly adapter: string;
+  /** Name of the folder that was picked as adapter, empty when none was. */
+  readonly adapterFolder: string;
   readonly teacher: string;
   /** Share of wrong answers of the built-in teacher. */
   readonly errorRate: string;
@@ -119,6 +123,8 @@ export interface Settings {
   readonly data: OwnData | undefined;
   /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
   readonly student: string;
+  /** Named like the student; undefined for none. */
+  readonly adapter: string | undefined;
   /** As experiments have it, without a key; undefined for the built-in teacher. */
   readonly teacher: ChatTeacherSettings | NoTeacher | undefined;
   readonly errorRate: number;
@@ -171,6 +177,8 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   student: "built-in",
   model: "",
   folder: "",
+  adapter: "",
+  adapterFolder: "",
   teacher: "solver",
   errorRate: String(D.teacher.errorRate),
   verification: D.verification,
@@ -245,6 +253,11 @@ export function isStrangerToTask({ student, task }: SettingsDraft): boolean {
   return student === "built-in" && !BUILTIN_STUDENT_TASKS.includes(task);
 }
 
+/** `org/name` or `org/name@revision`; the worker looks closer. */
+const HUB_NAME = /^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/;
+
+const KEEPS_ITS_OWN = "Nothing, please: the adapter named above keeps its own.";
+
 /** Longest pattern the task takes. */
 const MAX_PATTERN = 500;
 
@@ -269,11 +282,21 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
   const studentOf = (): string => {
     const choice = oneOf("student", STUDENTS);
     const model = draft.model.trim();
-    if (choice === "hub" && !/^[\w.-]+\/[\w.-]+(@[\w./-]+)?$/.test(model))
-      errors.model = "A model as org/name or org/name@revision, please.";
+    if (choice === "hub" && !HUB_NAME.test(model)) errors.model = "A model as org/name or org/name@revision, please.";
     if (choice === "hub") noKey(draft, "model", errors);
     if (choice === "folder" && draft.folder === "") errors.folder = "Choose the folder, please.";
     return choice === "hub" ? `hub:${model}` : choice === "folder" ? `folder:${draft.folder}` : D.student;
+  };
+  const adapterOf = (): string | undefined => {
+    if (draft.student === "built-in") return undefined;
+    const adapter = draft.adapter.trim();
+    if (adapter !== "" && draft.adapterFolder !== "")
+      errors.adapter = "Either one of the hub or the folder, please: a student starts with one adapter.";
+    else if (adapter !== "" && !HUB_NAME.test(adapter))
+      errors.adapter = "An adapter as org/name or org/name@revision, or nothing, please.";
+    noKey(draft, "adapter", errors);
+    if (draft.adapterFolder !== "") return `folder:${draft.adapterFolder}`;
+    return adapter === "" ? undefined : `hub:${adapter}`;
   };
   const dataOf = (): OwnData | undefined => {
     if (draft.task !== "custom") return undefined;
@@ -308,6 +331,8 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     const builtin = draft.student === "built-in";
     const lora = choice === "lora" || (choice === "auto" && !builtin);
     const [r, loraAlpha] = lora ? [optional("loraR"), optional("loraAlpha")] : [undefined, undefined];
+    if (adapter !== undefined && r !== undefined) errors.loraR = KEEPS_ITS_OWN;
+    if (adapter !== undefined && loraAlpha !== undefined) errors.loraAlpha = KEEPS_ITS_OWN;
     const [learningRate, batchSize] = [optional("learningRate"), optional("batchSize")];
     return {
       ...(builtin ? {} : ADAPTER_TRAINING),
@@ -329,10 +354,12 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
       precision: oneOf("precision", PRECISIONS),
     };
   };
+  const adapter = adapterOf();
   const settings: Settings = {
     task: oneOf("task", TASKS),
     data: dataOf(),
     student: studentOf(),
+    adapter,
     teacher: teacherOf(draft, lanesOf(draft).length, { errors, number, optional, oneOf }),
     errorRate: draft.teacher === "solver" ? number("errorRate") : 0,
     verification: oneOf("verification", VERIFICATIONS),
@@ -367,9 +394,10 @@ export function boundsText({ low, high, whole, above, optional }: NumberSpec): s
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
   const { task, data, strategies, pool, heldOut, teacher, errorRate, verification, picker, maxNewTokens, ...more } =
     settings;
-  const { provider: _, ...same } = more;
+  const { provider: _, adapter, ...same } = more;
   return strategies.map((name, lane) => ({
     ...same,
+    ...(adapter === undefined ? {} : { adapter }),
     task: {
       name: task,
       pool,
@@ -389,6 +417,7 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
 /** One line that names the settings. */
 export function summarizeDraft(draft: SettingsDraft): string {
   const student = draft.student === "hub" ? draft.model : draft.student === "folder" ? draft.folder : "";
+  const adapter = draft.student === "built-in" ? "" : draft.adapter || draft.adapterFolder;
   const task = draft.task === "custom" ? draft.dataName : draft.task === D.task.name ? "" : draft.task;
   const teacher =
     draft.teacher === "solver"
@@ -399,7 +428,7 @@ export function summarizeDraft(draft: SettingsDraft): string {
   const noise =
     draft.teacher === "solver" && Number(draft.errorRate) > 0 ? `teacher wrong at ${draft.errorRate}, ` : "";
   const checks = draft.verification === DEFAULT_DRAFT.verification ? "" : `verification ${draft.verification}, `;
-  return `${[task, student]
+  return `${[task, student, adapter]
     .filter((part) => part !== "")
     .map((part) => `${part}, `)
     .join(

@@ -12,8 +12,8 @@ import { isPlainAddress, looksLikeKey } from "./teacherSettings.ts";
 /** Grows when a name changes its meaning. Absent in a link: 1. */
 export const LINK_VERSION = 1;
 
-/** Short names of the settings in the page's address. A folder cannot be opened by its name. */
-const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = {
+/** Short names of the settings in the page's address. Folders cannot be opened by their names. */
+const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder" | "adapterFolder">, string>> = {
   task: "task",
   dataName: "data",
   dataDigest: "sha256",
@@ -26,6 +26,7 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder">, string>> = 
   dataPattern: "pattern",
   student: "student",
   model: "model",
+  adapter: "adapter",
   teacher: "teacher",
   errorRate: "wrong",
   verification: "verify",
@@ -81,6 +82,7 @@ const NAMES = Object.keys(ADDRESS_NAMES) as (keyof typeof ADDRESS_NAMES)[];
 const MAX_LENGTH = 40;
 const MAX_LENGTHS: Readonly<Partial<Record<SettingName, number>>> = {
   model: 300,
+  adapter: 300,
   teacherUrl: 300,
   teacherModel: 300,
   dataName: 200,

@@ -1,10 +1,11 @@
 /** @file The students that an experiment names, on the command line: their places made whole, the holdout student opened. */
 import type { ExperimentConfig } from "../loop/config.ts";
+import type { FileSource } from "../formats/fileSource.ts";
 import type { Engine } from "../runtime/types.ts";
 import { openStudent } from "../student/student.ts";
 import type { Student } from "../student/types.ts";
 import type { Output } from "./output.ts";
-import { openStudentSource, pinStudent } from "./studentSource.ts";
+import { openAdapterSource, openStudentSource, pinAdapter, pinStudent } from "./studentSource.ts";
 
 /** The student that `strategy.holdout` names. */
 export async function openHoldout(
@@ -18,15 +19,33 @@ export async function openHoldout(
   return openStudent(engine, { source, seed, onWarning });
 }
 
+/** The student that the experiment trains, of the files in `source`, with its adapter. */
+export async function openExperimentStudent(
+  { adapter, training: { method }, seed }: ExperimentConfig,
+  engine: Engine,
+  source: FileSource,
+  output: Output,
+): Promise<Student> {
+  return openStudent(engine, {
+    source,
+    ...(adapter === undefined ? {} : { adapter: await openAdapterSource(adapter, output) }),
+    method,
+    seed,
+    onWarning: (message) => output.note(`warning: ${message}`),
+  });
+}
+
 /** The experiment with its students' places whole. `base`: the folder that an option's relative path counts from. */
 export async function pinStudents(
   config: ExperimentConfig,
   base: (option: string) => string,
   output: Output,
 ): Promise<ExperimentConfig> {
-  const { student, strategy } = config;
+  const { student, adapter, strategy } = config;
   return {
     ...config,
+    // Small, and found wrong before a student is fetched.
+    ...(adapter === undefined ? {} : { adapter: await pinAdapter(adapter, base("adapter"), output) }),
     student: await pinStudent(student, base("student"), output),
     strategy:
       strategy.holdout === undefined

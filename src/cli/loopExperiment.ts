@@ -73,6 +73,7 @@ function settingsOf(options: Options, file: Json, chat: Json): Json {
   return compact({
     seed: whole("seed"),
     student: text("student"),
+    adapter: text("adapter"),
     task: taskOf(options, file),
     strategy: compact({ name: text("strategy"), picker: pickerOf(options, file), holdout: text("holdout") }),
     query: compact({

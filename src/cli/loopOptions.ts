@@ -6,13 +6,14 @@ import { CHECKER_NAMES } from "../tasks/custom/settings.ts";
 import { taskNames } from "../tasks/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { OptionSpecs } from "./options.ts";
-import { STUDENT_HELP } from "./studentSource.ts";
+import { ADAPTER_HELP, STUDENT_HELP } from "./studentSource.ts";
 import { TEACHER_NAME_OPTION, TEACHER_OPTIONS } from "./teacherOptions.ts";
 
 const D = DEFAULT_EXPERIMENT;
 /** Options that are settings of the run; of the command alone are `--out`, `--resume` and `--replay-teacher`. */
 export const LOOP_OPTIONS: OptionSpecs = {
   student: { value: "DIR|ID", description: STUDENT_HELP, default: D.student },
+  adapter: { value: "DIR|ID", description: `PEFT adapter that the student starts with: ${ADAPTER_HELP}` },
   task: { value: taskNames.join("|"), description: "task", default: D.task.name },
   "task-data": { value: "FILE", description: "questions of your own (JSONL, JSON or CSV), for --task custom" },
   "task-validation": {

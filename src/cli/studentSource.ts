@@ -74,10 +74,19 @@ export async function pinStudent(text: string, base: string, output: Output): Pr
     builtinStudentFolder(text);
     return text;
   }
+  return pin(text, base, "student", output);
+}
+
+/** An adapter as a run's manifest keeps it, as `pinStudent`. */
+export function pinAdapter(text: string, base: string, output: Output): Promise<string> {
+  return pin(text, base, "adapter", output);
+}
+
+async function pin(text: string, base: string, kind: HubKind, output: Output): Promise<string> {
   const local = resolve(base, text);
-  const model = (await isDirectory(local)) ? undefined : await hubIdOf(text, "student", output);
+  const model = (await isDirectory(local)) ? undefined : await hubIdOf(text, kind, output);
   if (model === undefined) return local;
-  const { id, commit } = await fetchFromHub(text, model, "student", output);
+  const { id, commit } = await fetchFromHub(text, model, kind, output);
   return `${HUB_PREFIX}${id}@${commit}`;
 }
 

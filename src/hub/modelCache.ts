@@ -29,6 +29,8 @@ interface Manifest {
 const MANIFEST = "model.json";
 const REFS = "refs.json";
 
+const HUB_KINDS: readonly HubKind[] = ["student", "adapter"];
+
 const isWhole = (manifest: Manifest, kind: HubKind): boolean =>
   kind === "student" ? manifest.complete : manifest.adapter === true;
 
@@ -58,6 +60,7 @@ export class ModelCache {
         revisions: Object.keys(refs).filter((revision) => refs[revision] === manifest.commit),
         bytes: files.reduce((sum, file) => sum + (file.path.startsWith(`${folder}/${commit}/`) ? file.size : 0), 0),
         complete: manifest.complete || manifest.adapter === true,
+        kinds: HUB_KINDS.filter((kind) => isWhole(manifest, kind)),
       });
     }
     return models.sort((a, b) => (a.id === b.id ? (a.commit < b.commit ? -1 : 1) : a.id < b.id ? -1 : 1));

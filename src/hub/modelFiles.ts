@@ -75,7 +75,7 @@ export function chooseAdapterFiles(files: readonly HubFile[], where: string): Mo
       where,
       `a file ${ADAPTER_CONFIG_FILE}`,
       "none",
-      "This is not an adapter in PEFT's layout; a whole student is named by --student",
+      "This is not an adapter in PEFT's layout; a whole model is named as the student",
     );
   const weights = find(ADAPTER_WEIGHTS_FILE);
   if (weights === undefined)

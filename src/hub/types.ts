@@ -13,6 +13,8 @@ export interface CachedModel {
   readonly bytes: number;
   /** All files are there of what was fetched: a student, or an adapter. */
   readonly complete: boolean;
+  /** What of it is whole. */
+  readonly kinds: readonly HubKind[];
 }
 
 /** How far a download is. */
@@ -35,11 +37,12 @@ export interface PickedFolder {
   readonly files: readonly { readonly path: string; readonly file: Blob }[];
 }
 
-/** What preparing a student may use, and whom it tells. */
+/** What preparing a student or an adapter may use, and whom it tells. */
 export interface PrepareStudentContext {
   readonly signal: AbortSignal;
   /** Of the user, for private and gated models; used and forgotten. */
   readonly hubToken?: string;
+  /** The folder that `folder:NAME` means. */
   readonly folder?: PickedFolder;
   readonly onProgress: (progress: DownloadProgress) => void;
   readonly onWarning: (message: string) => void;

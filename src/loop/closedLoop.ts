@@ -30,6 +30,7 @@ import { OUTCOMES } from "./records.ts";
 import type { LoopRecord, RoundSummary, SyntheticExample } from "./records.ts";
 import type { RunStore, StoredReply } from "./runStore.ts";
 import type { RunState } from "./runState.ts";
+import { studentName } from "./studentName.ts";
 import { decidingAccuracy, stopReasonAfter } from "./stopping.ts";
 import { isWarmUp, trainingRows } from "./trainingSet.ts";
 import { NO_USAGE, addUsage } from "../teacher/usage.ts";
@@ -82,7 +83,7 @@ export async function* closedLoop(
       config,
       engine: deps.student.engine,
       student: {
-        name: deps.studentName ?? config.student,
+        name: deps.studentName ?? studentName(config.student, config.adapter),
         parameters: deps.student.parameters.total,
         trainable: deps.student.parameters.trainable,
       },

@@ -61,6 +61,11 @@ export interface ExperimentConfig {
   readonly seed: number;
   /** Student: "builtin" (the task's own), "builtin:TASK", or a directory / URL of one. */
   readonly student: string;
+  /**
+   * PEFT adapter that the student starts with, named like a student. LoRA goes on with it, at its own rank, alpha and
+   * targets; full training begins with it merged in.
+   */
+  readonly adapter?: string;
   readonly task: {
     readonly name: string;
     readonly pool: number;

@@ -58,6 +58,7 @@ export const experimentSchema = group({
   name: v.optional(text, D.name),
   seed: v.optional(whole(0, MAX_SEED), D.seed),
   student: v.optional(text, D.student),
+  adapter: v.exactOptional(text),
   task: v.optional(
     group({
       name: v.optional(choice(taskNames), D.task.name),

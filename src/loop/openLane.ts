@@ -3,7 +3,7 @@
  * them up to its run line. All or nothing.
  */
 import { invariant } from "../core/errors.ts";
-import type { CachedModel, DownloadProgress, PrepareStudentContext } from "../hub/types.ts";
+import type { CachedModel, DownloadProgress, HubKind, PrepareStudentContext } from "../hub/types.ts";
 import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
 import type { StudentDescription } from "../student/student.ts";
@@ -26,8 +26,8 @@ export type RaceEngine = Pick<Engine, "info" | "dispose"> & Partial<Pick<Engine,
 
 /** Where students come from that are not at hand. */
 export interface StudentShelf {
-  /** Makes a student's files available; returns the name that means the same files for ever. */
-  prepare(name: string, context: PrepareStudentContext): Promise<string>;
+  /** Makes the files of a student (default) or an adapter available; returns the name that means the same files for ever. */
+  prepare(name: string, context: PrepareStudentContext, kind?: HubKind): Promise<string>;
   list(): Promise<readonly CachedModel[]>;
   delete(id: string, commit: string): Promise<void>;
 }

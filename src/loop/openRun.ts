@@ -17,6 +17,7 @@ import { parseExperimentConfig } from "./parseConfig.ts";
 import { Interventions } from "./interventions.ts";
 import { splitsOf } from "./splitsOf.ts";
 import type { RunState } from "./runState.ts";
+import { studentName } from "./studentName.ts";
 import { RUN_SCHEMA_VERSION } from "./runStore.ts";
 import type { Checkpoint, RunManifest, StoredRun } from "./runStore.ts";
 import { VERSION } from "./version.ts";
@@ -108,7 +109,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
       config,
       engine: student.engine,
       student: {
-        name: deps.studentName ?? config.student,
+        name: deps.studentName ?? studentName(config.student, config.adapter),
         parameters: student.parameters.total,
         trainable: student.parameters.trainable,
       },

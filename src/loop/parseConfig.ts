@@ -11,7 +11,7 @@ import { chatProviderOf } from "../teacher/registry.ts";
 import { BASELINES, experimentOfBaseline, layOver } from "./baselines.ts";
 import type { BaselineSettings } from "./baselines.ts";
 import type { BaselineName, ExperimentConfig } from "./config.ts";
-import { DEFAULT_REFILLS } from "./defaults.ts";
+import { DEFAULT_LORA, DEFAULT_REFILLS } from "./defaults.ts";
 import { experimentSchema } from "./experimentSchema.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { stopsEarly } from "./stopping.ts";
@@ -44,6 +44,7 @@ export function parseExperimentConfig(value: unknown, where = "experiment"): Exp
   const config = complete.baseline === undefined ? complete : asBaseline(complete.baseline, complete, value, where);
   checkStrategy(config, where);
   checkTask(config, where);
+  checkAdapter(config, where);
   checkTeacher(config, where);
   checkBudget(config, where);
   return withChatCeilings(config);
@@ -170,6 +171,19 @@ function checkTask({ task }: ExperimentConfig, where: string): void {
     );
   if (task[evaluateOn] === 0)
     badInput(`${where}.task.${evaluateOn}`, "at least 1, because task.evaluateOn names it", "0");
+}
+
+/** An adapter that is gone on with brings its own settings. */
+function checkAdapter({ adapter, training: { method } }: ExperimentConfig, where: string): void {
+  if (adapter === undefined || method.method !== "lora") return;
+  for (const name of ["r", "loraAlpha", "targetModules"] as const)
+    if (firstDifference(DEFAULT_LORA[name], method[name]) !== undefined)
+      badInput(
+        `${where}.training.method.${name}`,
+        "none beside an adapter",
+        JSON.stringify(method[name]),
+        "An adapter that is trained further keeps its own rank, alpha and targets",
+      );
 }
 
 function checkTeacher(config: ExperimentConfig, where: string): void {

@@ -5,7 +5,14 @@
  */
 import { badInput, throwIfAborted } from "../core/errors.ts";
 import type { EventBatcher } from "../protocol/eventBatcher.ts";
-import type { PackRunRequest, TalkAnswer, TalkEvent, TalkPartners, TalkRequest } from "../protocol/loopService.ts";
+import type {
+  PackRunRequest,
+  StudentOptions,
+  TalkAnswer,
+  TalkEvent,
+  TalkPartners,
+  TalkRequest,
+} from "../protocol/loopService.ts";
 import type { LanePlan, LoopServiceDeps, RaceEngine } from "./openLane.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
 import type { RaceKeeper } from "./raceKeeper.ts";
@@ -17,7 +24,7 @@ import { openBench, raceVoices } from "./voices.ts";
 import type { Bench } from "./voices.ts";
 
 /** What students are opened for asking. */
-type BenchRequest = Pick<TalkRequest, "partners" | "ep" | "hubToken" | "folder">;
+type BenchRequest = Pick<TalkRequest, "partners" | keyof StudentOptions>;
 
 /** The service around it. */
 export interface TalkHost {
@@ -119,7 +126,7 @@ export class TalkDesk<E extends RaceEngine> {
     const { events, races } = this.#host;
     if (races.current !== undefined)
       badInput("students", "those of the open race", "others", "End the race first: its engine is in use");
-    const key = JSON.stringify([request.partners, request.ep, request.folder?.name]);
+    const key = JSON.stringify([request.partners, request.ep, request.folder?.name, request.adapterFolder?.name]);
     if (this.#bench?.key === key) return this.#bench;
     await this.close();
     const plans = await this.#plans(request.partners);

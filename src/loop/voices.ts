@@ -94,7 +94,7 @@ export async function openBench<E extends RaceEngine>(
     const packs = new Map<string, PackStudent>();
     const voices: Voice[] = [];
     for (const { runId, config, stored } of plans) {
-      const same = JSON.stringify([config.student, config.training.method]);
+      const same = JSON.stringify([config.student, config.adapter, config.training.method]);
       const task = await deps.createTask(config);
       let opened = students.get(same);
       if (opened === undefined) {

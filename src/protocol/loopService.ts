@@ -33,7 +33,12 @@ export interface RaceOptions {
   readonly teacherKey?: string;
   /** The folder that experiments mean by the student `folder:NAME`. */
   readonly folder?: PickedFolder;
+  /** The one that they mean by the adapter `folder:NAME`. */
+  readonly adapterFolder?: PickedFolder;
 }
+
+/** What of it students and adapters are opened with. */
+export type StudentOptions = Pick<RaceOptions, "ep" | "hubToken" | "folder" | "adapterFolder">;
 
 export interface RaceRequest extends RaceOptions {
   /** One experiment per lane, checked by `parseExperimentConfig`. */
@@ -96,7 +101,7 @@ export type TalkPartners =
   | { readonly of: "runs"; readonly runIds: readonly string[] }
   | { readonly of: "experiment"; readonly experiment: unknown };
 
-export interface TalkRequest extends Pick<RaceOptions, "ep" | "hubToken" | "folder"> {
+export interface TalkRequest extends StudentOptions {
   /** Named by every event of this talk. */
   readonly id: number;
   readonly partners: TalkPartners;
@@ -184,7 +189,7 @@ export type PairChange =
   | { readonly action: "edit"; readonly question: string; readonly answer: string }
   | { readonly action: "restore" };
 
-export interface PackRunRequest extends Pick<RaceOptions, "ep" | "hubToken" | "folder"> {
+export interface PackRunRequest extends StudentOptions {
   readonly runId: string;
   readonly format: StudentFormat;
 }

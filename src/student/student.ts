@@ -8,7 +8,7 @@ import { Rng } from "../core/rng.ts";
 import type { FileSource } from "../formats/fileSource.ts";
 import { parseJson } from "../formats/json.ts";
 import { isTargeted, rankOf, scalingOf, type LoraConfig } from "../formats/loraConfig.ts";
-import { loadAdapter, type LoadedAdapter } from "../formats/peft.ts";
+import { ADAPTER_CONFIG_FILE, loadAdapter, type LoadedAdapter } from "../formats/peft.ts";
 import { parseDecoder } from "../nn/families.ts";
 import type { Decoder } from "../nn/family.ts";
 import type { WeightPlace } from "../nn/imported/importDecoder.ts";
@@ -80,6 +80,9 @@ export interface StudentDescription {
   /** As `LanguageModel.encode`. */
   readonly encode: (row: ExampleRow) => EncodedRow;
 }
+
+/** How files of a model on the hub are named: `org/name@<8 of its commit>`. */
+const HUB_COMMIT = /^([^/\s]+\/[^/\s]+)@[0-9a-f]{8}$/;
 
 /** Students up to this size generate in one run, and train without a look at memory. */
 const SMALL_PARAMETERS = 30_000_000;
@@ -167,13 +170,14 @@ async function readStudent(
   let values: HostParameters | undefined;
   if (adapter !== undefined) {
     loraConfig = adapter.config;
-    lora = loraOf(
-      decoder,
-      adapter.config,
-      `${options.adapter?.name ?? "adapter"}: target_modules`,
-      "The adapter belongs to another model",
-    );
-    values = adapterValues(lora, adapter, options.adapter?.name ?? "adapter");
+    const name = options.adapter?.name ?? "adapter";
+    const { baseModel } = adapter.config;
+    const hint = `The adapter belongs to another model${baseModel === undefined ? "" : `: its ${ADAPTER_CONFIG_FILE} names ${baseModel}`}`;
+    lora = loraOf(decoder, adapter.config, `${name}: target_modules`, hint);
+    values = adapterValues(lora, adapter, name, hint);
+    const id = HUB_COMMIT.exec(source.name)?.[1];
+    if (id !== undefined && baseModel !== undefined && baseModel !== id)
+      warn(`${name}: made for ${baseModel}, by its ${ADAPTER_CONFIG_FILE}; it is used with ${id}, whose shapes fit`);
     if (method?.method === "full") {
       weights = mergedWeights(weights, decoder, lora, values);
       lora = NO_LORA;
@@ -270,36 +274,24 @@ function checkTargets(decoder: Decoder, targets: "all-linear" | readonly string[
   }
 }
 
-/** The adapter's factors, which must be those of `lora` one to one. */
-function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string): HostParameters {
+/** The adapter's factors, which must be those of `lora` one to one; `hint` is said where they are not. */
+function adapterValues(lora: Lora, adapter: LoadedAdapter, where: string, hint: string): HostParameters {
   const out = new Map<string, Float32Array>();
   const shapes = new Map(lora.parameters.map((spec) => [spec.name, spec.shape.join()]));
   for (const [module, { loraA, loraB }] of lora.modules) {
     const factors = adapter.modules.get(module);
-    if (factors === undefined)
-      badInput(where, `factors for the target '${module}'`, "none", "The adapter belongs to another model");
+    if (factors === undefined) badInput(where, `factors for the target '${module}'`, "none", hint);
     for (const [name, tensor] of [
       [loraA, factors.loraA],
       [loraB, factors.loraB],
     ] as const) {
       if (tensor.shape.join() !== shapes.get(name))
-        badInput(
-          `${where}: '${name}'`,
-          `shape [${shapes.get(name)}]`,
-          `[${tensor.shape.join()}]`,
-          "The adapter belongs to another model",
-        );
+        badInput(`${where}: '${name}'`, `shape [${shapes.get(name)}]`, `[${tensor.shape.join()}]`, hint);
       out.set(name, floatData(tensor, name));
     }
   }
   for (const module of adapter.modules.keys())
-    if (!lora.modules.has(module))
-      badInput(
-        where,
-        "factors of the model's linear layers only",
-        `'${module}'`,
-        "The adapter belongs to another model",
-      );
+    if (!lora.modules.has(module)) badInput(where, "factors of the model's linear layers only", `'${module}'`, hint);
   return out;
 }
 

@@ -3,7 +3,7 @@
  * place of Hugging Face's), over a connection that breaks, kept in the browser, deleted;
  * and from a folder.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -13,11 +13,14 @@ import { ISOLATION_HEADERS } from "../../vite.config.ts";
 import { launchChromium, openPage, type WatchedPage } from "../support/chromium.ts";
 import { closeDrawer, engineText, openDrawer } from "../support/drawers.ts";
 import { COMMIT, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
+import { adapterDirectory } from "../support/goldens.ts";
 import { serveStatic, type StaticServer } from "../support/serveStatic.ts";
 import { tinyStudentSource } from "../support/tinyStudent.ts";
 
 const MINUTE_MS = 60_000;
 const WEIGHTS = "model.safetensors";
+const ADAPTER_CONFIG = "adapter_config.json";
+const ADAPTER_WEIGHTS = "adapter_model.safetensors";
 /** The least there is of a run. */
 const TINY = "ep=wasm&rounds=1&query=1&each=1&pool=2&test=2&epochs=1";
 
@@ -29,7 +32,11 @@ const files = new Map<string, Uint8Array>();
 beforeAll(async () => {
   const source = await tinyStudentSource();
   for (const name of (await source.list?.()) ?? []) files.set(name, await source.read(name));
-  hub = await startFakeHub({ "org/tiny": { commit: COMMIT, files } });
+  hub = await startFakeHub({
+    "org/tiny": { commit: COMMIT, files },
+    "org/lora": { commit: COMMIT, files: adapterFiles("llama-gqa-tied", "org/base") },
+    "org/other-lora": { commit: COMMIT, files: adapterFiles("llama-untied", "org/other") },
+  });
   browser = await launchChromium();
   server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
 });
@@ -39,6 +46,17 @@ afterAll(async () => {
   await hub[Symbol.asyncDispose]();
 });
 
+/** The adapter fixture's files, made for `base` by what they say. */
+function adapterFiles(name: string, base: string): ReadonlyMap<string, Uint8Array> {
+  const folder = adapterDirectory(name);
+  const config = JSON.parse(readFileSync(join(folder, ADAPTER_CONFIG), "utf8")) as object;
+  const text = JSON.stringify({ ...config, base_model_name_or_path: base });
+  return new Map([
+    [ADAPTER_CONFIG, new TextEncoder().encode(text)],
+    [ADAPTER_WEIGHTS, new Uint8Array(readFileSync(join(folder, ADAPTER_WEIGHTS)))],
+  ]);
+}
+
 async function open(query: string): Promise<WatchedPage> {
   const view = await openPage(browser);
   // What the page asks Hugging Face for, the local hub answers.
@@ -47,7 +65,7 @@ async function open(query: string): Promise<WatchedPage> {
     const url = route.request().url().replace("https://huggingface.co", hub.endpoint);
     const answer = await fetch(url, range === undefined ? {} : { headers: { range } });
     // With the length of the whole file a part of it is a connection that broke.
-    const whole = url.endsWith(WEIGHTS) && answer.status === 200 ? files.get(WEIGHTS)?.length : undefined;
+    const whole = url.endsWith(`/${WEIGHTS}`) && answer.status === 200 ? files.get(WEIGHTS)?.length : undefined;
     const headers = {
       ...Object.fromEntries(answer.headers),
       ...(whole === undefined ? {} : { "content-length": String(whole) }),
@@ -145,6 +163,44 @@ test(
       rmSync(place, { recursive: true });
     }
     expect(view.problems.filter((problem) => !problem.includes("404"))).toEqual([]);
+  },
+  10 * MINUTE_MS,
+);
+
+test(
+  "an adapter is named beside the student: one of another model is refused by its base model's name, its own is trained further",
+  async () => {
+    await using view = await open(`${TINY}&student=hub&model=org/tiny&adapter=org/other-lora`);
+    const { page } = view;
+    await press(page, "Start");
+    await page.locator("[role=alert]").waitFor({ timeout: MINUTE_MS });
+    expect(await page.locator("[role=alert]").innerText()).toMatch(
+      /org\/other-lora@01234567.*The adapter belongs to another model: its adapter_config\.json names org\/other/s,
+    );
+    await press(page, "Dismiss");
+
+    await openDrawer(page, "setup");
+    const field = page.locator("#setting-adapter");
+    await field.fill("not a name");
+    await page.locator("#about-adapter.field-error", { hasText: "org/name" }).waitFor({ timeout: MINUTE_MS });
+    await field.fill(`org/lora@${COMMIT}`);
+    await page.locator("#about-adapter.field-help").waitFor({ timeout: MINUTE_MS });
+    await closeDrawer(page);
+    await run(page);
+    const factors = readFileSync(join(adapterDirectory("llama-gqa-tied"), ADAPTER_WEIGHTS));
+    const trained = (factors.length - 8 - Number(factors.readBigUInt64LE())) / Float32Array.BYTES_PER_ELEMENT;
+    const text = await engineText(page);
+    expect(text).toContain("Student org/tiny@01234567 + org/lora@01234567");
+    expect(text).toContain(`${trained.toLocaleString("en-US")} trained`);
+    // It says that it was made for another model, which this one only has the shapes of.
+    await page.getByText("made for org/base").first().waitFor({ state: "attached", timeout: MINUTE_MS });
+
+    await openDrawer(page, "setup");
+    expect(await page.locator(".models li").allInnerTexts()).toContainEqual(
+      expect.stringMatching(/org\/lora@01234567, .*, adapter/),
+    );
+    expect(await page.getByRole("button", { name: "Delete org/lora at 01234567" }).isDisabled()).toBe(true);
+    expect(view.problems).toEqual([]);
   },
   10 * MINUTE_MS,
 );

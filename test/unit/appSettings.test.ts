@@ -70,6 +70,8 @@ test("every experiment the page can ask for is one the loop takes", () => {
         student: someOf(STUDENTS),
         model: fc.constantFrom("org/name", "Org-1/na.me@refs/pr/1"),
         folder: fc.constantFrom("SmolLM2", "a folder"),
+        adapter: fc.constant(""),
+        adapterFolder: fc.constant(""),
         teacher: someOf(TEACHERS),
         verification: someOf(VERIFICATIONS),
         teacherUrl: fc.constantFrom("", "http://localhost:11434/v1"),
@@ -197,7 +199,7 @@ test("a draft survives the address, whatever was typed; other parameters stay", 
   fc.assert(
     fc.property(fc.record(everything), (typed) => {
       // A page cannot open a folder by its name, and an address with room for a key is left out.
-      const draft = { ...DEFAULT_DRAFT, ...typed, folder: "", teacherUrl: "http://localhost:1/v1" };
+      const draft = { ...DEFAULT_DRAFT, ...typed, folder: "", adapterFolder: "", teacherUrl: "http://localhost:1/v1" };
       const query = queryFromDraft(draft, "?debug=1");
       expect(draftFromQuery(query)).toEqual(draft);
       expect(new URLSearchParams(query).get("debug")).toBe("1");
@@ -236,6 +238,7 @@ test("no link holds a key, wherever one was typed", () => {
     (key) => ({ teacherUrl: `api.example?x=${key}` }),
     (key) => ({ model: key }),
     (key) => ({ model: `org/${key}` }),
+    (key) => ({ adapter: `org/${key}` }),
     (key) => ({ seed: key }),
     (key) => ({ dataPattern: key, dataName: key }),
   ];
@@ -290,6 +293,19 @@ test("a student from the hub or a folder is named as the loop knows it, and trai
   expect(experimentOf({ student: "folder", folder: "SmolLM2" })).toMatchObject({ student: "folder:SmolLM2" });
   for (const model of ["", "name", "a/b/c", "org/na me", "https://x/y"])
     expect(experimentOf({ student: "hub", model })).toEqual({ model: expect.stringContaining("org/name") });
+  const lent = { student: "hub", model: "org/name" };
+  expect(experimentOf({ ...lent, adapter: "org/lora@v2" })).toMatchObject({ adapter: "hub:org/lora@v2" });
+  expect(experimentOf({ ...lent, adapterFolder: "mine" })).toMatchObject({ adapter: "folder:mine" });
+  expect(experimentOf(lent)).not.toHaveProperty("adapter");
+  // The built-in student is shown without a field for one.
+  expect(experimentOf({ adapter: "org/lora" })).not.toHaveProperty("adapter");
+  for (const adapter of ["lora", "a/b/c", "https://x/y"])
+    expect(experimentOf({ ...lent, adapter })).toEqual({ adapter: expect.stringContaining("org/name") });
+  expect(experimentOf({ ...lent, adapter: "org/lora", adapterFolder: "mine" })).toHaveProperty("adapter");
+  expect(experimentOf({ ...lent, adapter: "org/lora", loraR: "4", loraAlpha: "8" })).toEqual({
+    loraR: expect.stringContaining("keeps its own"),
+    loraAlpha: expect.stringContaining("keeps its own"),
+  });
   expect(experimentOf({ student: "folder" })).toEqual({ folder: expect.stringContaining("Choose the folder") });
   expect(experimentOf({ student: "best" })).toHaveProperty("student");
 });

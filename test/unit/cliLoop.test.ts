@@ -1,7 +1,13 @@
 /** @file `tutelage loop`: what it prints and keeps, the same numbers for the same seed, and how a run goes on. */
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { directorySource } from "../../src/formats/node/directorySource.ts";
+import { loadAdapter } from "../../src/formats/peft.ts";
+import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
+import { adapterDirectory } from "../support/goldens.ts";
 import { CPU, runCli, Workspace, type CliResult } from "../support/runCli.ts";
+import { tinyStudentSource } from "../support/tinyStudent.ts";
 
 let space: Workspace;
 beforeEach(() => {
@@ -71,4 +77,26 @@ test("--resume takes no other setting, and a new run no folder that is taken", a
   ]);
   const taken = await loop(...SMALL, "--out", space.in("a"));
   expect([taken.status, taken.err]).toEqual([2, expect.stringContaining(space.in("a"))]);
+});
+
+test("a student with an adapter goes on with it, at the adapter's own rank; the run says both names", async () => {
+  const source = await tinyStudentSource();
+  mkdirSync(space.in("tiny"));
+  for (const path of (await source.list?.()) ?? []) space.write(join("tiny", path), await source.read(path));
+  const adapter = adapterDirectory("llama-gqa-tied");
+  const named = ["--student", space.in("tiny"), "--adapter", adapter, "--method", "lora"];
+  const settings = { adapter, training: { method: { method: "lora", r: 2 } } };
+  expect(() => parseExperimentConfig(settings)).toThrow(/method\.r: expected none beside an adapter, got 2/);
+  const tiny = "--pool 2 --validation 0 --test 2 --rounds 1 --query-size 1 --per-seed 1 --epochs 1".split(" ");
+  const { status, err } = await loop(...tiny, ...named, "--out", space.in("run"));
+  expect([status, err]).toEqual([0, expect.any(String)]);
+  const { modules } = await loadAdapter(directorySource(adapter));
+  const trainable = [...modules.values()].reduce(
+    (sum, { loraA, loraB }) => sum + loraA.data.length + loraB.data.length,
+    0,
+  );
+  expect(JSON.parse(readFileSync(space.in("run", "manifest.json"), "utf8"))).toMatchObject({
+    config: { adapter },
+    student: { name: `${space.in("tiny")} + ${adapter}`, trainable },
+  });
 });

@@ -342,7 +342,9 @@ describe("students that have to be fetched", () => {
           onProgress({ id: "org/name", path: "config.json", loadedBytes: 1, totalBytes: 2, bytesPerSecond: 3 });
           return "hub:org/name@abc";
         },
-        list: async () => [{ id: "org/name", commit: "abc", revisions: [], bytes: 2, complete: true }],
+        list: async () => [
+          { id: "org/name", commit: "abc", revisions: [], bytes: 2, complete: true, kinds: ["student"] },
+        ],
         delete: async () => undefined,
       },
     });

@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadWeights } from "../../src/formats/checkpoint.ts";
+import { loadAdapter } from "../../src/formats/peft.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
 import { ModelCache } from "../../src/hub/modelCache.ts";
 import { folderFiles } from "../../src/hub/node/folderFiles.ts";
 import { TabStudents } from "../../src/hub/tabStudents.ts";
 import type { PickedFolder, PrepareStudentContext } from "../../src/hub/types.ts";
 import { COMMIT, startFakeHub, type FakeHub } from "../support/fakeHub.ts";
-import { studentDirectory } from "../support/goldens.ts";
+import { adapterDirectory, studentDirectory } from "../support/goldens.ts";
 
 const directory = studentDirectory("llama-gqa-tied");
 const files = new Map(
@@ -64,6 +65,37 @@ test("a folder is read where it is, once it was picked", async () => {
   expect(await loadWeights(source!)).toEqual(await loadWeights(directorySource(directory)));
   // For the next run of the same page it needs not be picked again.
   expect(await students.prepare("folder:my model", context())).toBe("folder:my model");
+});
+
+test("an adapter is fetched, its two files alone, or read from a folder of its own; a student's folder of that name is another", async () => {
+  const directory = adapterDirectory("llama-gqa-tied");
+  const two = new Map(
+    readdirSync(directory).map((name) => [name, new Uint8Array(readFileSync(join(directory, name)))]),
+  );
+  await using other = await startFakeHub({
+    "me/tuned": { commit: COMMIT, files: new Map([...two, ["optimizer.pt", Uint8Array.of(1)]]) },
+    "me/whole": { commit: COMMIT, files },
+  });
+  students = new TabStudents(new ModelCache(folderFiles(folder)), other.endpoint);
+  const expected = await loadAdapter(directorySource(directory));
+  const name = await students.prepare("hub:me/tuned", context(), "adapter");
+  expect(name).toBe(`hub:me/tuned@${COMMIT}`);
+  expect((await loadAdapter(await students.adapter(name))).modules).toEqual(expected.modules);
+  expect((await students.list()).map(({ id, kinds }) => [id, kinds])).toEqual([["me/tuned", ["adapter"]]]);
+  expect(await students.sourceAtHand("hub:me/tuned", "adapter")).toBeDefined();
+  expect(await students.sourceAtHand("hub:me/tuned")).toBeUndefined();
+  await expect(students.prepare("hub:me/whole", context(), "adapter")).rejects.toThrow(
+    /expected a file adapter_config\.json, got none/,
+  );
+
+  const picked = {
+    name: "tuned",
+    files: [...two].map(([path, bytes]) => ({ path, file: new Blob([bytes]) })),
+  };
+  await students.prepare("folder:tuned", context({ folder: picked }), "adapter");
+  expect((await loadAdapter(await students.adapter("folder:tuned"))).modules).toEqual(expected.modules);
+  await expect(students.prepare("folder:tuned", context())).rejects.toThrow(/student: expected the folder "tuned"/);
+  await expect(students.adapter("builtin")).rejects.toThrow(/adapter: expected hub:org\/name or folder:name/);
 });
 
 test("other names are somebody else's", async () => {

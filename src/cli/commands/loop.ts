@@ -12,13 +12,12 @@ import { parseExperimentConfig } from "../../loop/parseConfig.ts";
 import { splitsOf } from "../../loop/splitsOf.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
-import { openStudent } from "../../student/student.ts";
 import type { CustomOptions } from "../../tasks/custom/custom.ts";
 import { createTask } from "../../tasks/registry.ts";
 import { createReplayTeacher } from "../../teacher/replayTeacher.ts";
 import { TeacherError } from "../../teacher/teacherError.ts";
 import type { Command } from "../command.ts";
-import { openHoldout, pinStudents } from "../experimentStudents.ts";
+import { openExperimentStudent, openHoldout, pinStudents } from "../experimentStudents.ts";
 import { experimentOf } from "../loopExperiment.ts";
 import { BASELINE_HELP, LOOP_OPTIONS } from "../loopOptions.ts";
 import { showRecords } from "../loopReport.ts";
@@ -147,12 +146,7 @@ export const loopCommand: Command = {
     const engine = await openEngine(options, output);
     try {
       await prepareTeacher(teacher, output, abort.signal);
-      const student = await openStudent(engine, {
-        source,
-        method: config.training.method,
-        seed: config.seed,
-        onWarning: (message) => output.note(`warning: ${message}`),
-      });
+      const student = await openExperimentStudent(config, engine, source, output);
       try {
         const store = await openRunFolder(folder);
         output.note(`run: ${folder}`);

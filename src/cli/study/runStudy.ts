@@ -13,12 +13,11 @@ import { estimateWork } from "../../loop/study/shards.ts";
 import { UntouchedAnswers } from "../../loop/untouchedAnswers.ts";
 import type { Engine } from "../../runtime/types.ts";
 import { openRunFolder, readRunFolder } from "../../storage/node/folderStore.ts";
-import { openStudent } from "../../student/student.ts";
 import type { Student } from "../../student/types.ts";
 import type { StudyCell } from "../../study/types.ts";
 import type { Task } from "../../tasks/types.ts";
 import { TeacherError } from "../../teacher/teacherError.ts";
-import { openHoldout } from "../experimentStudents.ts";
+import { openExperimentStudent, openHoldout } from "../experimentStudents.ts";
 import type { Options } from "../options.ts";
 import type { Output } from "../output.ts";
 import { openStudentSource } from "../studentSource.ts";
@@ -119,18 +118,13 @@ class StudentShelf {
 
   /** The student of an experiment at any weights: the one at hand where only the seed of a full finetuning differs, which its weights do not depend on. */
   async student(config: ExperimentConfig): Promise<Student> {
-    const { method } = config.training;
     const key = studentKey(config);
     if (this.#student?.key === key) return this.#student.student;
     await this.#student?.student.dispose();
     this.#student = undefined;
     const { output } = this.#deps;
-    const student = await openStudent(await this.engine(), {
-      source: await openStudentSource(config.student, output, config.task.name),
-      method,
-      seed: config.seed,
-      onWarning: (message) => output.note(`warning: ${message}`),
-    });
+    const source = await openStudentSource(config.student, output, config.task.name);
+    const student = await openExperimentStudent(config, await this.engine(), source, output);
     this.#student = { key, student };
     return student;
   }
@@ -147,9 +141,9 @@ class StudentShelf {
 }
 
 /** What a student's base weights and graphs depend on. */
-function studentKey({ student, task, training, seed }: ExperimentConfig): string {
+function studentKey({ student, adapter, task, training, seed }: ExperimentConfig): string {
   const builtin = student === "builtin" ? task.name : "";
-  return JSON.stringify([student, builtin, training.method, training.method.method === "full" ? null : seed]);
+  return JSON.stringify([student, adapter, builtin, training.method, training.method.method === "full" ? null : seed]);
 }
 
 /** Consecutive cells of one task, seed and student. */

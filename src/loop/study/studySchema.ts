@@ -14,7 +14,7 @@ export const BASELINE_PREFIX = "baseline:";
 
 const settings = experimentSchema.entries;
 const { schemaVersion: _version, name: _name, seed: _seed, ...settable } = settings;
-const { task: _task, student: _student, budget: _budget, ...ofStrategy } = settable;
+const { task: _task, student: _student, adapter: _adapter, budget: _budget, ...ofStrategy } = settable;
 
 const strategyWords = [...strategyNames, ...baselineNames.map((name) => `${BASELINE_PREFIX}${name}`)];
 

@@ -64,11 +64,19 @@ export function raceMs(settings: Settings, epochs: number, { msPerUnit }: Pace):
 }
 
 /** The newest run with the student and task of `settings`, on the engine asked for. */
-export function comparable(runs: readonly RunHeader[], { student, task, provider }: Settings): RunHeader | undefined {
+export function comparable(
+  runs: readonly RunHeader[],
+  { student, adapter, task, provider }: Settings,
+): RunHeader | undefined {
   return runs.find(({ manifest: { config, engine }, lastRound }) => {
-    const same = config.student === student || config.student.startsWith(`${student}@`);
+    const same = isNamed(config.student, student) && isNamed(config.adapter, adapter);
     return lastRound > 0 && same && config.task.name === task && (provider === "auto" || engine.ep === provider);
   });
+}
+
+/** Whether a run's student or adapter is the one of the settings, at whatever commit where they name none. */
+function isNamed(pinned: string | undefined, named: string | undefined): boolean {
+  return pinned === named || (named !== undefined && pinned?.startsWith(`${named}@`) === true);
 }
 
 /** Asks the worker, for the settings as they are now. Memory is left out while a race computes: its worker is busy. */

@@ -39,6 +39,8 @@ export interface SetUpActions {
   /** Keeps the replies of such a file; null when that failed, which is told. */
   importReplies(file: Blob): Promise<ImportedReplies | null>;
   pickFolder(folder: PickedFolder): void;
+  /** The adapter's folder; null for none. */
+  pickAdapterFolder(folder: PickedFolder | null): void;
   deleteModel(id: string, commit: string): void;
 }
 
@@ -176,6 +178,11 @@ export class SetUpController implements SetUpActions {
 
   pickFolder(folder: PickedFolder): void {
     this.#store.update((state) => ({ ...state, folder, draft: { ...state.draft, folder: folder.name } }));
+  }
+
+  pickAdapterFolder(adapterFolder: PickedFolder | null): void {
+    const draft = { ...this.#store.state.draft, adapterFolder: adapterFolder?.name ?? "" };
+    this.#link.set({ adapterFolder, draft });
   }
 
   deleteModel(id: string, commit: string): void {

@@ -1,4 +1,4 @@
-/** @file Fields of a student that is not built in: the hub's model, a token, what this browser keeps; or a folder. */
+/** @file Fields of a student that is not built in: the hub's model or a folder, an adapter for it, a token, what this browser keeps. */
 import type { VNode } from "preact";
 import type { CachedModel, PickedFolder } from "../../../hub/types.ts";
 import type { AppState } from "../../appState.ts";
@@ -22,8 +22,17 @@ export function StudentFields({ state, checked, actions }: StudentFieldsProps): 
       {student === "hub" ? (
         <HubFields state={state} checked={checked} actions={actions} />
       ) : (
-        <FolderField folder={state.folder} error={errorsOf(checked).folder} actions={actions} />
+        <FolderField
+          name="folder"
+          label="Folder"
+          folder={state.folder}
+          error={errorsOf(checked).folder}
+          reads="config.json, weights as safetensors and tokenizer.json are"
+          onPick={(folder) => actions.pickFolder(folder)}
+        />
       )}
+      <AdapterFields state={state} checked={checked} actions={actions} />
+      {(student === "hub" || state.draft.adapter !== "") && <HubExtras state={state} actions={actions} />}
       <p class="note">
         Students of this kind learn by a low-rank adapter. They are larger than the built-in one: a round takes minutes
         where that takes seconds, and its questions may be too easy or too hard for them. A small pool and few held-out
@@ -33,20 +42,62 @@ export function StudentFields({ state, checked, actions }: StudentFieldsProps): 
   );
 }
 
-function HubFields({ state, checked, actions }: StudentFieldsProps): VNode {
-  const { draft, hubToken, models, pending, race } = state;
+function HubFields({ state: { draft }, checked, actions }: StudentFieldsProps): VNode {
+  return (
+    <div class="fields">
+      <TextField
+        draft={draft}
+        errors={errorsOf(checked)}
+        onChange={actions.changeSetting.bind(actions)}
+        name="model"
+        label="Student model"
+        placeholder="HuggingFaceTB/SmolLM2-135M"
+        help="org/name, or org/name@revision"
+      />
+    </div>
+  );
+}
+
+/** An adapter that the student starts with, from the hub or a folder; none by default. */
+function AdapterFields({ state: { draft, adapterFolder }, checked, actions }: StudentFieldsProps): VNode {
+  const errors = errorsOf(checked);
   return (
     <>
       <div class="fields">
         <TextField
           draft={draft}
-          errors={errorsOf(checked)}
+          errors={errors}
           onChange={actions.changeSetting.bind(actions)}
-          name="model"
-          label="Student model"
-          placeholder="HuggingFaceTB/SmolLM2-135M"
-          help="org/name, or org/name@revision"
+          name="adapter"
+          label="Adapter"
+          term="adapter"
+          placeholder="none"
+          help="A PEFT adapter made for this student, as org/name or org/name@revision: the student starts with it, and trains it further"
         />
+      </div>
+      <FolderField
+        name="adapterFolder"
+        label="or an adapter's folder"
+        folder={adapterFolder}
+        error={errors.adapterFolder}
+        reads="adapter_config.json and adapter_model.safetensors are"
+        onPick={(folder) => actions.pickAdapterFolder(folder)}
+      />
+      {adapterFolder !== null && (
+        <button type="button" onClick={() => actions.pickAdapterFolder(null)}>
+          No adapter folder
+        </button>
+      )}
+    </>
+  );
+}
+
+/** What everything of the hub shares: the token, and the models that are kept. */
+function HubExtras({ state, actions }: Omit<StudentFieldsProps, "checked">): VNode {
+  const { hubToken, models, pending, race } = state;
+  return (
+    <>
+      <div class="fields">
         <SecretField
           name="token"
           label="Token"
@@ -59,7 +110,7 @@ function HubFields({ state, checked, actions }: StudentFieldsProps): VNode {
         <ModelList
           models={models}
           busy={pending !== null}
-          used={race?.lanes.map(({ config }) => config.student) ?? []}
+          used={race?.lanes.flatMap(({ config }) => [config.student, config.adapter ?? ""]) ?? []}
           actions={actions}
         />
       )}
@@ -75,7 +126,7 @@ function ModelList({
 }: {
   readonly models: readonly CachedModel[];
   readonly busy: boolean;
-  /** Students of the race that is open, which reads their files. */
+  /** Students and adapters of the race that is open, which reads their files. */
   readonly used: readonly string[];
   readonly actions: SetUpActions;
 }): VNode {
@@ -86,13 +137,18 @@ function ModelList({
         <strong>In this browser</strong>: {formatBytes(total)}
       </p>
       <ul class="models">
-        {models.map(({ id, commit, bytes, complete }) => (
+        {models.map(({ id, commit, bytes, complete, kinds }) => (
           <li key={`${id}@${commit}`}>
             <span>
               {id}@{commit.slice(0, 8)}, {formatBytes(bytes)}
               {complete ? "" : ", unfinished"}
+              {isAdapter(kinds) ? ", adapter" : ""}
             </span>
-            <button type="button" disabled={busy} onClick={() => actions.changeSetting("model", `${id}@${commit}`)}>
+            <button
+              type="button"
+              disabled={busy}
+              onClick={() => actions.changeSetting(isAdapter(kinds) ? "adapter" : "model", `${id}@${commit}`)}
+            >
               Use
             </button>
             <button
@@ -111,38 +167,47 @@ function ModelList({
   );
 }
 
+/** Whether what is kept of a repository is an adapter alone. */
+function isAdapter(kinds: CachedModel["kinds"]): boolean {
+  return kinds.includes("adapter") && !kinds.includes("student");
+}
+
 function FolderField({
+  name,
+  label,
   folder,
   error,
-  actions,
+  reads,
+  onPick,
 }: {
+  readonly name: "folder" | "adapterFolder";
+  readonly label: string;
   readonly folder: PickedFolder | null;
   readonly error: string | undefined;
-  readonly actions: SetUpActions;
+  /** The files that are taken from it, with the verb. */
+  readonly reads: string;
+  readonly onPick: (folder: PickedFolder) => void;
 }): VNode {
+  const [id, about] = [`setting-${name}`, `about-${name}`];
   return (
     <FieldBox
-      id="setting-folder"
-      about="about-folder"
-      label="Folder"
+      id={id}
+      about={about}
+      label={label}
       error={error}
-      help={
-        folder === null
-          ? ""
-          : `${folder.name}, ${formatCount(folder.files.length, "file")}: config.json, weights as safetensors and tokenizer.json are read from it`
-      }
+      help={folder === null ? "" : `${folder.name}, ${formatCount(folder.files.length, "file")}: ${reads} read from it`}
     >
       <input
-        id="setting-folder"
+        id={id}
         type="file"
         // Not in the DOM's types, in every browser.
         {...{ webkitdirectory: true }}
         multiple
         aria-invalid={error !== undefined}
-        aria-describedby="about-folder"
+        aria-describedby={about}
         onChange={(event) => {
           const picked = readFolder(event.currentTarget.files);
-          if (picked !== undefined) actions.pickFolder(picked);
+          if (picked !== undefined) onPick(picked);
         }}
       />
     </FieldBox>
