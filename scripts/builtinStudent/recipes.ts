@@ -136,6 +136,14 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
         batchSize: 32,
         learningRate: 2e-3,
       },
+      {
+        name: "puzzles again",
+        corpus: game24Corpus,
+        about: "the same puzzles and smaller problems, in another order",
+        steps: 3000,
+        batchSize: 32,
+        learningRate: 2e-3,
+      },
     ],
   },
 };
