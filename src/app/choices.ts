@@ -5,6 +5,7 @@
  */
 import type { ChatSettings, LocalDevice, LocalDtype } from "../teacher/config.ts";
 import type { CheckerName } from "../tasks/custom/settings.ts";
+import type { ExcessLength } from "../loop/config.ts";
 import type { Precision } from "../student/types.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
@@ -54,6 +55,14 @@ export const CHECKERS: Readonly<Record<CheckerName, string>> = {
   regex: "The last match of a pattern of yours (RE2 syntax)",
   game24: "The four numbers of the question must make 24; needs no answers",
 };
+
+/** What becomes of rows that are too long for the student. */
+export const EXCESS_LENGTHS: Readonly<Record<ExcessLength, string>> = {
+  refuse: "The run is not started; the rows are named",
+  drop: "They are left out and counted",
+};
+
+export const EXCESS_LENGTH_LABELS: Readonly<Record<ExcessLength, string>> = { refuse: "Refuse", drop: "Leave out" };
 
 /** Teachers on offer, with what each means. */
 export const TEACHERS = {

@@ -12,6 +12,7 @@ import {
   BOUNDS,
   BUILTIN_STUDENT_TASKS,
   CHECKERS,
+  EXCESS_LENGTHS,
   METHODS,
   PICKERS,
   PRECISIONS,
@@ -39,6 +40,7 @@ export interface SettingsDraft {
   readonly dataAnswer: string;
   readonly dataChecker: string;
   readonly dataPattern: string;
+  readonly excessLength: string;
   readonly student: string;
   /** Of the hub: org/name, or org/name@revision. */
   readonly model: string;
@@ -121,6 +123,8 @@ export interface OwnData {
 export interface Settings {
   readonly task: keyof typeof TASKS;
   readonly data: OwnData | undefined;
+  /** Of the user's own data. */
+  readonly excessLength: keyof typeof EXCESS_LENGTHS;
   /** As experiments name it: `builtin`, `hub:org/name@revision`, `folder:name`. */
   readonly student: string;
   /** Named like the student; undefined for none. */
@@ -174,6 +178,7 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   dataAnswer: "",
   dataChecker: "",
   dataPattern: "",
+  excessLength: "refuse",
   student: "built-in",
   model: "",
   folder: "",
@@ -358,6 +363,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
   const settings: Settings = {
     task: oneOf("task", TASKS),
     data: dataOf(),
+    excessLength: oneOf("excessLength", EXCESS_LENGTHS),
     student: studentOf(),
     adapter,
     teacher: teacherOf(draft, lanesOf(draft).length, { errors, number, optional, oneOf }),
@@ -394,7 +400,7 @@ export function boundsText({ low, high, whole, above, optional }: NumberSpec): s
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
   const { task, data, strategies, pool, heldOut, teacher, errorRate, verification, picker, maxNewTokens, ...more } =
     settings;
-  const { provider: _, adapter, ...same } = more;
+  const { provider: _, adapter, excessLength, ...same } = more;
   return strategies.map((name, lane) => ({
     ...same,
     ...(adapter === undefined ? {} : { adapter }),
@@ -403,7 +409,7 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
       pool,
       [D.task.evaluateOn]: heldOut,
       // The user's own rows are not spent on a split that is not used.
-      ...(data === undefined ? {} : { validation: 0, data }),
+      ...(data === undefined ? {} : { validation: 0, data, ...(excessLength === "refuse" ? {} : { excessLength }) }),
     },
     strategy: { name, picker: { kind: picker } },
     teacher: teacher ?? { errorRate },

@@ -24,6 +24,7 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder" | "adapterFol
   dataAnswer: "answer",
   dataChecker: "checker",
   dataPattern: "pattern",
+  excessLength: "long",
   student: "student",
   model: "model",
   adapter: "adapter",

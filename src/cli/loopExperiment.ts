@@ -134,6 +134,7 @@ function taskOf(options: Options, file: Json): Json {
     test: whole("test"),
     validation: whole("validation"),
     evaluateOn: text("evaluate-on"),
+    excessLength: text("excess-length"),
   });
 }
 

@@ -27,6 +27,11 @@ export const LOOP_OPTIONS: OptionSpecs = {
   pool: { value: "N", description: "seed questions", default: String(D.task.pool) },
   test: { value: "N", description: "held-out test questions", default: String(D.task.test) },
   validation: { value: "N", description: "held-out validation questions", default: String(D.task.validation) },
+  "excess-length": {
+    value: "refuse|drop",
+    description: "questions too long for the student's context: refuse the run, or drop them, counted in manifest.json",
+    default: "refuse",
+  },
   "evaluate-on": { value: "test|validation", description: "split that the curve shows", default: D.task.evaluateOn },
   baseline: {
     value: baselineNames.join("|"),

@@ -21,6 +21,64 @@ export interface RowReader {
   encode(row: PromptCompletion): EncodedRow;
 }
 
+/** Ids of the questions that a run leaves out because they are too long, by split. Plain JSON. */
+export type DroppedQuestions = Readonly<Record<keyof Splits, readonly string[]>>;
+
+/**
+ * The splits without what does not fit, where the experiment says to drop it (`task.excessLength`), else as they are: prompts that
+ * leave no room for the longest answer, and seeds that do not fit with their worked answers. What is dropped does not depend
+ * on the strategy, so that strategies are compared on one pool.
+ * @throws BadInputError where nothing that the run needs is left.
+ */
+export function fittingSplits(
+  config: Pick<ExperimentConfig, "task" | "generation" | "rounds" | "querySize">,
+  task: Task,
+  splits: Splits,
+  reader: RowReader,
+): { readonly splits: Splits; readonly dropped: DroppedQuestions | undefined } {
+  const { excessLength, evaluateOn } = config.task;
+  if (excessLength !== "drop") return { splits, dropped: undefined };
+  const room = reader.maxPositions - config.generation.maxNewTokens;
+  const long = (questions: readonly Question[], withAnswers: boolean): ReadonlySet<string> =>
+    new Set(
+      misfitsOf(questions, (question) => {
+        if (withAnswers) void reader.encode(rowOf(task, question));
+        return promptTokens(task, question, reader) > room ? "long" : undefined;
+      }).map(({ question: { id } }) => id),
+    );
+  const out = {
+    pool: long(splits.pool, true),
+    validation: long(splits.validation, false),
+    test: long(splits.test, false),
+  };
+  const kept = (name: keyof Splits): readonly Question[] => splits[name].filter(({ id }) => !out[name].has(id));
+  const left: Splits = { pool: kept("pool"), validation: kept("validation"), test: kept("test") };
+  const needed = config.rounds > 0 ? config.querySize : 0;
+  if (left.pool.length < needed)
+    badInput(
+      "querySize",
+      `at most the ${left.pool.length} seeds that fit the student's context`,
+      String(config.querySize),
+      `task.excessLength "drop" leaves out ${out.pool.size} of ${splits.pool.length}`,
+    );
+  if (left[evaluateOn].length === 0)
+    badInput(
+      `task.${evaluateOn}`,
+      `questions that fit the student's context of ${reader.maxPositions} tokens`,
+      `${splits[evaluateOn].length}, all longer`,
+      "Take a student with a longer context, or lower generation.maxNewTokens (--max-new-tokens)",
+    );
+  const ids = (name: keyof Splits): readonly string[] => [...out[name]];
+  return { splits: left, dropped: { pool: ids("pool"), validation: ids("validation"), test: ids("test") } };
+}
+
+/** The count of what was dropped, in a sentence; empty where nothing was. */
+export function droppedText({ pool, validation, test }: DroppedQuestions): string {
+  if (pool.length + validation.length + test.length === 0) return "";
+  const named = [...pool, ...validation, ...test].slice(0, MAX_NAMED).join(", ");
+  return `questions longer than the student's context are left out, as task.excessLength "drop" says: ${pool.length} of the pool, ${validation.length} of validation, ${test.length} of test (the first: ${named})`;
+}
+
 interface Misfit {
   readonly question: Question;
   /** Why, in short. */
@@ -46,8 +104,7 @@ export function checkRowsFit(
   const deciding = stopsEarly(config.stop) && config.task.evaluateOn !== "validation" ? splits.validation : [];
   const room = reader.maxPositions - maxNewTokens;
   const prompts = misfitsOf([...pool, ...deciding, ...evaluated], (question) => {
-    const row = reader.encode({ id: question.id, prompt: task.prompt(question.question), completion: "" });
-    const tokens = row.ids.length - row.completionTokens;
+    const tokens = promptTokens(task, question, reader);
     return tokens > room ? `${tokens} tokens` : undefined;
   });
   if (prompts.length > 0)
@@ -55,7 +112,7 @@ export function checkRowsFit(
       `task "${config.task.name}"`,
       `prompts of at most ${Math.max(0, room)} tokens (the student's context of ${reader.maxPositions} less generation.maxNewTokens = ${maxNewTokens})`,
       `${prompts.length} longer: ${named(prompts)}`,
-      "Remove them from the data, lower generation.maxNewTokens (--max-new-tokens), or take a student with a longer context",
+      "Leave them out with task.excessLength drop (--excess-length drop), lower generation.maxNewTokens (--max-new-tokens), or take a student with a longer context",
     );
   if (!readsWorkedAnswers(config, strategy, showPool)) return;
   const rows = misfitsOf(pool, (seed) => void reader.encode(rowOf(task, seed)));
@@ -64,7 +121,7 @@ export function checkRowsFit(
       `task "${config.task.name}"`,
       `seeds that fit the student's context of ${reader.maxPositions} tokens with their worked answers, which are trained on or scored`,
       `${rows.length} longer: ${named(rows)}`,
-      "Remove them from the data, or take a student with a longer context",
+      "Leave them out with task.excessLength drop (--excess-length drop), or take a student with a longer context",
     );
 }
 
@@ -85,6 +142,11 @@ export function checkHoldout(
         "Make it from the same base: tutelage train --student DIR --out HOLDOUT",
       );
   }
+}
+
+function promptTokens(task: Task, { id, question }: Question, reader: RowReader): number {
+  const row = reader.encode({ id, prompt: task.prompt(question), completion: "" });
+  return row.ids.length - row.completionTokens;
 }
 
 function misfitsOf(questions: readonly Question[], problem: (question: Question) => string | undefined): Misfit[] {

@@ -16,6 +16,7 @@ import { invariant, throwIfAborted } from "../core/errors.ts";
 import type { StepRecord, Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
+import { droppedText } from "./checkRows.ts";
 import { candidatesOf } from "./candidates.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Interventions } from "./interventions.ts";
@@ -90,6 +91,8 @@ export async function* closedLoop(
       resumedAtRound: firstRound,
     };
     yield* changedEngine(run);
+    const left = run.dropped === undefined ? "" : droppedText(run.dropped);
+    if (left !== "") yield { type: "warning", code: "questions-dropped", message: left };
 
     let stop = run.summaries.at(-1)?.stop ?? (firstRound > config.rounds ? "rounds" : null);
     for (let round = firstRound; stop === null; round++) {

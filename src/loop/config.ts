@@ -55,6 +55,10 @@ export interface TaskData extends CustomSettings {
   readonly digest?: string;
 }
 
+/** What becomes of rows that are longer than the context. */
+export const EXCESS_LENGTHS = ["refuse", "drop"] as const;
+export type ExcessLength = (typeof EXCESS_LENGTHS)[number];
+
 export interface ExperimentConfig {
   readonly schemaVersion: 1;
   readonly name: string;
@@ -76,6 +80,11 @@ export interface ExperimentConfig {
     readonly mixture?: Mixture;
     /** Another mixture for the pool alone, over `mixture`: a pool of many easy seeds and few hard ones leaves selection room. */
     readonly poolMixture?: Mixture;
+    /**
+     * What becomes of questions too long for the student's context: `refuse` (the default) the run, or `drop` them from pool,
+     * validation and test; counted by the manifest and a warning. Ours; as Axolotl's `excess_length_strategy`.
+     */
+    readonly excessLength?: ExcessLength;
     /** Data of the user's own, for the task "custom" and no other. */
     readonly data?: TaskData;
   };

@@ -2,6 +2,7 @@
 import type { EngineStatus, ProviderStatus } from "../protocol/loopService.ts";
 import type { TrainingNeeds } from "../student/types.ts";
 import type { RaceEngine } from "./openLane.ts";
+import { fittingSplits } from "./checkRows.ts";
 import type { Lane } from "./race.ts";
 import { splitsOf } from "./splitsOf.ts";
 
@@ -26,10 +27,10 @@ export function engineStatus(
 }
 
 /** What training needs in a lane, with worked answers of its seeds as rows; undefined for students without graphs. */
-export function laneNeeds({ needs, task, config }: Lane): TrainingNeeds | undefined {
+export function laneNeeds({ needs, task, config, student }: Lane): TrainingNeeds | undefined {
   const { method: _, ...training } = config.training;
-  const rows = splitsOf(task, config)
-    .pool.slice(0, SAMPLE_ROWS)
+  const rows = fittingSplits(config, task, splitsOf(task, config), student)
+    .splits.pool.slice(0, SAMPLE_ROWS)
     .map(({ id, question, answer }) => ({ id, prompt: task.prompt(question), completion: answer }));
   return needs?.(rows, { ...training, shuffle: true, seed: config.seed });
 }

@@ -6,6 +6,7 @@ import { teacherNames } from "../teacher/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import { baselineNames } from "./baselines.ts";
 import { chatSettings, price } from "./chatSchema.ts";
+import { EXCESS_LENGTHS } from "./config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "./defaults.ts";
 import { choice, flag, group, MAX_SEED, real, text, whole } from "./schemaParts.ts";
 import { taskData, taskMixture } from "./taskSchema.ts";
@@ -68,6 +69,7 @@ export const experimentSchema = group({
       evaluateOn: v.optional(choice(["validation", "test"]), D.task.evaluateOn),
       mixture: v.exactOptional(taskMixture),
       poolMixture: v.exactOptional(taskMixture),
+      excessLength: v.exactOptional(choice(EXCESS_LENGTHS)),
       data: v.exactOptional(taskData),
     }),
     {},

@@ -9,7 +9,7 @@ import { NO_USAGE } from "../teacher/usage.ts";
 import { promptsFor, promptsHash } from "../teacher/prompts/registry.ts";
 import { budgetedTeacher, keepsCeilings } from "./budgetedTeacher.ts";
 import { checkCeilings } from "./checkCeilings.ts";
-import { checkRowsFit } from "./checkRows.ts";
+import { checkRowsFit, fittingSplits } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
@@ -30,11 +30,12 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
   const { student, task, store } = deps;
   const now = deps.now ?? Date.now;
   const rng = new Rng(config.seed);
-  const splits = splitsOf(task, config);
+  const everySplit = splitsOf(task, config);
+  const { splits, dropped } = fittingSplits(config, task, everySplit, student);
   const { name, picker, ...options } = config.strategy;
   const strategy = createStrategy(name, picker, options);
   const showPool = deps.showPool ?? false;
-  const everyQuestion = [...splits.pool, ...splits.validation, ...splits.test];
+  const everyQuestion = [...everySplit.pool, ...everySplit.validation, ...everySplit.test];
 
   const prompts = promptsOf(config);
   const stored = await store.load();
@@ -79,6 +80,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
     recorded: deps.recorded ?? [],
     rng,
     splits,
+    dropped,
     reserved: new Set(everyQuestion.map((question) => task.canonical(question.question))),
     stored,
     trainedAhead: stored === undefined ? undefined : trainedAhead(stored),
@@ -113,6 +115,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
         parameters: student.parameters.total,
         trainable: student.parameters.trainable,
       },
+      ...(dropped === undefined ? {} : { dropped }),
       ...(prompts === undefined ? {} : { prompts }),
       ...(teacherModel === undefined ? {} : { teacherModel }),
       ...(deps.race === undefined ? {} : { race: deps.race }),

@@ -9,6 +9,7 @@ import type { QueryStrategy } from "../selection/types.ts";
 import type { PromptCompletion, ScoreRow, Student } from "../student/types.ts";
 import type { Question, Splits, Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
+import type { DroppedQuestions } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Interventions } from "./interventions.ts";
 import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
@@ -30,6 +31,8 @@ export interface RunState {
   /** Root of the run's randomness: every draw forks it by round, phase and item. */
   readonly rng: Rng;
   readonly splits: Splits;
+  /** What the splits do not hold because it is too long; undefined where that is refused. */
+  readonly dropped: DroppedQuestions | undefined;
   /** Canonical forms no synthetic question may have: pool, validation and test. */
   readonly reserved: ReadonlySet<string>;
   /** What an earlier session left, undefined for a new run. */

@@ -7,6 +7,7 @@
 import type { EngineInfo } from "../runtime/types.ts";
 import type { StepRecord } from "../student/types.ts";
 import type { ModelDescription, TeacherUsage } from "../teacher/types.ts";
+import type { DroppedQuestions } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Intervention, LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 
@@ -24,6 +25,8 @@ export interface RunManifest {
   readonly config: ExperimentConfig;
   readonly engine: EngineInfo;
   readonly student: { readonly name: string; readonly parameters: number; readonly trainable: number };
+  /** Of a run that drops questions too long for its student: which ones, also where there were none. */
+  readonly dropped?: DroppedQuestions;
   /** Prompts of a chat teacher: `sha256` of everything they say. */
   readonly prompts?: { readonly name: string; readonly version: number; readonly sha256: string };
   /** A teacher that is a model run here: on what, and why not on WebGPU. */

@@ -44,6 +44,9 @@ const manifest = v.looseObject({
   config: v.looseObject({ schemaVersion: v.literal(1), rounds: count }),
   engine: v.looseObject({ ep: v.string(), version: v.string() }),
   student: v.looseObject({ name: v.string(), parameters: count, trainable: count }),
+  dropped: v.optional(
+    v.looseObject({ pool: v.array(v.string()), validation: v.array(v.string()), test: v.array(v.string()) }),
+  ),
 });
 
 const entry = v.variant("type", [

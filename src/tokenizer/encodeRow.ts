@@ -2,7 +2,7 @@
  * @file Rows to training examples: token ids and how many of the last ones carry loss.
  * Source: the contract of the design and TRL's prompt-completion tokenization.
  */
-import { badInput } from "../core/errors.ts";
+import { BadInputError, badInput } from "../core/errors.ts";
 import type { Conversation, EncodedRow, ExampleRow } from "../student/types.ts";
 import { encodeChat } from "./encodeChat.ts";
 import type { Tokenizer } from "./tokenizer.ts";
@@ -89,6 +89,17 @@ function encodeConversation(
   };
 }
 
+/** Whether `encode` throws because its row is longer than the context, and for nothing else. @throws any other error of it. */
+export function isTooLong(encode: () => unknown): boolean {
+  try {
+    encode();
+    return false;
+  } catch (error) {
+    if (error instanceof BadInputError && error.details?.["tooLong"] === true) return true;
+    throw error;
+  }
+}
+
 /** Tokens to drop from the left of the prompt. @throws BadInputError when the row is too long and may not, or cannot, be cut. */
 function excessTokens(
   promptTokens: number,
@@ -97,13 +108,13 @@ function excessTokens(
   { maxPositions, truncate = false }: EncodeRowOptions,
 ): number {
   const excess = Math.max(0, promptTokens + completionTokens - maxPositions);
-  if (excess > 0 && !truncate)
-    badInput(
-      where,
-      `at most ${maxPositions} tokens (the student's context)`,
-      `${promptTokens + completionTokens} (prompt ${promptTokens}, completion with EOS ${completionTokens})`,
-      "Shorten the row, or use --truncate to drop tokens from the left of the prompt",
+  if (excess > 0 && !truncate) {
+    const tokens = promptTokens + completionTokens;
+    throw new BadInputError(
+      `${where}: expected at most ${maxPositions} tokens (the student's context), got ${tokens} (prompt ${promptTokens}, completion with EOS ${completionTokens}). Shorten the row, or use --truncate to drop tokens from the left of the prompt`,
+      { details: { tooLong: true } },
     );
+  }
   if (excess > promptTokens)
     badInput(
       where,

@@ -295,6 +295,21 @@ describe("rows", () => {
     expect(space.list()).toEqual(before);
   });
 
+  test("train --excess-length drop leaves such rows out, says how many, and refuses when none is left", async () => {
+    const long = { id: "long", prompt: context, completion: " b" };
+    const file = space.rows("rows.jsonl", [{ text: "a b" }, long, { text: "b a" }]);
+    const more = ["--estimate", "--excess-length", "drop"];
+    const one = await runCli(fill(train("--data", file, ...more)));
+    expect(one.status).toBe(0);
+    expect(one.err).toContain("warning: dropped 1 of 3 rows, longer than the context; the first: long");
+    const none = space.rows("rows.jsonl", [long]);
+    expectBad(await runCli(fill(train("--data", none, ...more))), /--data: expected rows that fit/);
+    // Another fault of a row is no reason to leave it out.
+    const empty = space.rows("rows.jsonl", [{ text: "a" }, { messages: [{ role: "user", content: "a" }] }]);
+    expect((await runCli(fill(train("--data", empty, ...more)))).status).toBe(2);
+    expectBad(await runCli(fill(train("--data", file, ...more, "--truncate"))), /no drop with --truncate/);
+  });
+
   test("a completion over the context, even when prompts may be cut", async () => {
     const file = space.rows("rows.jsonl", [{ id: "long", prompt: "", completion: context }]);
     expectBad(

@@ -52,7 +52,7 @@ describe("a loop on the user's own data", () => {
     files.rows("none.jsonl", [sumRow(95)]);
     const experiment = { teacher: { name: "none" }, pairs: "seeds", rounds: 1, querySize: 3, task };
     const message =
-      /task "custom": expected prompts of at most 128 tokens \(the student's context of 256 less generation\.maxNewTokens = 128\), got 1 longer: pool-\d \(longer than the context: "Say more more .*…"\)\. Remove them from the data/;
+      /task "custom": expected prompts of at most 128 tokens \(the student's context of 256 less generation\.maxNewTokens = 128\), got 1 longer: pool-\d \(longer than the context: "Say more more .*…"\)\. Leave them out with task\.excessLength drop/;
     const file = files.write("long.json", JSON.stringify(experiment));
     const loop = await runCli(["loop", file, ...CPU, "--out", files.in("long")]);
     expect([loop.status, loop.err]).toEqual([2, expect.stringMatching(message)]);
@@ -61,6 +61,15 @@ describe("a loop on the user's own data", () => {
     expect([grid.status, grid.err]).toEqual([2, expect.stringMatching(message)]);
     expect(grid.err).toContain("grid.json, run mine.random.seed1: ");
     for (const folder of ["long", "grid"]) expect(existsSync(files.in(folder))).toBe(false);
+    const dropping = await runCli(["loop", file, ...CPU, "--excess-length", "drop", "--out", files.in("dropping")]);
+    expect(dropping.status).toBe(0);
+    expect(dropping.err).toContain(
+      'left out, as task.excessLength "drop" says: 1 of the pool, 0 of validation, 0 of test',
+    );
+    const { dropped } = JSON.parse(readFileSync(files.in("dropping", "manifest.json"), "utf8")) as {
+      dropped: { pool: string[] };
+    };
+    expect(dropped.pool).toHaveLength(1);
   });
 
   it("reads an experiment file's data from beside it, with options over them", async () => {

@@ -427,7 +427,9 @@ describe("opening a closed loop", () => {
         'task "word-problems": expected prompts of at most 21 tokens (the student\'s context of 61 less generation.maxNewTokens = 40)',
       );
       expect(error).toContain(`got ${long.length} longer: ${long[0]?.id} (22 tokens: "${long[0]?.question}"), `);
-      expect(error).toContain("Remove them from the data, lower generation.maxNewTokens");
+      expect(error).toContain(
+        "Leave them out with task.excessLength drop (--excess-length drop), lower generation.maxNewTokens",
+      );
       expect(await store.load()).toBeUndefined();
     };
     await refused({}, [...pool, ...test]);
@@ -436,5 +438,35 @@ describe("opening a closed loop", () => {
     await refused({ rounds: 0 }, test);
     const roomy = new LinearStudent({ maxPositions: 63 });
     await collect({ ...config, rounds: 1 }, await sumsDeps({ student: roomy }));
+  });
+
+  it("leaves such questions out where it is told to, says how many, and asks about none of them", async () => {
+    const student = new LinearStudent({ maxPositions: 61 });
+    const config = sumsConfig({ ...small, rounds: 1, querySize: 1 });
+    const all = sumsTask().splits(config.task, new Rng(config.seed).fork("splits"));
+    const isLong = ({ question }: Question): boolean => `Q: ${question}\nA: `.length > 21;
+    const longIds = (questions: readonly Question[]): string[] => questions.filter(isLong).map(({ id }) => id);
+    const dropped = { pool: longIds(all.pool), validation: longIds(all.validation), test: longIds(all.test) };
+    expect([dropped.pool.length > 0, dropped.test.length > 0]).toEqual([true, true]);
+    const dropping = { ...config, task: { ...config.task, excessLength: "drop" as const } };
+    const store = await new MemoryLibrary().open("run");
+    const records = await collect(dropping, await sumsDeps({ student, store }));
+    const stored = await store.load();
+    expect(stored?.manifest.dropped).toEqual(dropped);
+    const said = ofType(records, "warning").filter(({ code }) => code === "questions-dropped");
+    expect(said.map(({ message }) => message)).toEqual([
+      expect.stringContaining(
+        `${dropped.pool.length} of the pool, ${dropped.validation.length} of validation, ${dropped.test.length} of test (the first: ${dropped.pool[0]}`,
+      ),
+    ]);
+    const gone = new Set(dropped.pool);
+    expect(stored?.picks.flatMap(({ picks }) => picks).filter(({ seedId }) => gone.has(seedId))).toEqual([]);
+    for (const { summary } of ofType(records, "round"))
+      expect(summary.evaluation.n).toBe(all.test.length - dropped.test.length);
+    const left = all.pool.length - dropped.pool.length;
+    const tooMany = collect({ ...dropping, querySize: left + 1 }, await sumsDeps({ student }));
+    await expect(tooMany).rejects.toThrow(
+      `querySize: expected at most the ${left} seeds that fit the student's context, got ${left + 1}`,
+    );
   });
 });

@@ -7,7 +7,7 @@ import { closedLoop } from "../../loop/closedLoop.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
 import { TASK_DEFAULTS } from "../../loop/defaults.ts";
 import { firstDifference } from "../../loop/firstDifference.ts";
-import { checkHoldout } from "../../loop/checkRows.ts";
+import { checkHoldout, fittingSplits } from "../../loop/checkRows.ts";
 import { parseExperimentConfig } from "../../loop/parseConfig.ts";
 import { splitsOf } from "../../loop/splitsOf.ts";
 import type { StoredRun } from "../../loop/runStore.ts";
@@ -132,9 +132,10 @@ export const loopCommand: Command = {
     const source = await openStudentSource(config.student, output, config.task.name);
     const { holdout } = config.strategy;
     if (holdout !== undefined && resume === undefined) {
-      const { pool } = splitsOf(task, config);
       const other = await openStudentSource(holdout, output, config.task.name);
-      checkHoldout(task, pool, await openRowReader(source), await openRowReader(other));
+      const reader = await openRowReader(source);
+      const { splits } = fittingSplits(config, task, splitsOf(task, config), reader);
+      checkHoldout(task, splits.pool, reader, await openRowReader(other));
     }
     const teacher =
       replayed === undefined

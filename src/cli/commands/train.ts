@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { badInput, invariant, messageOf, TutelageError } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
+import { EXCESS_LENGTHS } from "../../loop/config.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
 import { dataOrderOf } from "../../student/dataOrder.ts";
 import { compareMemory, measuredMemory, type MeasuredMemory } from "../../student/measuredMemory.ts";
@@ -19,6 +20,7 @@ import {
 } from "../../student/trainingState.ts";
 import { PRECISIONS } from "../../student/types.ts";
 import type { EncodedRow, ExampleRow, TrainMethod, TrainOptions } from "../../student/types.ts";
+import { isTooLong } from "../../tokenizer/encodeRow.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
@@ -106,6 +108,11 @@ const OPTIONS: OptionSpecs = {
   estimate: { description: "only print what memory the training would need, by cause; trains and writes nothing" },
   "no-shuffle": { description: "keep the rows in file order" },
   truncate: { description: "drop tokens from the left of prompts that exceed the context (default: an error)" },
+  "excess-length": {
+    value: EXCESS_LENGTHS.join("|"),
+    description: "rows longer than the context: refuse the training, or drop them and say how many",
+    default: "refuse",
+  },
 };
 
 const OUT_OPTIONAL = { value: "DIR", description: "not written" };
@@ -275,14 +282,22 @@ function planMemory(
   const frozenWeights = options.choice("weights", ["float32", "float16"]);
   if (options.given("weights") && options.text("method") !== "lora")
     badInput("--weights", "--method lora beside it", "--method full", "Weights that train are float32");
+  const dropLong = options.choice("excess-length", EXCESS_LENGTHS) === "drop";
+  if (dropLong && options.flag("truncate"))
+    badInput("--excess-length", "no drop with --truncate, which shortens them", "drop");
   const limitBytes = options.given("memory-limit") ? options.bytes("memory-limit") : undefined;
   const plan: { -readonly [K in keyof MemoryPlan]: MemoryPlan[K] } = {
     choice: undefined,
     encoded: [],
     prepare: (engine) => ({
       frozenWeights,
-      beforeUpload: ({ blueprint, encodeAll }) => {
-        const encoded = encodeAll(rows, trainOptions.truncate);
+      beforeUpload: ({ blueprint, encode, encodeAll }) => {
+        // Numbered before some are gone, as the file numbers them.
+        const named = rows.map((row, i) => (row.id === undefined ? { ...row, id: String(i + 1) } : row));
+        const fitting = dropLong ? named.filter((row) => !isTooLong(() => encode(row))) : rows;
+        if (fitting.length === 0) badInput("--data", "rows that fit the student's context", "none");
+        if (dropLong) output.note(describeDropped(named, fitting));
+        const encoded = encodeAll(fitting, trainOptions.truncate);
         const choice = chooseMemory(blueprint, encoded, trainOptions, engine.ep, { checkpointing, limitBytes });
         plan.choice = choice;
         plan.encoded = encoded;
@@ -296,6 +311,14 @@ function planMemory(
     }),
   };
   return plan;
+}
+
+function describeDropped(rows: readonly ExampleRow[], kept: readonly ExampleRow[]): string {
+  const [first] = rows.filter((row) => !kept.includes(row));
+  const count = rows.length - kept.length;
+  return first === undefined
+    ? "no row is longer than the context: none dropped"
+    : `warning: dropped ${count} of ${rows.length} rows, longer than the context; the first: ${first.id}`;
 }
 
 async function onlyEstimate(opening: Promise<unknown>): Promise<void> {
@@ -356,7 +379,7 @@ export const trainCommand: Command = {
           async (student, engine) => {
             const { total, trainable } = student.parameters;
             output.note(
-              `training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${rows.length} rows`,
+              `training ${trainable.toLocaleString("en")} of ${total.toLocaleString("en")} parameters on ${memory.encoded.length} rows`,
             );
             const { encoded, choice } = memory;
             invariant(choice !== undefined, "opening a student chose how it trains");

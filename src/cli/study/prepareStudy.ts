@@ -7,7 +7,7 @@ import { BadInputError, badInput } from "../../core/errors.ts";
 import { parseJson } from "../../formats/json.ts";
 import { readTextFile } from "../../formats/node/directorySource.ts";
 import { checkCeilings } from "../../loop/checkCeilings.ts";
-import { checkHoldout, checkRowsFit } from "../../loop/checkRows.ts";
+import { checkHoldout, checkRowsFit, fittingSplits } from "../../loop/checkRows.ts";
 import type { ExperimentConfig } from "../../loop/config.ts";
 import { splitsOf } from "../../loop/splitsOf.ts";
 import { planStudy, type StudyPlan } from "../../loop/study/planStudy.ts";
@@ -83,12 +83,12 @@ export async function prepareStudy(
   for (const { id, config } of cells) {
     await told(`${file}, run ${id}`, async () => {
       const task = taskOf(config);
-      const splits = splitsFor(config);
+      const reader = await readerOf(config.student, config);
+      const { splits } = fittingSplits(config, task, splitsFor(config), reader);
       if (splits.pool.length === 0 && config.rounds > 0) badInput("task.pool", "at least one seed question", "none");
       const { name, picker, ...settings } = config.strategy;
       const strategy = createStrategy(name, picker, settings);
       const teacher = await teacherOf(`${config.task.name} ${JSON.stringify(config.teacher)}`, config, task);
-      const reader = await readerOf(config.student, config);
       checkRowsFit(config, task, splits, strategy, reader);
       const { holdout } = config.strategy;
       if (holdout !== undefined) checkHoldout(task, splits.pool, reader, await readerOf(holdout, config));

@@ -5,14 +5,15 @@
  * strategies are measured with one rule. Never looks at test questions.
  */
 import { rougeL } from "../../core/rougeL.ts";
-import { Rng } from "../../core/rng.ts";
 import type { PromptCompletion, Student } from "../../student/types.ts";
 import type { Question, Task } from "../../tasks/types.ts";
 import { evenly } from "../../study/evenly.ts";
 import type { RunMeasures } from "../../study/types.ts";
+import { fittingSplits } from "../checkRows.ts";
 import type { ExperimentConfig } from "../config.ts";
 import type { StoredRun } from "../runStore.ts";
 import { rowOf } from "../runState.ts";
+import { splitsOf } from "../splitsOf.ts";
 
 /** Accepted pairs, and validation pairs, that are embedded. */
 const EMBEDDED_ROWS = 64;
@@ -34,8 +35,7 @@ export async function measureBase(
   student: Student,
   signal?: AbortSignal,
 ): Promise<BaseFacts> {
-  const { pool, validation, test } = config.task;
-  const splits = task.splits({ pool, validation, test }, new Rng(config.seed).fork("splits"));
+  const { splits } = fittingSplits(config, task, splitsOf(task, config), student);
   const { maxNewTokens, batchSize } = config.generation;
   const answers = await student.generate(
     splits.pool.map((seed) => task.prompt(seed.question)),

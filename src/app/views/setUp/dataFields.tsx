@@ -3,7 +3,7 @@ import type { VNode } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { DataInspection } from "../../../tasks/custom/settings.ts";
 import type { AppState } from "../../appState.ts";
-import { CHECKERS } from "../../choices.ts";
+import { CHECKERS, EXCESS_LENGTH_LABELS, EXCESS_LENGTHS } from "../../choices.ts";
 import { ChoiceField, errorsOf, TextField } from "../../components/fields.tsx";
 import type { FormProps } from "../../components/fields.tsx";
 import { formatCount, formatInteger } from "../../format.ts";
@@ -191,6 +191,14 @@ function Columns({
         term="checker"
         options={draft.dataChecker === "" ? { "": "", ...CHECKERS } : CHECKERS}
         labels={{ "": "choose…" }}
+      />
+      <ChoiceField
+        {...field}
+        name="excessLength"
+        label="Too long rows"
+        options={EXCESS_LENGTHS}
+        labels={EXCESS_LENGTH_LABELS}
+        help="Rows that do not fit the student's context"
       />
       {draft.dataChecker === "regex" && (
         <TextField
