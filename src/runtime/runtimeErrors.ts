@@ -1,9 +1,11 @@
 /** @file Turns what ONNX Runtime and WebGPU throw into `TutelageError`s with a code. Not here: our own checks. */
 import { BadInputError, TutelageError, messageOf } from "../core/errors.ts";
 
-/** The overflow is of a size that 32-bit addresses cannot count. */
+/** The overflow, and the shape, are of sizes that 32-bit addresses cannot count. */
 const OUT_OF_MEMORY =
-  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length|safeintonoverflow/i;
+  /out[ _-]of[ _-](?:\w+[ _])?memory|bad_alloc|array buffer allocation failed|failed to allocate|cannot allocate memory|cannot enlarge memory|could not allocate|allocation failed|invalid typed array length|safeintonoverflow|tensor shape is too large/i;
+/** Where in ONNX Runtime's own sources something was thrown: of no use to people. */
+const SOURCE_LINE = /\/\S+\.(?:cc|h):\d+ .*\) (?=\S)/;
 /** The WebAssembly instance is in an unknown state after one of these. */
 const CRASHED = /memory access out of bounds|unreachable|table index is out of bounds|null function|aborted\(/i;
 const NOT_SUPPORTED =
@@ -13,7 +15,7 @@ const NOT_SUPPORTED =
 export function outOfMemory(where: string, cause: unknown): TutelageError {
   return new TutelageError(
     "out-of-memory",
-    `${where}: not enough memory (${messageOf(cause)}). Use a smaller batch with gradient accumulation, gradient checkpointing, shorter rows, LoRA instead of full finetuning, or a smaller student`,
+    `${where}: not enough memory (${messageOf(cause).replace(SOURCE_LINE, "").trim()}). Use a smaller batch with gradient accumulation, gradient checkpointing, shorter rows, LoRA instead of full finetuning, or a smaller student`,
     {
       cause,
     },

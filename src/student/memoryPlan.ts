@@ -113,6 +113,45 @@ export function chooseMemory(
   return { gradientCheckpointing, estimate, limitBytes, shape };
 }
 
+/**
+ * Refuses a student whose weights alone are more than WebAssembly can address, before any is read.
+ * @throws TutelageError out-of-memory with what would fit.
+ */
+export function checkWeightsFit(blueprint: StudentBlueprint, name: string, ep: ExecutionProvider): void {
+  const bytes = weightBytes(blueprint);
+  if (ep !== "wasm" || bytes <= WASM_LIMIT_BYTES) return;
+  const { layout, decoder, lora } = blueprint;
+  const halved =
+    layout.frozen.length === 0
+      ? Infinity
+      : weightBytes({ ...blueprint, layout: layoutParameters(decoder, lora, "lora", "float16") });
+  const advice =
+    halved <= WASM_LIMIT_BYTES
+      ? `Frozen weights in float16 would fit (${formatBytes(halved)})`
+      : `A student of at most ${Math.floor(WASM_LIMIT_BYTES / 4e6)} million parameters would fit`;
+  throw new TutelageError(
+    "out-of-memory",
+    `student ${name}: expected weights of at most ${formatBytes(WASM_LIMIT_BYTES)}, all that wasm can address, got ${formatBytes(bytes)}. ${advice}; webgpu and, in a terminal, cpu address more`,
+    { details: { bytes, limitBytes: WASM_LIMIT_BYTES } },
+  );
+}
+
+/** What a student's upload ran out of memory for: there is no batch yet to be made smaller. */
+export function uploadError(blueprint: StudentBlueprint, name: string, ep: ExecutionProvider, error: unknown): unknown {
+  if (ep !== "wasm" || !(error instanceof TutelageError) || error.code !== "out-of-memory") return error;
+  return new TutelageError(
+    "out-of-memory",
+    `student ${name}: its weights, ${formatBytes(weightBytes(blueprint))}, found no room in the ${formatBytes(WASM_LIMIT_BYTES)} that wasm can address, beside what is loaded already. A smaller student would fit, or fewer of them at a time (lanes of a race); webgpu and, in a terminal, cpu address more`,
+    { cause: error },
+  );
+}
+
+/** Of all weights once, as they are uploaded. */
+function weightBytes(blueprint: StudentBlueprint): number {
+  const { weights, trainable } = heldBytes(blueprint, 1);
+  return weights + trainable / 2;
+}
+
 /** What would fit, tried in the order of how little it changes. */
 function advise(
   blueprint: StudentBlueprint,

@@ -22,7 +22,7 @@ import { generateTokens } from "./generate.ts";
 import { spellTokens } from "./spellTokens.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import type { StudentBlueprint } from "./graphs.ts";
-import { chooseMemory } from "./memoryPlan.ts";
+import { checkWeightsFit, chooseMemory, uploadError } from "./memoryPlan.ts";
 import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
@@ -84,8 +84,11 @@ export interface StudentDescription {
 /** How files of a model on the hub are named: `org/name@<8 of its commit>`. */
 const HUB_COMMIT = /^([^/\s]+\/[^/\s]+)@[0-9a-f]{8}$/;
 
-/** Students up to this size generate in one run, and train without a look at memory. */
+/** Students up to this size generate in one run, and train without a look at memory where batches are small too. */
 const SMALL_PARAMETERS = 30_000_000;
+
+/** Of batch · length²: up to here attention takes little. */
+const SMALL_ATTENTION = 2 ** 24;
 
 /** What of an opened student does not change: shared by its methods and by saving. */
 export interface Model {
@@ -112,8 +115,15 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
     );
   const { model, description, values } = await readStudent(options, warn);
   options.beforeUpload?.(description);
-  const store = await ParameterStore.create(engine, description.blueprint.layout, model.weights, values);
-  return new LanguageModel(engine, model, store, values, warn);
+  const { blueprint } = description;
+  const { name } = options.source;
+  checkWeightsFit(blueprint, name, engine.ep);
+  try {
+    const store = await ParameterStore.create(engine, blueprint.layout, model.weights, values);
+    return new LanguageModel(engine, model, store, values, warn);
+  } catch (error) {
+    throw uploadError(blueprint, name, engine.ep, error);
+  }
 }
 
 /** What `openStudent` knows of a student before anything is on a device; needs no engine. @throws as `openStudent`. */
@@ -427,9 +437,11 @@ export class LanguageModel implements Student, SavableStudent {
     return traced || this.#engine.ep === "webgpu" || this.parameters.total > SMALL_PARAMETERS ? "steps" : "whole";
   }
 
-  /** Whether activations would take too much memory to be kept: a question only for large students. @throws TutelageError out-of-memory with advice. */
+  /** Whether activations would take too much memory to be kept: a question only for large students and long rows. @throws TutelageError out-of-memory with advice. */
   #mustRecompute(rows: readonly EncodedRow[], options: TrainOptions): boolean {
-    if (this.parameters.total <= SMALL_PARAMETERS) return false;
+    const longest = rows.reduce((most, { ids }) => Math.max(most, ids.length), 0);
+    const small = options.batchSize * longest * longest <= SMALL_ATTENTION;
+    if (small && this.parameters.total <= SMALL_PARAMETERS) return false;
     const settings = { checkpointing: "auto" } as const;
     return chooseMemory(this.#sessions.blueprint, rows, options, this.#engine.ep, settings).gradientCheckpointing;
   }

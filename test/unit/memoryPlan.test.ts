@@ -5,12 +5,22 @@ import { NO_LORA, resolveLora } from "../../src/nn/lora.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
 import { estimateTraining } from "../../src/student/memoryEstimate.ts";
-import { chooseMemory, formatBytes, largestShapes } from "../../src/student/memoryPlan.ts";
+import {
+  checkWeightsFit,
+  chooseMemory,
+  formatBytes,
+  largestShapes,
+  WASM_LIMIT_BYTES,
+} from "../../src/student/memoryPlan.ts";
+import { elementCount } from "../../src/onnx/shapes.ts";
+import { createEngine } from "../../src/runtime/createEngine.ts";
+import { openStudent } from "../../src/student/student.ts";
 import { trainingNeeds } from "../../src/student/trainingNeeds.ts";
 import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import type { StudentBlueprint } from "../../src/student/graphs.ts";
 import type { EncodedRow, TrainOptions } from "../../src/student/types.ts";
 import { TRAIN_OPTIONS } from "../support/studentFiles.ts";
+import { tinyStudentSource } from "../support/tinyStudent.ts";
 
 describe("a run of a graph", () => {
   test("takes the operand first that stands last in the file, and depth first", () => {
@@ -174,4 +184,43 @@ describe("choosing", () => {
 
 test("sizes are told in decimal units", () => {
   expect([1, 1e6, 999e6, 1.234e9].map(formatBytes)).toEqual(["1 MB", "1 MB", "999 MB", "1.23 GB"]);
+});
+
+test("weights that WebAssembly cannot address are refused before any is read, with what would fit", () => {
+  const decoder = parseDecoder({ ...SMOLLM2, hidden_size: 2304, num_hidden_layers: 64 });
+  const all = resolveLora(decoder, (module) => (module === decoder.head.module ? undefined : { r: 8, scaling: 2 }));
+  const full: StudentBlueprint = { decoder, lora: NO_LORA, layout: layoutParameters(decoder, NO_LORA, "full") };
+  const adapted: StudentBlueprint = { decoder, lora: all, layout: layoutParameters(decoder, all, "lora") };
+  const numbers = decoder.parameters.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  expect(4 * numbers).toBeGreaterThan(WASM_LIMIT_BYTES);
+  expect(() => checkWeightsFit(full, "big", "wasm")).toThrowError(
+    expect.objectContaining({
+      code: "out-of-memory",
+      message: expect.stringMatching(
+        `student big: .*got ${formatBytes(4 * numbers)}\\. A student of at most 1073 million parameters would fit`,
+      ) as string,
+    }),
+  );
+  expect(() => checkWeightsFit(adapted, "big", "wasm")).toThrow(/Frozen weights in float16 would fit/);
+  for (const ep of ["cpu", "webgpu"] as const) checkWeightsFit(full, "big", ep);
+});
+
+test("a small student looks at memory where rows are long, and says how long they may be", async () => {
+  const source = await tinyStudentSource(16_384);
+  const engine = await createEngine("wasm", { threads: 1 });
+  const student = await openStudent(engine, { source });
+  try {
+    const rows = [{ prompt: "Tom", completion: "three apples ".repeat(1000) }];
+    await expect(student.train(rows, { ...TRAIN_OPTIONS, steps: 1, batchSize: 1 }).next()).rejects.toMatchObject({
+      code: "out-of-memory",
+      message: expect.stringMatching(/Rows of at most \d+ tokens in batches of 1 would fit/) as string,
+    });
+    // Nothing is broken by that: less works, on the same student.
+    const less = [{ prompt: "Tom", completion: "three apples" }];
+    const { value } = await student.train(less, { ...TRAIN_OPTIONS, steps: 1, batchSize: 1 }).next();
+    expect(value).toMatchObject({ step: 1, tokens: 13 });
+  } finally {
+    await student.dispose();
+    await engine.dispose();
+  }
 });

@@ -241,6 +241,7 @@ describe("errors of ONNX Runtime", () => {
     ["RangeError: Array buffer allocation failed", "out-of-memory"],
     ["vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY", "out-of-memory"],
     ["Failed to allocate memory for requested buffer of size 123", "out-of-memory"],
+    ["[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Tensor shape is too large", "out-of-memory"],
     ["Non-zero status code returned while running Gather node", "internal"],
   ])("run: %s is %s", (message, code) => {
     const cause = new Error(message);
