@@ -1,18 +1,32 @@
 /**
- * @file What the first request to a chat teacher needs of its ceilings: its gate reserves the most
- * that a request can use before it sends it. The requests are written out as they would be sent.
+ * @file What the requests to a chat teacher need of its ceilings, every kind up to the first pair: its gate
+ * reserves the most that a request can use before it sends it. The requests are written out as they would be sent.
  */
 import type { Question, Task } from "../tasks/types.ts";
 import { mostTokens } from "../teacher/chat/ask.ts";
 import { costOf } from "../teacher/chat/gate.ts";
-import { schemaOf } from "../teacher/chat/parseReply.ts";
+import { schemaOf, type ReplyFields } from "../teacher/chat/parseReply.ts";
 import type { ChatSettings } from "../teacher/config.ts";
 import { fillTemplate, promptsFor } from "../teacher/prompts/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { Ceiling } from "./checkCeilings.ts";
 import type { ExperimentConfig } from "./config.ts";
 
-/** The ceilings of a chat teacher, and the most that its first request can use, whichever seed it is about. `judge`: the pool is judged first. */
+interface Kind {
+  readonly template: "judge" | "pair" | "propose" | "answer";
+  readonly fields: ReplyFields;
+}
+
+const JUDGEMENT: Kind = { template: "judge", fields: { first: "score", second: "score" } };
+const PAIR: Kind = { template: "pair", fields: { question: "text", answer: "text" } };
+const QUESTION: Kind = { template: "propose", fields: { question: "text" } };
+const ANSWER: Kind = { template: "answer", fields: { answer: "text" } };
+
+/**
+ * The ceilings of a chat teacher, and the most that any request up to the first pair can use by itself, whichever seed it is
+ * about; a new question is taken to be as long as its seed. `judge`: the pool is judged first. What the requests before
+ * will have used is not known before a run, and not counted (`estimate.ts` estimates it).
+ */
 export function chatCeilings(
   config: ExperimentConfig,
   chat: ChatSettings,
@@ -23,28 +37,28 @@ export function chatCeilings(
   const { budget } = config;
   const { limits, price } = chat;
   const { templates, operations } = promptsFor(task.name, chat.prompts);
-  const template = judge ? "judge" : chat.calls === "one" ? "pair" : "propose";
-  const schema = schemaOf(
-    judge
-      ? { first: "score", second: "score" }
-      : chat.calls === "one"
-        ? { question: "text", answer: "text" }
-        : { question: "text" },
-  );
-  const reservations = pool.flatMap(({ question, answer }) =>
-    OPERATIONS.map((operation) => {
-      const values = { question, answer, operation: operations[operation], first: answer, second: answer };
-      return mostTokens({
-        messages: [
-          { role: "system", content: templates.system },
-          { role: "user", content: fillTemplate(templates[template], values) },
-        ],
-        maxOutputTokens: chat.maxOutputTokens,
-        seed: 0,
-        format: chat.structured,
-        schema,
-      });
-    }),
+  // A judgement of the pool comes first, then the pair: in one request, or the question and then its answer.
+  const kinds: readonly Kind[] = [
+    ...(judge ? [JUDGEMENT] : []),
+    ...(chat.calls === "one" ? [PAIR] : [QUESTION, ANSWER]),
+  ];
+  const reservations = kinds.flatMap(({ template, fields }) =>
+    pool.flatMap(({ question, answer }) =>
+      OPERATIONS.map((operation) => {
+        const asked = { question, answer, operation: operations[operation], first: answer, second: answer };
+        const values = { ...asked, exampleQuestion: question, exampleAnswer: answer };
+        return mostTokens({
+          messages: [
+            { role: "system", content: templates.system },
+            { role: "user", content: fillTemplate(templates[template], values) },
+          ],
+          maxOutputTokens: chat.maxOutputTokens,
+          seed: 0,
+          format: chat.structured,
+          schema: schemaOf(fields),
+        });
+      }),
+    ),
   );
   const tokens = Math.max(...reservations.map((one) => one.promptTokens + one.completionTokens));
   const usd = Math.max(...reservations.map((one) => costOf(one, price)));

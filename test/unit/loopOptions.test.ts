@@ -9,6 +9,8 @@ import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { createTask } from "../../src/tasks/registry.ts";
 import { createSolverTeacher } from "../../src/teacher/solverTeacher.ts";
 import type { Teacher } from "../../src/teacher/types.ts";
+import { messageOf } from "../../src/core/errors.ts";
+import { promptsFor } from "../../src/teacher/prompts/registry.ts";
 import { LinearStudent } from "../support/linearStudent.ts";
 import { collect, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
 import { NotingStudent } from "../support/notingStudent.ts";
@@ -121,6 +123,39 @@ describe("a budget", () => {
       expect(teacher.calls).toEqual([]);
     },
   );
+
+  it("of a chat teacher is held against every kind of request of the first pair, and against no other kind", async () => {
+    const needed = async (
+      calls: "one" | "two",
+      strategy: "random" | "judge",
+      long?: "propose" | "answer" | "judge" | "pair",
+    ) => {
+      const { templates } = promptsFor("word-problems");
+      const prompts = long === undefined ? {} : { prompts: { [long]: `${templates[long]}${" more".repeat(1000)}` } };
+      const chat = { model: "m", calls, limits: { maxTokens: 1 }, ...prompts };
+      const config = sumsConfig({
+        ...SMALL,
+        strategy: { name: strategy, picker: { kind: "argmax" } },
+        teacher: { name: "openai", chat },
+      } as Parameters<typeof sumsConfig>[0]);
+      const refused: unknown = await collect(config, await sumsDeps({ teacher: sumsTeacher() })).catch(
+        (e: unknown) => e,
+      );
+      return Number(/maxTokens: expected at least (\d+)/.exec(messageOf(refused))?.[1]);
+    };
+    for (const calls of ["one", "two"] as const)
+      for (const strategy of ["random", "judge"] as const) {
+        const plain = await needed(calls, strategy);
+        const asked = new Set([
+          ...(calls === "one" ? ["pair"] : ["propose", "answer"]),
+          ...(strategy === "judge" ? ["judge"] : []),
+        ]);
+        for (const kind of ["propose", "answer", "pair", "judge"] as const)
+          expect((await needed(calls, strategy, kind)) > plain + 3000, `${calls} ${strategy} ${kind}`).toBe(
+            asked.has(kind),
+          );
+      }
+  });
 });
 
 it("question and answer in one call are one request of a built-in teacher", async () => {
