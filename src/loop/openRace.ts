@@ -74,6 +74,9 @@ export async function openRace<E extends RaceEngine>(
     abort.abort();
     // What failed first says more than what failed because of it.
     await release().catch(() => undefined);
+    // A lane that was opened has stored its run already: without the others it is no race to go on with.
+    for (const { runId, stored } of plans)
+      if (stored === undefined) await deps.library.delete(runId).catch(() => undefined);
     throw error;
   }
 }

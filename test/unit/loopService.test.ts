@@ -234,6 +234,8 @@ describe("a race", () => {
     });
     await expect(service.createRace({ lanes, ...auto })).rejects.toMatchObject({ code: "out-of-memory" });
     expect([disposed, open.engines]).toEqual([1, 0]);
+    // Nor is the first lane's run left to be resumed without the other.
+    expect(await service.runs()).toEqual([]);
     await expect(service.start()).rejects.toThrow(/expected a race that was created or resumed/);
   });
 
