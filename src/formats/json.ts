@@ -28,6 +28,28 @@ export function parseJsonObject(text: string, where: string): JsonObject {
   return value;
 }
 
+/** A string or a number of a JSON text; a string is matched first, so that no number inside it is. */
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+/** Begins the string that stands for a number while an object is edited. No text in a file begins so. */
+const NUMBER_MARK = "\u0000number ";
+const MARKED_NUMBER = /"\\u0000number ([^"]*)"/g;
+
+/**
+ * The text of a JSON object without the members `drop` and with those of `set`, its other numbers as they were written:
+ * `JSON.stringify` makes 30 of 30.0, which transformers' config classes refuse where they expect a float.
+ * `text` has passed `parseJsonObject`.
+ */
+export function editJsonObject(
+  text: string,
+  { drop = [], set = {} }: { drop?: readonly string[]; set?: JsonObject },
+): string {
+  const marked = text.replace(STRING_OR_NUMBER, (token) =>
+    token.startsWith('"') ? token : JSON.stringify(NUMBER_MARK + token),
+  );
+  const members = Object.entries(JSON.parse(marked) as JsonObject).filter(([key]) => !drop.includes(key));
+  return `${JSON.stringify({ ...Object.fromEntries(members), ...set }, null, 2).replace(MARKED_NUMBER, "$1")}\n`;
+}
+
 /** Text of UTF-8 bytes; a byte order mark is dropped. @throws BadInputError when the bytes are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array, where: string): string {
   try {

@@ -7,6 +7,7 @@ import { badInput } from "../core/errors.ts";
 import { ONNX_MODEL_PATHS } from "../formats/checkpoint.ts";
 import type { FileSink } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
+import { editJsonObject } from "../formats/json.ts";
 import { encodeModel, type ExternalData } from "../onnx/model.ts";
 import { elementCount, staticShape } from "../onnx/shapes.ts";
 import { tensorToFloat16, toFloat16 } from "../onnx/toFloat16.ts";
@@ -148,7 +149,7 @@ export async function exportOnnx(
   dtypes: readonly ExportDtype[] = ["fp32"],
   { maxFileBytes = MAX_FILE_BYTES }: { readonly maxFileBytes?: number } = {},
 ): Promise<string[]> {
-  const { decoder, configJson, source, tokenizer, onnx } = student.model;
+  const { decoder, configText, source, tokenizer, onnx } = student.model;
   if (onnx !== undefined) {
     await saveStudent(student, sink);
     return [onnx.path];
@@ -168,13 +169,14 @@ export async function exportOnnx(
   const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
   await sink.write(
     "config.json",
-    json({
-      ...configJson,
-      "transformers.js_config": {
-        dtype: preferred,
-        // Version 3 takes the type of an empty cache from here, later ones from the model.
-        ...(dtypes.includes("fp16") ? { kv_cache_dtype: { fp16: "float16" } } : {}),
-        ...(Object.keys(external).length > 0 ? { use_external_data_format: external } : {}),
+    editJsonObject(configText, {
+      set: {
+        "transformers.js_config": {
+          dtype: preferred,
+          // Version 3 takes the type of an empty cache from here, later ones from the model.
+          ...(dtypes.includes("fp16") ? { kv_cache_dtype: { fp16: "float16" } } : {}),
+          ...(Object.keys(external).length > 0 ? { use_external_data_format: external } : {}),
+        },
       },
     }),
   );

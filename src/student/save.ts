@@ -6,6 +6,7 @@ import { invariant } from "../core/errors.ts";
 import { ONNX_MODEL_PATHS } from "../formats/checkpoint.ts";
 import type { FileSink, FileSource } from "../formats/fileSource.ts";
 import { float32ToFloat16 } from "../formats/float16.ts";
+import { editJsonObject, parseJsonObject } from "../formats/json.ts";
 import { saveAdapter, type LoraFactors } from "../formats/peft.ts";
 import { streamSafetensors } from "../formats/safetensors.ts";
 import type { Decoder } from "../nn/family.ts";
@@ -53,17 +54,17 @@ export async function saveStudent(
   sink: FileSink,
   type: "float32" | "float16" = "float32",
 ): Promise<void> {
-  const { configJson, decoder, source, onnx } = student.model;
+  const { configText, decoder, source, onnx } = student.model;
   const weights = await student.currentWeights();
   if (onnx !== undefined) {
     invariant(type === "float32", "a model file keeps its own number types");
-    await sink.write("config.json", `${JSON.stringify(configJson, null, 2)}\n`);
+    await sink.write("config.json", configText);
     await sink.write(onnx.path, await writeOnnxModel(source, onnx.path, onnx.places, await readAll(decoder, weights)));
     return copyFiles(source, sink);
   }
-  const { torch_dtype: _, dtype: __, ...config } = configJson;
-  const dtypeKey = "dtype" in configJson ? "dtype" : "torch_dtype";
-  await sink.write("config.json", `${JSON.stringify({ ...config, [dtypeKey]: type }, null, 2)}\n`);
+  const dtypeKeys = ["dtype", "torch_dtype"];
+  const dtypeKey = "dtype" in parseJsonObject(configText, "config.json") ? "dtype" : "torch_dtype";
+  await sink.write("config.json", editJsonObject(configText, { drop: dtypeKeys, set: { [dtypeKey]: type } }));
   const specs = new Map(decoder.parameters.map(({ name, shape }) => [name, { type, shape }] as const));
   await weights.read(async (read) => {
     // One tensor in memory at a time, where the sink takes parts.

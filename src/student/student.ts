@@ -93,7 +93,8 @@ const SMALL_ATTENTION = 2 ** 24;
 /** What of an opened student does not change: shared by its methods and by saving. */
 export interface Model {
   readonly decoder: Decoder;
-  readonly configJson: Readonly<Record<string, unknown>>;
+  /** Of config.json, a JSON object. */
+  readonly configText: string;
   readonly tokenizer: Tokenizer;
   readonly weights: BaseWeights;
   readonly lora: Lora;
@@ -142,7 +143,8 @@ async function readStudent(
 }> {
   const { source } = options;
   const where = `${source.name}/config.json`;
-  const configJson = parseJson(await source.readText("config.json"), where);
+  const configText = await source.readText("config.json");
+  const configJson = parseJson(configText, where);
   const onnxPath = options.onnx ?? (await findOnnxModel(source));
   const imported = onnxPath === undefined ? undefined : await readOnnxDecoder(source, onnxPath, configJson);
   const decoder = imported?.decoder ?? parseDecoder(configJson, where);
@@ -200,10 +202,9 @@ async function readStudent(
     lora = loraOf(decoder, loraConfig);
     values = initializeLora(lora, new Rng(options.seed ?? 0).fork("lora"));
   }
-  invariant(typeof configJson === "object" && configJson !== null, "config.json was parsed as an object");
   const model: Model = {
     decoder,
-    configJson: configJson as Record<string, unknown>,
+    configText,
     tokenizer,
     weights,
     lora,

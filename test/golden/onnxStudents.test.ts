@@ -62,11 +62,11 @@ describe.each(EXPORTED_BY_PYTORCH)("%s exported by PyTorch", (name) => {
   test("has the family's parameters under their names, and its cache where it takes one", async () => {
     const imported = await openStudent(engine, { source });
     try {
-      const { decoder, configJson } = imported.model;
+      const { decoder, configText } = imported.model;
       const describeSpec = ({ name: key, decay, linear }: ParameterSpec): string =>
         `${key} ${decay} ${linear?.module ?? ""}`;
       expect(decoder.parameters.map(describeSpec).sort()).toEqual(
-        parseDecoder(configJson).parameters.map(describeSpec).sort(),
+        parseDecoder(JSON.parse(configText)).parameters.map(describeSpec).sort(),
       );
       expect(decoder.imported?.cached).toBe(name !== "gpt2-prefixed");
     } finally {

@@ -119,8 +119,10 @@ async function inGoldenLayout(
   student: LanguageModel,
   values: ReadonlyMap<string, Float32Array>,
 ): Promise<Map<string, Float32Array>> {
-  const { decoder, configJson } = student.model;
-  const layouts = new Map(parseDecoder(configJson).parameters.map((spec) => [spec.name, spec.linear?.layout]));
+  const { decoder, configText } = student.model;
+  const layouts = new Map(
+    parseDecoder(JSON.parse(configText)).parameters.map((spec) => [spec.name, spec.linear?.layout]),
+  );
   const out = new Map(values);
   for (const { name, shape, linear } of decoder.parameters) {
     const data = values.get(name);

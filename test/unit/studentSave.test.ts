@@ -5,6 +5,7 @@ import { loadAdapter } from "../../src/formats/peft.ts";
 import { parseSafetensors } from "../../src/formats/safetensors.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine } from "../../src/runtime/types.ts";
+import { exportOnnx } from "../../src/student/exportOnnx.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../src/student/save.ts";
 import { openStudent, type LanguageModel, type OpenStudentOptions } from "../../src/student/student.ts";
 import { SIMPLE_SCORES, type ScoreRow } from "../../src/student/types.ts";
@@ -46,6 +47,21 @@ const textOf = (files: Files, path: string): string => {
   const data = files.get(path)!;
   return typeof data === "string" ? data : new TextDecoder().decode(data);
 };
+
+test("numbers of config.json are written as they were: transformers takes 30 for no float", async () => {
+  const files = new Map(studentFiles("gemma2"));
+  const config = textOf(files, "config.json").replace(/("final_logit_softcapping": )2\.5/, "$130.0");
+  files.set("config.json", config);
+  const student = await openStudent(engine, { source: sourceOf(files) });
+  try {
+    for (const save of [saveStudent, (own: LanguageModel, sink: FileSink) => exportOnnx(own, sink, ["fp32"])]) {
+      const written = textOf(await saved(student, async (own, sink) => void (await save(own, sink))), "config.json");
+      expect(written).toContain('"final_logit_softcapping": 30.0,');
+    }
+  } finally {
+    await student.dispose();
+  }
+});
 
 describe.each(fixtureNames())("%s", (name) => {
   test("a trained student is written whole and loads back equal", async () => {
