@@ -53,7 +53,7 @@ test("the estimate is told before and what was measured beside it after, on stde
   expect([status, records.length]).toEqual([0, 2]);
   expect(err).toMatch(/memory: about \d+ MB \(.*weights \d+ MB.*\)/);
   expect(err).toMatch(
-    /memory at its fullest, of the whole process[^]* weights: estimated \d+ MB, took \d+ MB \(\+0.0 %\)[^]* total: estimated/,
+    /memory at its fullest, of the whole process[^]* weights: estimated \d+ MB, took \d+ MB \(\+0.0 %\)[^]* total: estimated .*, Node included/,
   );
   const { provider, estimated, measured } = JSON.parse(readFileSync(report, "utf8"));
   expect([provider, measured.of]).toEqual(["cpu", "process"]);
