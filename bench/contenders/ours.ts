@@ -25,7 +25,7 @@ import { layoutParameters } from "../../src/student/parameterLayout.ts";
 import { ParameterStore } from "../../src/student/parameterStore.ts";
 import { scoreRows } from "../../src/student/score.ts";
 import { inPieces, scalar } from "../../src/student/optimizerStep.ts";
-import { PIECE_ELEMENTS, SessionCache } from "../../src/student/sessionCache.ts";
+import { PIECE_ELEMENTS, SessionCache, SUM_ELEMENTS } from "../../src/student/sessionCache.ts";
 import { Trainer } from "../../src/student/trainer.ts";
 import { GEMM_SIZE, type Contender } from "../contender.ts";
 import { decoderOf, rowsOf, STEP, TRAIN_OPTIONS, weightsOf, type BenchModel } from "../models.ts";
@@ -120,14 +120,14 @@ async function piecesAlone(
   backend: Backend<unknown>,
   groups: readonly ParameterGroup[],
 ): Promise<() => Promise<unknown>> {
-  const open = (graph: Graph) =>
+  const open = (graph: Graph, pieceElements: number) =>
     backend.createSession(encodeModel(graph), {
       name: graph.name,
       manySizes: true,
-      pieceElements: PIECE_ELEMENTS,
+      pieceElements,
     });
   const [sum, update] = [buildSquareSum(), buildUpdate()];
-  const [sumSession, updateSession] = [await open(sum), await open(update)];
+  const [sumSession, updateSession] = [await open(sum, SUM_ELEMENTS), await open(update, PIECE_ELEMENTS)];
   const bound = groups.map(({ size }) => {
     const store = ({ name, type, shape }: Value) => {
       const value = { name, type, shape: shape.map((dim) => (typeof dim === "string" ? size : dim)) };

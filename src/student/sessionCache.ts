@@ -34,6 +34,8 @@ import type { SimilarityKind } from "./types.ts";
  * pieces of 64 k to 512 k took 25 ms with two threads, in one graph 44 ms; whole steps were shortest with this size.
  */
 export const PIECE_ELEMENTS = 256 * 1024;
+/** Of a piece whose squares are summed: float32 sums over more lose the norm's seventh digit. */
+export const SUM_ELEMENTS = 128 * 1024;
 
 export class SessionCache {
   readonly #engine: Engine;
@@ -119,10 +121,9 @@ export class SessionCache {
 
   /** The two graphs of AdamW in pieces (`optim/adamwPieces.ts`). */
   async adamwPieces(): Promise<{ readonly squareSum: Session; readonly update: Session }> {
-    const options = { pieceElements: PIECE_ELEMENTS };
     return {
-      squareSum: await this.#get("squareSum", () => buildSquareSum(), options),
-      update: await this.#get("adamwUpdate", () => buildUpdate(), options),
+      squareSum: await this.#get("squareSum", () => buildSquareSum(), { pieceElements: SUM_ELEMENTS }),
+      update: await this.#get("adamwUpdate", () => buildUpdate(), { pieceElements: PIECE_ELEMENTS }),
     };
   }
 

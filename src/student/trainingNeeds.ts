@@ -8,7 +8,7 @@ import { buildTrainGraph, type StudentBlueprint } from "./graphs.ts";
 import { estimateTraining } from "./memoryEstimate.ts";
 import { largestShapes } from "./memoryPlan.ts";
 import { inPieces } from "./optimizerStep.ts";
-import { PIECE_ELEMENTS } from "./sessionCache.ts";
+import { PIECE_ELEMENTS, SUM_ELEMENTS } from "./sessionCache.ts";
 import type { EncodedRow, TrainingNeeds, TrainOptions } from "./types.ts";
 
 /** Needs of training `blueprint` on rows such as these on `ep`. The largest batch shape stands for all. */
@@ -45,6 +45,7 @@ export function trainingNeeds(
 
 function optimizerNodes({ layout }: StudentBlueprint, options: TrainOptions, ep: ExecutionProvider): number {
   if (!inPieces(ep, layout.groups)) return buildAdamW(layout.groups, options).nodes.length;
-  const pieces = layout.groups.reduce((sum, { size }) => sum + Math.ceil(size / PIECE_ELEMENTS), 0);
-  return pieces * (buildSquareSum().nodes.length + buildUpdate().nodes.length);
+  const pieces = (elements: number): number =>
+    layout.groups.reduce((sum, { size }) => sum + Math.ceil(size / elements), 0);
+  return pieces(SUM_ELEMENTS) * buildSquareSum().nodes.length + pieces(PIECE_ELEMENTS) * buildUpdate().nodes.length;
 }

@@ -10,7 +10,7 @@ import { buildAdamW, type AdamWOptions, type ParameterGroup } from "../../src/op
 import { buildSquareSum, buildUpdate, updateScalars } from "../../src/optim/adamwPieces.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import type { Engine, Session } from "../../src/runtime/types.ts";
-import { PIECE_ELEMENTS } from "../../src/student/sessionCache.ts";
+import { SUM_ELEMENTS } from "../../src/student/sessionCache.ts";
 import { float32 } from "../support/engineSuite.ts";
 import { evaluate } from "../support/float64Evaluator.ts";
 import { array, type NdArray } from "../support/ndarray.ts";
@@ -192,14 +192,14 @@ describe("in pieces", () => {
   test("the norm of millions of parameters is exact to float32", async () => {
     const session = await engine.createSession(encodeModel(buildSquareSum()), {
       name: "squareSum",
-      pieceElements: PIECE_ELEMENTS,
+      pieceElements: SUM_ELEMENTS,
     });
     const rng = new Rng(5);
     const grad = Float32Array.from({ length: 3_000_000 }, () => rng.normal());
     const exact = Math.sqrt(grad.reduce((sum, x) => sum + x * x, 0));
     const feeds = { grad: { type: "float32", shape: [grad.length], data: grad }, scale: float32([1], [1]) } as const;
     const { data, shape } = (await session.run(feeds, { sum: "host" })).host("sum");
-    expect(shape).toEqual([Math.ceil(grad.length / PIECE_ELEMENTS)]);
+    expect(shape).toEqual([Math.ceil(grad.length / SUM_ELEMENTS)]);
     expect(Math.sqrt(Array.from(data, Number).reduce((a, b) => a + b)) / exact).toBeCloseTo(1, 6);
   });
 });
