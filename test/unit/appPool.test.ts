@@ -172,3 +172,40 @@ test("marks are put into pixels as source over: opaque ones cover, faint ones mi
   expect([...raster.data.subarray(8)]).toEqual([0, 0, 0, 0]);
   expect(stampOf(new Uint8ClampedArray(16), 2).dx).toHaveLength(0);
 });
+
+test("a stamp is put as source over what is there, pixel by pixel, also across the edges", () => {
+  const channel = fc.integer({ min: 0, max: 255 });
+  const [side, width, height] = [5, 12, 10];
+  const pixels = (count: number) => fc.array(channel, { minLength: 4 * count, maxLength: 4 * count });
+  const at = fc.double({ min: -4, max: 16, noNaN: true });
+  fc.assert(
+    fc.property(
+      pixels(side * side),
+      pixels(width * height),
+      at,
+      at,
+      fc.constantFrom(1, 0.12),
+      (own, below, x, y, alpha) => {
+        const raster = { width, height, data: Uint8ClampedArray.from(below) };
+        putStamp(raster, stampOf(Uint8ClampedArray.from(own), side), x, y, alpha);
+        const [left, top] = [Math.round(x - side / 2), Math.round(y - side / 2)];
+        for (let py = 0; py < height; py++)
+          for (let px = 0; px < width; px++) {
+            const to = 4 * (py * width + px);
+            const [dx, dy] = [px - left, py - top];
+            const under = below.slice(to, to + 4);
+            const hit = dx >= 0 && dy >= 0 && dx < side && dy < side;
+            const over = hit ? own.slice(4 * (dy * side + dx), 4 * (dy * side + dx) + 4) : [0, 0, 0, 0];
+            const above = (over[3]! / 255) * alpha;
+            const sum = above + (under[3]! / 255) * (1 - above);
+            expect(Math.abs(raster.data[to + 3]! - 255 * sum)).toBeLessThanOrEqual(0.501);
+            if (sum === 0) continue;
+            for (let c = 0; c < 3; c++) {
+              const mixed = (over[c]! * above + under[c]! * (under[3]! / 255) * (1 - above)) / sum;
+              expect(Math.abs(raster.data[to + c]! - mixed)).toBeLessThanOrEqual(0.501);
+            }
+          }
+      },
+    ),
+  );
+});

@@ -4,8 +4,11 @@
  * long frame. Not the page's store, which renders at most once a frame by itself.
  */
 
-/** A frame's part that drawings may take before the rest waits for the next. */
-const BUDGET_MS = 6;
+/**
+ * A frame's part that drawings may take before the rest waits for the next: less than a large pool
+ * takes, because handing its canvas over costs the frame once more as much as drawing it.
+ */
+const BUDGET_MS = 2;
 
 /** What turns need of the browser. */
 export interface FrameClock {

@@ -40,10 +40,11 @@ export function putStamp(raster: Raster, { side, dx, dy, rgba }: Stamp, x: numbe
   const { width, height, data } = raster;
   const left = Math.round(x - side / 2);
   const top = Math.round(y - side / 2);
+  const inside = left >= 0 && top >= 0 && left + side <= width && top + side <= height;
   for (let i = 0; i < dx.length; i++) {
     const px = left + (dx[i] ?? 0);
     const py = top + (dy[i] ?? 0);
-    if (px < 0 || py < 0 || px >= width || py >= height) continue;
+    if (!inside && (px < 0 || py < 0 || px >= width || py >= height)) continue;
     const at = 4 * (py * width + px);
     const from = 4 * i;
     const own = (rgba[from + 3] ?? 0) * alpha;
@@ -58,8 +59,9 @@ export function putStamp(raster: Raster, { side, dx, dy, rgba }: Stamp, x: numbe
     // Source over: α = αₛ + αₙ(1 − αₛ), c = (cₛαₛ + cₙαₙ(1 − αₛ)) / α.
     const rest = below * (1 - own / 255);
     const sum = own + rest;
-    for (let channel = 0; channel < 3; channel++)
-      data[at + channel] = ((rgba[from + channel] ?? 0) * own + (data[at + channel] ?? 0) * rest) / sum;
+    data[at] = ((rgba[from] ?? 0) * own + (data[at] ?? 0) * rest) / sum;
+    data[at + 1] = ((rgba[from + 1] ?? 0) * own + (data[at + 1] ?? 0) * rest) / sum;
+    data[at + 2] = ((rgba[from + 2] ?? 0) * own + (data[at + 2] ?? 0) * rest) / sum;
     data[at + 3] = sum;
   }
 }
