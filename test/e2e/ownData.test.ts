@@ -76,6 +76,8 @@ test("a file of one's own: explained, raced on, resumed, named in a link", async
     );
     // Start waits for data that can be used.
     await chooseFile(page, csvOf(60));
+    // Columns chosen before it is read would be the last file's.
+    await page.getByText(/The first \d+ rows of 60/).waitFor({ timeout: MINUTE_MS });
     await page.locator("#setting-dataQuestion").selectOption("story");
     await page.locator("#setting-dataAnswer").selectOption("solution");
     await page.locator("#setting-dataChecker").selectOption("####");
