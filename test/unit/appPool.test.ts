@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { layoutPlane, layoutPool, planeDomain } from "../../src/app/views/race/pool/poolLayout.ts";
-import { putStamp, stampOf } from "../../src/app/views/race/pool/poolRaster.ts";
+import { putStamp, rasterOf, stampOf } from "../../src/app/views/race/pool/poolRaster.ts";
 import { makeScene, nearest, positionsAt, startsOf } from "../../src/app/views/race/pool/poolScene.ts";
 import { panBy, WHOLE, zoomBy, zoomTo } from "../../src/app/views/race/pool/poolSlice.ts";
 import type { Zoom } from "../../src/app/views/race/pool/poolSlice.ts";
@@ -30,6 +30,7 @@ const child = (id: string, seedId: string): Child => ({
 const POOL = [seed("a", 0.1), seed("b", 0.4), seed("c", 0.9)];
 const layout = layoutPool(POOL, { width: 400, lossKind: "own", maxLoss: 1, markSize: 10 });
 const SCENE: Omit<Parameters<typeof makeScene>[0], "children"> = {
+  pool: POOL,
   marks: layout.marks,
   picks: new Map([["b", pick(1)]]),
   shows: ({ id }) => id !== "c",
@@ -72,6 +73,18 @@ test("marks move from where they were to where they belong", () => {
   expect(there[1]).toBeCloseTo(y, 3);
   const between = positionsAt(scene(), starts, 0.5);
   expect(between[0]! < 200 && between[0]! > x).toBe(true);
+});
+
+test("marks of a pool that was scored anew start where the same seeds stood", () => {
+  const anew = [seed("c", 0.2), seed("a", 0.3), seed("d", 0.7)];
+  const { marks } = layoutPool(anew, { width: 400, lossKind: "own", maxLoss: 1, markSize: 10 });
+  const starts = startsOf(
+    makeScene({ ...SCENE, pool: anew, marks, children: [] }),
+    scene(),
+    Float32Array.of(1, 2, 3, 4, 5, 6),
+  );
+  // Before: a, b, c by loss; now: c, a, d.
+  expect([...starts]).toEqual([5, 6, 1, 2, Number.NaN, Number.NaN]);
 });
 
 test("new pairs stand in the row, in the order of their seeds, none on another, whatever their number", () => {
@@ -157,7 +170,7 @@ test("why a seed was picked is said with this strategy's numbers", () => {
 test("marks are put into pixels as source over: opaque ones cover, faint ones mix, what is outside is left out", () => {
   const red = stampOf(Uint8ClampedArray.of(200, 0, 0, 255), 1);
   const blue = stampOf(Uint8ClampedArray.of(0, 0, 100, 255), 1);
-  const raster = { width: 3, height: 1, data: new Uint8ClampedArray(12) };
+  const raster = rasterOf({ width: 3, height: 1, data: new Uint8ClampedArray(12) });
   putStamp(raster, red, 0.5, 0.5, 1);
   putStamp(raster, blue, 0.5, 0.5, 0.5);
   putStamp(raster, red, 1.5, 0.5, 0.25);
@@ -186,7 +199,7 @@ test("a stamp is put as source over what is there, pixel by pixel, also across t
       at,
       fc.constantFrom(1, 0.12),
       (own, below, x, y, alpha) => {
-        const raster = { width, height, data: Uint8ClampedArray.from(below) };
+        const raster = rasterOf({ width, height, data: Uint8ClampedArray.from(below) });
         putStamp(raster, stampOf(Uint8ClampedArray.from(own), side), x, y, alpha);
         const [left, top] = [Math.round(x - side / 2), Math.round(y - side / 2)];
         for (let py = 0; py < height; py++)

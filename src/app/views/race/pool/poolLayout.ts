@@ -19,6 +19,8 @@ export type LossKind = "own" | "true";
 
 export interface PoolMark {
   readonly item: PoolItem;
+  /** The item's place in the pool. */
+  readonly index: number;
   readonly loss: number;
   readonly x: number;
   readonly y: number;
@@ -83,26 +85,22 @@ export function layoutPool(
     [MARGIN.left + markSize, Math.max(MARGIN.left + markSize + 1, width - MARGIN.right - markSize)],
   );
   const columns = Math.max(1, Math.floor((x.range[1] - x.range[0]) / markSize));
-  const order = orderByLoss(items, lossKind);
-  const byLevel = new Map(order.levels.map((level) => [level, newRow()]));
+  const { indices, losses, levels, levelOf } = orderByLoss(items, lossKind);
+  const builders = levels.map(() => newRow(columns));
   // Lowest loss first: marks come in the order of the arrow keys, and every stack in its own.
-  const placed: {
-    readonly item: PoolItem;
-    readonly loss: number;
-    readonly row: RowBuilder;
-    column: number;
-    at: number;
-  }[] = [];
+  const columnOf = new Int32Array(indices.length).fill(-1);
+  const heightOf = new Int32Array(indices.length);
   let unplaced = 0;
   let outside = 0;
-  for (const item of order.items) {
-    const row = byLevel.get(item.level);
-    invariant(row !== undefined, "every level has a row");
+  for (let i = 0; i < indices.length; i++) {
+    const row = builders[levelOf[i] ?? 0];
+    const item = items[indices[i] ?? 0];
+    invariant(row !== undefined && item !== undefined, "every level has a row");
     row.total++;
     if (item.correct !== undefined) row.answered++;
     if (item.correct === true) row.correct++;
-    const loss = lossOf(item, lossKind);
-    if (loss === undefined) {
+    const loss = losses[i] ?? Number.POSITIVE_INFINITY;
+    if (loss === Number.POSITIVE_INFINITY) {
       unplaced++;
       continue;
     }
@@ -113,30 +111,38 @@ export function layoutPool(
       continue;
     }
     const column = Math.round(Math.min(1, share) * columns);
-    const at = row.depths.get(column) ?? 0;
-    row.depths.set(column, at + 1);
-    placed.push({ item, loss, row, column, at });
+    const depth = row.depths[column] ?? 0;
+    columnOf[i] = column;
+    heightOf[i] = depth;
+    row.depths[column] = depth + 1;
   }
   const rows: PoolRow[] = [];
   let top = 0;
-  for (const [level, row] of byLevel) {
-    const deepest = Math.max(0, ...row.depths.values());
+  builders.forEach((row, i) => {
+    const deepest = row.depths.reduce((most, depth) => Math.max(most, depth), 0);
     row.height = Math.min(ROW.maxHeight, Math.max(ROW.minHeight, deepest * markSize + 6));
     row.bottom = top + ROW.label + row.height;
     const { total, answered, correct, bottom } = row;
-    rows.push({ level, top, bottom, total, correct: answered === 0 ? undefined : correct });
+    rows.push({ level: levels[i] ?? "", top, bottom, total, correct: answered === 0 ? undefined : correct });
     top = bottom + ROW.gap;
-  }
-  const marks = placed.map(({ item, loss, row, column, at }): PoolMark => {
-    // A stack too deep for its row is pressed together instead of growing out of it.
-    const pitch = Math.min(markSize, (row.height - markSize) / Math.max(1, (row.depths.get(column) ?? 1) - 1));
-    return {
-      item,
-      loss,
-      x: x(minLoss + (column / columns) * (maxLoss - minLoss)),
-      y: row.bottom - markSize / 2 - 2 - at * pitch,
-    };
   });
+  const marks: PoolMark[] = [];
+  for (let i = 0; i < indices.length; i++) {
+    const column = columnOf[i] ?? -1;
+    if (column < 0) continue;
+    const index = indices[i] ?? 0;
+    const [row, item] = [builders[levelOf[i] ?? 0], items[index]];
+    invariant(row !== undefined && item !== undefined, "what has a column has a row");
+    // A stack too deep for its row is pressed together instead of growing out of it.
+    const pitch = Math.min(markSize, (row.height - markSize) / Math.max(1, (row.depths[column] ?? 1) - 1));
+    marks.push({
+      item,
+      index,
+      loss: losses[i] ?? 0,
+      x: x(minLoss + (column / columns) * (maxLoss - minLoss)),
+      y: row.bottom - markSize / 2 - 2 - (heightOf[i] ?? 0) * pitch,
+    });
+  }
   return { height: top + MARGIN.axis, x, rows, marks, unplaced, outside };
 }
 
@@ -148,17 +154,21 @@ interface RowBuilder {
   height: number;
   bottom: number;
   /** Seeds in each column. */
-  readonly depths: Map<number, number>;
+  readonly depths: Int32Array;
 }
 
-function newRow(): RowBuilder {
-  return { total: 0, answered: 0, correct: 0, height: 0, bottom: 0, depths: new Map() };
+function newRow(columns: number): RowBuilder {
+  return { total: 0, answered: 0, correct: 0, height: 0, bottom: 0, depths: new Int32Array(columns + 1) };
 }
 
 interface LossOrder {
-  /** Lowest loss first, those without one last; seeds of equal loss in the pool's order. */
-  readonly items: readonly PoolItem[];
+  /** Places in the pool: lowest loss first, those without one last; seeds of equal loss in the pool's order. */
+  readonly indices: Int32Array;
+  /** Of each in this order; infinite where there is none. */
+  readonly losses: Float64Array;
   readonly levels: readonly string[];
+  /** Of each in this order, which of `levels`. */
+  readonly levelOf: Int32Array;
 }
 
 /** Orders that were made, by pool: zooming and resizing place the same seeds again. */
@@ -171,13 +181,17 @@ function orderByLoss(items: readonly PoolItem[], kind: LossKind): LossOrder {
   const known = ORDERS[kind].get(items);
   if (known !== undefined) return known;
   const losses = Float64Array.from(items, (item) => lossOf(item, kind) ?? Number.POSITIVE_INFINITY);
-  const indices = Array.from(items.keys()).sort((a, b) => {
+  const indices = Int32Array.from(items.keys()).sort((a, b) => {
     const [left, right] = [losses[a] ?? 0, losses[b] ?? 0];
     return left < right ? -1 : left > right ? 1 : a - b;
   });
+  const levels = [...new Set(items.map(({ level }) => level))].sort(byNumber.compare);
+  const rank = new Map(levels.map((level, i) => [level, i]));
   const order: LossOrder = {
-    items: indices.flatMap((index) => items[index] ?? []),
-    levels: [...new Set(items.map(({ level }) => level))].sort(byNumber.compare),
+    indices,
+    losses: Float64Array.from(indices, (index) => losses[index] ?? 0),
+    levels,
+    levelOf: Int32Array.from(indices, (index) => rank.get(items[index]?.level ?? "") ?? 0),
   };
   ORDERS[kind].set(items, order);
   return order;
@@ -235,14 +249,14 @@ export function layoutPlane(
   const halfX = (right - left) / unit / 2;
   const marks: PoolMark[] = [];
   let outside = 0;
-  for (const item of items) {
+  items.forEach((item, index) => {
     const place = places.get(item.id);
-    if (place === undefined) continue;
+    if (place === undefined) return;
     const x = (left + right) / 2 + (place.x - midX) * unit;
     const y = (top + bottom) / 2 - (place.y - midY) * unit;
     if (x < left - 1 || x > right + 1 || y < top - 1 || y > bottom + 1) outside++;
-    else marks.push({ item, loss: lossOf(item, lossKind) ?? Number.NaN, x, y });
-  }
+    else marks.push({ item, index, loss: lossOf(item, lossKind) ?? Number.NaN, x, y });
+  });
   marks.sort((a, b) => a.x - b.x || a.y - b.y);
   return {
     height,

@@ -15,11 +15,12 @@ import { useWidth } from "../../../plots/useWidth.ts";
 import type { PoolLayout, PoolMark } from "./poolLayout.ts";
 import { layoutPlane, layoutPool, markSizeFor } from "./poolLayout.ts";
 import type { Scene } from "./poolScene.ts";
-import { makeScene, nearest, SHELF_PX } from "./poolScene.ts";
+import { makeScene, markAt, nearest, SHELF_PX } from "./poolScene.ts";
 import { zoomTo } from "./poolSlice.ts";
 import type { PoolAxes } from "./poolToolbar.tsx";
 import { SeedCard } from "./seedCard.tsx";
 import type { SeedTools } from "./seedTools.ts";
+import { useInTurn } from "./useInTurn.ts";
 import { usePoolCanvas } from "./usePoolCanvas.ts";
 
 export interface PoolPlotProps {
@@ -47,19 +48,24 @@ interface Open {
 
 /** The pool of one lane. */
 export function PoolPlot(props: PoolPlotProps): VNode {
-  const { lane, label, pool, picks, children, axes, highlighted, tools } = props;
+  const { lane, label, pool, picks, children, highlighted, tools } = props;
   const [ref, width] = useWidth<HTMLDivElement>(560);
   const [open, setOpen] = useState<Open | null>(null);
-  const map = axes.maps.get(lane);
-  const markSize = markSizeFor(pool.length);
-  const layout = useMemo(
-    () => place(pool, width, markSize, axes, map?.places ?? null),
-    [pool, width, markSize, axes, map],
+  const map = props.axes.maps.get(lane);
+  const { layout, placed, axes } = useInTurn(
+    () => ({
+      layout: place(pool, width, markSizeFor(pool.length), props.axes, map?.places ?? null),
+      placed: pool,
+      axes: props.axes,
+    }),
+    [pool, width, props.axes, map],
   );
+  const markSize = markSizeFor(placed.length);
   const height = layout.height + (children.length > 0 ? SHELF_PX : 0);
   const scene = useMemo(
     () =>
       makeScene({
+        pool: placed,
         marks: layout.marks,
         picks,
         children,
@@ -68,10 +74,10 @@ export function PoolPlot(props: PoolPlotProps): VNode {
         width,
         shelfY: layout.height + SHELF_PX / 2,
       }),
-    [layout, picks, children, axes.shows, markSize, width],
+    [layout, placed, picks, children, axes.shows, markSize, width],
   );
   const pointed = open?.id ?? highlighted;
-  const strong = pointed === null ? -1 : (scene.indexOf.get(pointed) ?? -1);
+  const strong = pointed === null ? -1 : markAt(scene, pointed);
   const { links, marks, overlay, positions } = usePoolCanvas(scene, width, height, strong);
 
   useEffect(() => {
@@ -83,11 +89,11 @@ export function PoolPlot(props: PoolPlotProps): VNode {
     return () => document.removeEventListener("keydown", close);
   }, [open]);
 
-  if (pool.length === 0 || (axes.projection === "states" && (map?.places ?? null) === null)) {
+  if (placed.length === 0 || (axes.projection === "states" && (map?.places ?? null) === null)) {
     return (
       <div class="plot pool" ref={ref}>
         <p class="empty">
-          {pool.length === 0
+          {placed.length === 0
             ? "The seeds appear here when the student has answered them."
             : statesText(tools, map?.failure)}
         </p>
@@ -119,7 +125,7 @@ export function PoolPlot(props: PoolPlotProps): VNode {
         width={width}
         layout={layout}
         axes={axes}
-        markAt={(x, y) => nearest(positions.current, x, y, Math.max(9, markSize))}
+        pointAt={(x, y) => nearest(positions.current, x, y, Math.max(9, markSize))}
         onPoint={(index) => {
           const id = index < 0 ? null : scene.marks[index]?.item.id;
           setOpen((current) =>
@@ -139,10 +145,10 @@ export function PoolPlot(props: PoolPlotProps): VNode {
         picks={picks}
       />
       {children.length > 0 && <p class="shelf-label">{shelfText(children)}</p>}
-      <Notes layout={layout} pool={pool} />
+      <Notes layout={layout} pool={placed} />
       {shown !== undefined && (
         <div class={`card${open?.pinned === true ? " card-pinned" : ""}`} role="status" style={cardPlace(shown, width)}>
-          <SeedCard item={shown.item} pool={pool} picks={picks} children={children} tools={tools} />
+          <SeedCard item={shown.item} pool={placed} picks={picks} children={children} tools={tools} />
         </div>
       )}
     </div>
@@ -191,7 +197,7 @@ interface PoolSliderProps {
   readonly layout: PoolLayout;
   readonly axes: PoolAxes;
   readonly picks: ReadonlyMap<string, PickInfo>;
-  readonly markAt: (x: number, y: number) => number;
+  readonly pointAt: (x: number, y: number) => number;
   /** Pointed at, -1 for none. */
   readonly onPoint: (index: number) => void;
   /** Gone to by key. */
@@ -202,7 +208,7 @@ interface PoolSliderProps {
 
 /** What hears pointer and keys over the canvas. */
 function PoolSlider(props: PoolSliderProps): VNode {
-  const { label, scene, strong, width, height, layout, axes, picks, markAt, onPoint, onGo, onPress, onLeave } = props;
+  const { label, scene, strong, width, height, layout, axes, picks, pointAt, onPoint, onGo, onPress, onLeave } = props;
   const [at, setAt] = useState(0);
   const [drag, setDrag] = useState<{ readonly from: number; readonly to: number } | null>(null);
   const last = scene.marks.length - 1;
@@ -238,7 +244,7 @@ function PoolSlider(props: PoolSliderProps): VNode {
     const [x, y] = where(event);
     const from = drag?.from;
     setDrag(null);
-    if (from === undefined || Math.abs(x - from) < DRAG_PX) return onPress(markAt(x, y));
+    if (from === undefined || Math.abs(x - from) < DRAG_PX) return onPress(pointAt(x, y));
     const [left, right] = layout.x.range;
     const share = (value: number): number => Math.min(1, Math.max(0, (value - left) / (right - left)));
     axes.onZoom(zoomTo(axes.zoom, share(from), share(x)));
@@ -262,7 +268,7 @@ function PoolSlider(props: PoolSliderProps): VNode {
       onBlur={onLeave}
       onPointerMove={(event) => {
         const [x, y] = where(event);
-        if (drag === null) onPoint(markAt(x, y));
+        if (drag === null) onPoint(pointAt(x, y));
         else setDrag({ ...drag, to: x });
       }}
       onPointerDown={(event) => {

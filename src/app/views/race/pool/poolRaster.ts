@@ -12,13 +12,30 @@ export interface Stamp {
   readonly dy: Int16Array;
   /** Red, green, blue, alpha of each, not premultiplied. */
   readonly rgba: Uint8ClampedArray;
+  /** The same memory, a word a pixel. */
+  readonly words: Uint32Array;
 }
 
-/** Pixels of a canvas, red, green, blue, alpha, not premultiplied; an `ImageData` is one. */
+/** Pixels of a canvas, red, green, blue, alpha, not premultiplied. */
 export interface Raster {
   readonly width: number;
   readonly height: number;
   readonly data: Uint8ClampedArray;
+  /** The same memory, a word a pixel. */
+  readonly words: Uint32Array;
+}
+
+/** The raster over an image's own memory (an `ImageData` is one). */
+export function rasterOf({
+  width,
+  height,
+  data,
+}: {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8ClampedArray;
+}): Raster {
+  return { width, height, data, words: new Uint32Array(data.buffer, data.byteOffset, width * height) };
 }
 
 /** The stamp of a square picture of `side` × `side` pixels. */
@@ -32,36 +49,34 @@ export function stampOf(data: Uint8ClampedArray, side: number): Stamp {
     dx: Int16Array.from(kept, (at) => at % side),
     dy: Int16Array.from(kept, (at) => Math.floor(at / side)),
     rgba,
+    words: new Uint32Array(rgba.buffer),
   };
 }
 
 /** Puts the stamp's middle nearest to (`x`, `y`), in whole pixels; `alpha` 0…1 makes it fainter. What lies outside is left out. */
-export function putStamp(raster: Raster, { side, dx, dy, rgba }: Stamp, x: number, y: number, alpha: number): void {
-  const { width, height, data } = raster;
+export function putStamp(raster: Raster, stamp: Stamp, x: number, y: number, alpha: number): void {
+  const { side, dx, dy, rgba, words: own } = stamp;
+  const { width, height, words } = raster;
   const left = Math.round(x - side / 2);
   const top = Math.round(y - side / 2);
   const inside = left >= 0 && top >= 0 && left + side <= width && top + side <= height;
-  for (let i = 0; i < dx.length; i++) {
-    const px = left + (dx[i] ?? 0);
-    const py = top + (dy[i] ?? 0);
-    if (!inside && (px < 0 || py < 0 || px >= width || py >= height)) continue;
-    const at = 4 * (py * width + px);
-    const from = 4 * i;
-    const own = (rgba[from + 3] ?? 0) * alpha;
-    const below = data[at + 3] ?? 0;
-    if (own >= 255 || below === 0) {
-      data[at] = rgba[from] ?? 0;
-      data[at + 1] = rgba[from + 1] ?? 0;
-      data[at + 2] = rgba[from + 2] ?? 0;
-      data[at + 3] = own;
-      continue;
-    }
-    // Source over: α = αₛ + αₙ(1 − αₛ), c = (cₛαₛ + cₙαₙ(1 − αₛ)) / α.
-    const rest = below * (1 - own / 255);
-    const sum = own + rest;
-    data[at] = ((rgba[from] ?? 0) * own + (data[at] ?? 0) * rest) / sum;
-    data[at + 1] = ((rgba[from + 1] ?? 0) * own + (data[at + 1] ?? 0) * rest) / sum;
-    data[at + 2] = ((rgba[from + 2] ?? 0) * own + (data[at + 2] ?? 0) * rest) / sum;
-    data[at + 3] = sum;
+  const corner = top * width + left;
+  for (let i = 0; i < own.length; i++) {
+    const [right, down] = [dx[i] ?? 0, dy[i] ?? 0];
+    if (!inside && (left + right < 0 || top + down < 0 || left + right >= width || top + down >= height)) continue;
+    const at = corner + down * width + right;
+    // Nearly all: on clear ground, or opaque. The word's bytes are in the order of the raster's.
+    if (alpha === 1 && (words[at] === 0 || rgba[4 * i + 3] === 255)) words[at] = own[i] ?? 0;
+    else blend(raster.data, 4 * at, rgba, 4 * i, alpha);
   }
+}
+
+/** Source over: α = αₛ + αₙ(1 − αₛ), c = (cₛαₛ + cₙαₙ(1 − αₛ)) / α. */
+function blend(data: Uint8ClampedArray, at: number, rgba: Uint8ClampedArray, from: number, alpha: number): void {
+  const own = (rgba[from + 3] ?? 0) * alpha;
+  const rest = (data[at + 3] ?? 0) * (1 - own / 255);
+  const sum = own + rest;
+  for (let channel = 0; channel < 3; channel++)
+    data[at + channel] = ((rgba[from + channel] ?? 0) * own + (data[at + channel] ?? 0) * rest) / sum;
+  data[at + 3] = sum;
 }

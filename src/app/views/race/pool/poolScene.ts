@@ -8,11 +8,17 @@ import { invariant } from "../../../../core/errors.ts";
 import type { PoolItem } from "../../../../loop/records.ts";
 import type { PoolMark } from "./poolLayout.ts";
 import type { Raster, Stamp } from "./poolRaster.ts";
-import { putStamp, stampOf } from "./poolRaster.ts";
+import { putStamp, rasterOf, stampOf } from "./poolRaster.ts";
 
 export interface Scene {
+  readonly pool: readonly PoolItem[];
   readonly marks: readonly PoolMark[];
-  readonly indexOf: ReadonlyMap<string, number>;
+  /** Which of the marks stands for each item of the pool, -1 for none. */
+  readonly markOf: Int32Array;
+  /** Where the marks belong: x, y of each. */
+  readonly places: Float32Array;
+  /** What the student makes of each: an index into `VERDICTS`. */
+  readonly verdicts: Uint8Array;
   readonly picked: Uint8Array;
   /** 1: drawn faintly, because the filter leaves it out. */
   readonly faint: Uint8Array;
@@ -25,11 +31,15 @@ export interface Scene {
   }[];
 }
 
+/** The student's answer, and the stamps that say so. */
+const VERDICTS = ["unknown", "wrong", "right"] as const;
+
 /** Height of the row in which new pairs stand. */
 export const SHELF_PX = 30;
 
-/** The scene of a layout. New pairs stand in a row whose middle is at `shelfY`, each below its seed where there is room. */
+/** The scene of a layout of `pool`. New pairs stand in a row whose middle is at `shelfY`, each below its seed where there is room. */
 export function makeScene(options: {
+  readonly pool: readonly PoolItem[];
   readonly marks: readonly PoolMark[];
   readonly picks: ReadonlyMap<string, PickInfo>;
   readonly children: readonly Child[];
@@ -38,15 +48,29 @@ export function makeScene(options: {
   readonly width: number;
   readonly shelfY: number;
 }): Scene {
-  const { marks, picks, children, shows, markSize, width, shelfY } = options;
-  const indexOf = new Map(marks.map(({ item }, index) => [item.id, index]));
-  const picked = Uint8Array.from(marks, ({ item }) => (picks.has(item.id) ? 1 : 0));
-  const faint = Uint8Array.from(marks, ({ item }) => (shows?.(item, picks.get(item.id)) === false ? 1 : 0));
+  const { pool, marks, picks, children, shows, markSize, width, shelfY } = options;
+  const markOf = new Int32Array(pool.length).fill(-1);
+  const places = new Float32Array(2 * marks.length);
+  const verdicts = new Uint8Array(marks.length);
+  const faint = new Uint8Array(marks.length);
+  marks.forEach(({ item, index, x, y }, i) => {
+    markOf[index] = i;
+    places[2 * i] = x;
+    places[2 * i + 1] = y;
+    verdicts[i] = item.correct === undefined ? 0 : item.correct ? 2 : 1;
+    if (shows?.(item, picks.get(item.id)) === false) faint[i] = 1;
+  });
+  const indexOf = (id: string): number => markOf[indexIn(pool, id)] ?? -1;
+  const picked = new Uint8Array(marks.length);
+  for (const id of picks.keys()) {
+    const at = indexOf(id);
+    if (at >= 0) picked[at] = 1;
+  }
   const placed = children
     .flatMap((child) => {
-      const parent = indexOf.get(child.seedId);
-      const mark = parent === undefined ? undefined : marks[parent];
-      return parent === undefined || mark === undefined ? [] : [{ child, parent, x: mark.x }];
+      const parent = indexOf(child.seedId);
+      const mark = marks[parent];
+      return mark === undefined ? [] : [{ child, parent, x: mark.x }];
     })
     .sort((a, b) => a.x - b.x);
   const pitch = Math.min(9, Math.max(1, (width - 20) / Math.max(1, placed.length)));
@@ -64,8 +88,11 @@ export function makeScene(options: {
     limit = x - pitch;
   }
   return {
+    pool,
     marks,
-    indexOf,
+    markOf,
+    places,
+    verdicts,
     picked,
     faint,
     markSize,
@@ -73,12 +100,27 @@ export function makeScene(options: {
   };
 }
 
+/** Index of the seed's mark, -1 for none. */
+export function markAt({ pool, markOf }: Scene, id: string): number {
+  return markOf[indexIn(pool, id)] ?? -1;
+}
+
+/** Places of seeds in the pool, by pool: zooming, picking and pointing ask about the same seeds again. */
+const PLACES = new WeakMap<readonly PoolItem[], ReadonlyMap<string, number>>();
+
+/** The seed's place in the pool, -1 for none. */
+function indexIn(pool: readonly PoolItem[], id: string): number {
+  let known = PLACES.get(pool);
+  if (known === undefined) PLACES.set(pool, (known = new Map(pool.map((item, index) => [item.id, index]))));
+  return known.get(id) ?? -1;
+}
+
 /** Where the marks of `scene` stood in a scene before: x, y of each, NaN for those that are new. */
 export function startsOf(scene: Scene, before: Scene, positions: Float32Array): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(2 * scene.marks.length).fill(Number.NaN);
-  scene.marks.forEach(({ item }, i) => {
-    const at = before.indexOf.get(item.id);
-    if (at === undefined) return;
+  const out = new Float32Array(2 * scene.marks.length);
+  const samePool = before.pool === scene.pool;
+  scene.marks.forEach(({ item, index }, i) => {
+    const at = samePool ? (before.markOf[index] ?? -1) : markAt(before, item.id);
     out[2 * i] = positions[2 * at] ?? Number.NaN;
     out[2 * i + 1] = positions[2 * at + 1] ?? Number.NaN;
   });
@@ -86,19 +128,13 @@ export function startsOf(scene: Scene, before: Scene, positions: Float32Array): 
 }
 
 /** Where marks are while they move: `t` of the way, 0…1, from where `starts` has them; new ones stand where they belong. */
-export function positionsAt(scene: Scene, starts: Float32Array | null, t: number): Float32Array<ArrayBuffer> {
-  const left = starts === null || t >= 1 ? 0 : (1 - t) ** 3;
-  const out = new Float32Array(2 * scene.marks.length);
-  scene.marks.forEach(({ x, y }, i) => {
-    out[2 * i] = between(starts?.[2 * i], x, left);
-    out[2 * i + 1] = between(starts?.[2 * i + 1], y, left);
+export function positionsAt({ places }: Scene, starts: Float32Array | null, t: number): Float32Array {
+  if (starts === null || t >= 1) return places;
+  const left = (1 - t) ** 3;
+  return places.map((to, i) => {
+    const from = starts[i] ?? Number.NaN;
+    return Number.isNaN(from) ? to : to + (from - to) * left;
   });
-  return out;
-}
-
-/** `left` of the way before `to`, coming from `from`; `to` itself where that is unknown. */
-function between(from: number | undefined, to: number, left: number): number {
-  return left === 0 || from === undefined || Number.isNaN(from) ? to : to + (from - to) * left;
 }
 
 /** Index of the mark nearest to a point within `reach` pixels; -1 for none. */
@@ -135,33 +171,36 @@ export interface CanvasSize {
   readonly scale: number;
 }
 
-/** Draws the marks in place of what the canvas shows. `pixels` is written over; its size is the canvas's, in device pixels. */
+/** Draws the marks in place of what the canvas shows. `image` is written over; its size is the canvas's, in device pixels. */
 export function drawMarks(
   context: CanvasRenderingContext2D,
   scene: Scene,
   positions: Float32Array,
   palette: Palette,
   { scale }: CanvasSize,
-  pixels: ImageData,
+  image: ImageData,
 ): void {
-  pixels.data.fill(0);
-  putMarks(pixels, scene, positions, stampsOf(scene.markSize, palette, scale), scale);
-  context.putImageData(pixels, 0, 0);
+  const raster = rasterOf(image);
+  raster.words.fill(0);
+  putMarks(raster, scene, positions, stampsOf(scene.markSize, palette, scale), scale);
+  context.putImageData(image, 0, 0);
 }
 
 /** Writes the marks: those that the filter leaves out first, then the others over them. */
 export function putMarks(raster: Raster, scene: Scene, positions: Float32Array, stamps: Stamps, scale: number): void {
-  for (const faint of [1, 0]) {
-    const alpha = faint === 1 ? FAINT : 1;
-    scene.marks.forEach(({ item }, i) => {
-      if (scene.faint[i] !== faint) return;
+  const { verdicts, picked, faint } = scene;
+  const byVerdict = VERDICTS.map((verdict) => stamps[verdict]);
+  for (const [now, alpha] of [
+    [1, FAINT],
+    [0, 1],
+  ] as const)
+    for (let i = 0; i < verdicts.length; i++) {
+      if (faint[i] !== now) continue;
       const x = (positions[2 * i] ?? 0) * scale;
       const y = (positions[2 * i + 1] ?? 0) * scale;
-      const mark = item.correct === true ? stamps.right : item.correct === false ? stamps.wrong : stamps.unknown;
-      putStamp(raster, mark, x, y, alpha);
-      if (scene.picked[i] === 1) putStamp(raster, stamps.ring, x, y, alpha);
-    });
-  }
+      putStamp(raster, byVerdict[verdicts[i] ?? 0] ?? stamps.unknown, x, y, alpha);
+      if (picked[i] === 1) putStamp(raster, stamps.ring, x, y, alpha);
+    }
 }
 
 /** Draws the new pairs and the links to them, on a canvas below the marks. */
