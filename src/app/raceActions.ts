@@ -32,6 +32,9 @@ export type SaveFile = (name: string, bytes: Uint8Array) => void;
 /** Between two looks at who has a run. */
 const HOLDER_MS = 1000;
 
+/** Records of a kept run that are folded in one task of the page. */
+const RECORDS_AT_ONCE = 500;
+
 export interface RaceActions {
   /** How long the race waits between two phases, from now on. */
   setPace(pace: Pace): void;
@@ -257,10 +260,18 @@ export class RaceController implements RaceActions {
   }
 
   async #showRecords(service: LoopService, runIds: readonly string[]): Promise<void> {
-    // Folded lane by lane as they come: thousands of records at once would cost a frame.
     const { lanes } = this.#store.state;
     const told = await Promise.all(
-      runIds.map(async (runId, index) => reduceRecords(lanes[index] ?? EMPTY_LANE, await service.runRecords(runId))),
+      runIds.map(async (runId, index) => {
+        const records = await service.runRecords(runId);
+        let lane = lanes[index] ?? EMPTY_LANE;
+        for (let from = 0; from < records.length; from += RECORDS_AT_ONCE) {
+          // A task of its own for each part: thousands of records at once would cost a frame.
+          await new Promise((resolve) => setTimeout(resolve));
+          lane = reduceRecords(lane, records.slice(from, from + RECORDS_AT_ONCE));
+        }
+        return lane;
+      }),
     );
     this.#store.update((state) => ({ ...state, lanes: told }));
   }
