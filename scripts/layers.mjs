@@ -49,8 +49,13 @@ export const LAYERS = {
 /** Files that hold types and constants that layers agree on: any layer but `core` may import their types. */
 export const CONTRACT_FILES = ["types.ts", "config.ts", "records.ts", "runStore.ts"];
 
-/** Files of plain data that import nothing at run time: any layer but `core` may import their values. */
-export const DATA_FILES = ["loop/defaults.ts", "selection/strategies.ts", "tasks/custom/settings.ts"];
+/** Files of plain data, and rules on it alone, that import nothing at run time: any layer but `core` may import their values. */
+export const DATA_FILES = [
+  "loop/defaults.ts",
+  "selection/strategies.ts",
+  "student/memorySettings.ts",
+  "tasks/custom/settings.ts",
+];
 
 /** Packages that one place alone may import. */
 export const OWNED_PACKAGES = {

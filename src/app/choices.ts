@@ -6,7 +6,7 @@
 import type { ChatSettings, LocalDevice, LocalDtype } from "../teacher/config.ts";
 import type { CheckerName } from "../tasks/custom/settings.ts";
 import type { ExcessLength } from "../loop/config.ts";
-import type { Precision } from "../student/types.ts";
+import type { FrozenWeights, Precision } from "../student/types.ts";
 import { STRATEGIES as ALL_STRATEGIES, type StrategyName } from "../selection/strategies.ts";
 
 /** Strategies on offer, with one sentence each: all that need no further setting. */
@@ -205,6 +205,12 @@ export const PRECISIONS: Readonly<Record<Precision | "auto", string>> = {
   float32: "Single precision: the same numbers on every engine, up to rounding",
   auto: "Half precision where the GPU has shader-f16 and passes a test against float32, else float32; the engine panel says which and why",
   float16: "Half precision, or an error that says why not: needs a GPU with shader-f16, and must pass the same test",
+};
+
+/** How weights that an adapter leaves as they are are held. */
+export const WEIGHTS: Readonly<Record<FrozenWeights, string>> = {
+  float32: "Four bytes a weight",
+  float16: "Two bytes a weight: exact for a checkpoint in float16; on a GPU it needs shader-f16",
 };
 
 export const PRECISION_LABELS: Readonly<Record<Precision | "auto", string>> = {

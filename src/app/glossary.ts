@@ -178,6 +178,11 @@ export const GLOSSARY = {
     text: "Scales what the adapter adds, by alpha / r. Twice the rank is a common habit.",
     source: arxiv("Hu et al., 2021", "2106.09685"),
   },
+  frozenWeights: {
+    title: "Frozen weights",
+    text: "The model's own weights, which an adapter leaves as they are. In float16 they take half the memory; a checkpoint that is in float16 loses nothing by it, another is rounded.",
+    source: TRAINER,
+  },
   epochs: {
     title: "Epochs",
     text: "How often a round's training passes over its pairs.",

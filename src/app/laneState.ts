@@ -7,7 +7,7 @@
  */
 import type { EngineInfo } from "../runtime/types.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
-import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "../loop/records.ts";
+import type { LoopRecord, MemoryChange, Phase, PoolItem, RoundSummary, SyntheticExample } from "../loop/records.ts";
 import type { PrecisionChoice } from "../student/types.ts";
 import type { TeacherUsage } from "../teacher/types.ts";
 
@@ -19,6 +19,7 @@ export const LIMITS = {
   lossPoints: 160,
   rounds: 1000,
   warnings: 8,
+  memoryChanges: 8,
   poolItems: 5000,
   exampleIds: 20_000,
   textLength: 4000,
@@ -99,6 +100,8 @@ export interface LaneState {
   readonly tally: RoundTally;
   /** Decisions of people about pairs, as often as they were told. */
   readonly interventions: number;
+  /** How it is computed otherwise than it began, once it was resumed so. */
+  readonly memoryChanges: readonly MemoryChange[];
   readonly losses: readonly RoundLosses[];
   /** Training tokens per second, a moving average over the last few steps; null before the first. */
   readonly tokensPerSecond: number | null;
@@ -126,6 +129,7 @@ export const EMPTY_LANE: LaneState = {
   children: [],
   tally: EMPTY_TALLY,
   interventions: 0,
+  memoryChanges: [],
   losses: [],
   tokensPerSecond: null,
   precision: null,
@@ -183,6 +187,11 @@ function reduceRecord(state: LaneState, record: LoopRecord): LaneState {
       return addExamples(state, [record.example]);
     case "intervention":
       return { ...state, interventions: state.interventions + 1 };
+    case "memory": {
+      const told = JSON.stringify(record.change);
+      const others = state.memoryChanges.filter((change) => JSON.stringify(change) !== told);
+      return { ...state, memoryChanges: [...others, record.change].slice(-LIMITS.memoryChanges) };
+    }
     case "step":
       return addStep(state, record);
     case "round": {

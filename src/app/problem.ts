@@ -5,8 +5,8 @@ import type { ErrorCode } from "../core/errors.ts";
 export interface Problem {
   readonly message: string;
   readonly advice: string;
-  /** restart: the worker is gone or its device is. */
-  readonly remedy: "restart" | "dismiss";
+  /** restart: the worker is gone or its device is; less-memory: so is it where it ran out of memory, and it could go on with less. */
+  readonly remedy: "restart" | "less-memory" | "dismiss";
 }
 
 const RESTART = "Press Restart: the run goes on from its last stored step.";
@@ -20,8 +20,8 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
     "restart",
   ],
   "out-of-memory": [
-    `Close other tabs, then press Restart: the run goes on from its last stored step. If it happens again, start one that needs less under Settings: a smaller batch, shorter rows, an adapter (LoRA), or a smaller student; on a GPU also the engine WASM.`,
-    "restart",
+    "Nothing that is stored is lost. Close other tabs, then press Restart, or resume in less memory where that is offered. If it still does not fit, start a run that needs less under Settings: an adapter (LoRA), shorter rows, or a smaller student; on a GPU also the engine WASM.",
+    "less-memory",
   ],
   "non-finite": [
     "The training diverged. Start a new run with another seed; if it happens again, please report it.",

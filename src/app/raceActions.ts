@@ -6,11 +6,13 @@ import { chosenOptions } from "./engineOptions.ts";
 import type { LoopEvent, LoopService, RaceOptions } from "../protocol/loopService.ts";
 import type { LoopRecord } from "../loop/records.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { StudentFormat } from "../student/types.ts";
 import type { RunHeader } from "../loop/runStore.ts";
 import type { AppState, Pace, StoredRace } from "./appState.ts";
 import { laneLetter, PACES, withoutRun } from "./appState.ts";
 import { EMPTY_LANE, reduceRecords } from "./laneState.ts";
+import { lessMemoryOf } from "./lessMemory.ts";
 import { originsOf } from "./origins.ts";
 import { withPrompts } from "./promptEdits.ts";
 import { problemOfCode } from "./problem.ts";
@@ -49,6 +51,8 @@ export interface RaceActions {
   /** Takes runs off the page that are being deleted. */
   forget(runIds: readonly string[]): void;
   restart(): void;
+  /** Goes on with the run on the page in a new worker, these lanes in less memory where they can. */
+  resumeInLess(lanes: readonly number[]): void;
   /** Ends the download under way; what has arrived is kept. */
   cancelDownload(): void;
   /** Hands the user a lane's student as one file. */
@@ -164,7 +168,19 @@ export class RaceController implements RaceActions {
 
   /** A new worker in place of the one that crashed; the run on the page goes on from storage. */
   restart(): void {
-    const interrupted = this.#store.state.race;
+    this.#restart({});
+  }
+
+  resumeInLess(indices: readonly number[]): void {
+    const { lanes } = this.#store.state;
+    const less = indices.flatMap((index) => lessMemoryOf(lanes[index] ?? EMPTY_LANE) ?? []);
+    this.#restart(Object.fromEntries(less.map(({ runId, memory }) => [runId, memory])));
+  }
+
+  /** `memory`: by run, how it goes on. A heap that has grown never shrinks: the worker is replaced for less memory too. */
+  #restart(memory: Readonly<Record<string, MemorySettings>>): void {
+    const { race: open, stored: waiting } = this.#store.state;
+    const interrupted = open ?? waiting;
     this.#link.close();
     this.#link.set({ crash: null, problem: null, race: null, raceState: "idle", laneProblems: [] });
     void this.#link.guard("worker", async () => {
@@ -178,7 +194,7 @@ export class RaceController implements RaceActions {
       );
       if (this.#store.state.stored === null) return;
       this.#link.set({ pending: "engine" });
-      await (await this.#openStored(service)).start();
+      await (await this.#openStored(service, memory)).start();
     });
   }
 
@@ -216,11 +232,14 @@ export class RaceController implements RaceActions {
   }
 
   /** Opens the stored race, if the page shows one; returns the service that has it. */
-  async #openStored(present: LoopService): Promise<LoopService> {
+  async #openStored(
+    present: LoopService,
+    memory: Readonly<Record<string, MemorySettings>> = {},
+  ): Promise<LoopService> {
     const { stored, draft } = this.#store.state;
     if (stored === null) return present;
     const service = await this.#link.reach(stored.origins);
-    const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)));
+    const race = await service.resumeRace(stored.runIds, this.#options(providerOf(draft.provider)), memory);
     await service.setPace(PACES[this.#store.state.pace].pauseMs);
     this.#link.set({ race, stored: null, download: null });
     this.#onEngine(race.engine.ep);

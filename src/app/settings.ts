@@ -23,6 +23,7 @@ import {
   STUDENTS,
   TASKS,
   VERIFICATIONS,
+  WEIGHTS,
 } from "./choices.ts";
 import type { ChatTeacherSettings, NoTeacher } from "./teacherSettings.ts";
 import { noKey, teacherOf } from "./teacherSettings.ts";
@@ -95,6 +96,7 @@ export interface SettingsDraft {
   readonly method: string;
   readonly loraR: string;
   readonly loraAlpha: string;
+  readonly frozenWeights: string;
   readonly epochs: string;
   /** Empty: as the student needs. */
   readonly learningRate: string;
@@ -220,6 +222,7 @@ export const DEFAULT_DRAFT: SettingsDraft = {
   method: "auto",
   loraR: "",
   loraAlpha: "",
+  frozenWeights: "float32",
   epochs: String(D.training.epochs),
   learningRate: "",
   batchSize: "",
@@ -338,6 +341,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     const [r, loraAlpha] = lora ? [optional("loraR"), optional("loraAlpha")] : [undefined, undefined];
     if (adapter !== undefined && r !== undefined) errors.loraR = KEEPS_ITS_OWN;
     if (adapter !== undefined && loraAlpha !== undefined) errors.loraAlpha = KEEPS_ITS_OWN;
+    const frozenWeights = lora ? oneOf("frozenWeights", WEIGHTS) : "float32";
     const [learningRate, batchSize] = [optional("learningRate"), optional("batchSize")];
     return {
       ...(builtin ? {} : ADAPTER_TRAINING),
@@ -346,6 +350,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
             method: "lora",
             ...(r === undefined ? {} : { r }),
             ...(loraAlpha === undefined ? (r === undefined ? {} : { loraAlpha: 2 * r }) : { loraAlpha }),
+            ...(frozenWeights === "float32" ? {} : { frozenWeights }),
           }
         : { method: "full" },
       epochs: number("epochs"),

@@ -64,6 +64,7 @@ const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder" | "adapterFol
   method: "method",
   loraR: "r",
   loraAlpha: "alpha",
+  frozenWeights: "weights",
   epochs: "epochs",
   learningRate: "lr",
   batchSize: "batch",

@@ -6,6 +6,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../loop/defaults.ts";
 import { parseBaseline, parseExperimentConfig } from "../loop/parseConfig.ts";
 import { PICKER_KINDS } from "../selection/strategies.ts";
+import { FROZEN_WEIGHTS } from "../student/types.ts";
 import { chatProviderOf } from "../teacher/registry.ts";
 import type { Options } from "./options.ts";
 import { parseColumns } from "./taskData.ts";
@@ -104,13 +105,13 @@ function settingsOf(options: Options, file: Json, chat: Json): Json {
     stop: compact({ target: real("stop-target"), plateau: whole("stop-plateau"), minGain: real("stop-min-gain") }),
     scoreSynthetic: options.flag("score-synthetic") ? true : undefined,
     training: compact({
-      method: methodOf(options),
+      method: methodOf(options, file),
       epochs: real("epochs"),
       learningRate: real("lr"),
       batchSize: whole("batch-size"),
       precision: text("precision"),
     }),
-    generation: compact({ maxNewTokens: whole("max-new-tokens") }),
+    generation: compact({ maxNewTokens: whole("max-new-tokens"), batchSize: whole("generation-batch-size") }),
   });
 }
 
@@ -191,11 +192,18 @@ function overChat(file: unknown, chat: Json): Json {
   return { ...base, ...chat, ...(Object.keys(limits).length === 0 ? {} : { limits }) };
 }
 
-function methodOf(options: Options): Json | undefined {
-  if (!options.given("method")) return undefined;
-  return options.choice("method", ["full", "lora"]) === "full"
-    ? { method: "full" }
-    : { method: "lora", ...DEFAULT_LORA };
+/** The method that the options name, or the file's, with its frozen weights held as they say. */
+function methodOf(options: Options, file: Json): Json | undefined {
+  const named: Json | undefined = !options.given("method")
+    ? undefined
+    : options.choice("method", ["full", "lora"]) === "full"
+      ? { method: "full" }
+      : { method: "lora", ...DEFAULT_LORA };
+  if (!options.given("weights")) return named;
+  const method = named ?? groupOf(groupOf(file, "training"), "method");
+  if (method["method"] !== "lora")
+    badInput("--weights", "--method lora beside it", "full training", "Weights that train are float32");
+  return { ...method, frozenWeights: options.choice("weights", FROZEN_WEIGHTS) };
 }
 
 /** Reads an option that was given, and nothing else. */

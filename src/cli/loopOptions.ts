@@ -3,6 +3,7 @@ import { BASELINES, baselineNames } from "../loop/baselines.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_REFILLS } from "../loop/defaults.ts";
 import { PICKER_KINDS, strategyNames } from "../selection/strategies.ts";
 import { CHECKER_NAMES } from "../tasks/custom/settings.ts";
+import { FROZEN_WEIGHTS } from "../student/types.ts";
 import { taskNames } from "../tasks/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
 import type { OptionSpecs } from "./options.ts";
@@ -134,9 +135,23 @@ export const LOOP_OPTIONS: OptionSpecs = {
   "stop-min-gain": { value: "X", description: "what counts as a gain, over this", default: String(D.stop.minGain) },
   "score-synthetic": { description: "also score accepted questions by the strategy's criterion, for the records" },
   method: { value: "full|lora", description: "what is trained", default: D.training.method.method },
+  weights: {
+    value: FROZEN_WEIGHTS.join("|"),
+    description: "how weights that --method lora leaves as they are are held; float16 halves them, exact for checkpoints in float16",
+    default: "float32",
+  },
   epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
   lr: { value: "X", description: "learning rate", default: String(D.training.learningRate) },
-  "batch-size": { value: "N", description: "rows per optimizer step", default: String(D.training.batchSize) },
+  "batch-size": {
+    value: "N",
+    description: "rows at a time in training; of a resumed run, whose steps keep their rows by accumulation, a part of them",
+    default: String(D.training.batchSize),
+  },
+  "generation-batch-size": {
+    value: "N",
+    description: "rows scored, or generated for, at a time; also of a resumed run",
+    default: String(D.generation.batchSize),
+  },
   precision: {
     value: "float32|float16|auto",
     description: "what matrix products of training compute in; see tutelage train --help",

@@ -1,5 +1,6 @@
 /** @file What `tutelage loop` shows of a loop's records: a line a round, progress where someone watches. */
 import type { LoopRecord, StopReason } from "../loop/records.ts";
+import { describeMemoryChange } from "../student/memorySettings.ts";
 import { chatProviderOf } from "../teacher/registry.ts";
 import type { TeacherUsage } from "../teacher/types.ts";
 import type { Output } from "./output.ts";
@@ -41,6 +42,8 @@ export async function showRecords(records: AsyncIterable<LoopRecord>, output: Ou
     const progress = describe(record);
     if (progress !== undefined) output.progress(progress);
     if (record.type === "warning") output.note(`warning: ${record.message}`);
+    if (record.type === "memory")
+      output.note(`from round ${record.change.round} on: ${describeMemoryChange(record.change.from, record.change.to)}`);
     if (record.type === "step" && record.precision !== undefined)
       output.note(`round ${record.round}: training in ${record.precision.precision}; ${record.precision.reason}`);
     if (record.type === "run") chat = chatProviderOf(record.config.teacher.name) !== undefined;

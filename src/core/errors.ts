@@ -49,6 +49,11 @@ export class BadInputError extends TutelageError {
   }
 }
 
+/** Whether `error` says that memory ran out. */
+export function isOutOfMemory(error: unknown): error is TutelageError {
+  return error instanceof TutelageError && error.code === "out-of-memory";
+}
+
 /** Throws a `BadInputError` of the form `where: expected X, got Y. hint`. */
 export function badInput(where: string, expected: string, got: string, hint = ""): never {
   throw new BadInputError(`${where}: expected ${expected}, got ${got}${hint ? `. ${hint}` : ""}`);

@@ -13,6 +13,7 @@
  * which a resumed run computes again.
  */
 import { invariant, throwIfAborted } from "../core/errors.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { StepRecord, Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
@@ -49,6 +50,8 @@ export interface ClosedLoopDeps {
   readonly now?: (() => number) | undefined;
   /** Go on with the run that the store holds, instead of starting one. */
   readonly resume?: boolean | undefined;
+  /** How the run is computed from here on; as before, or as its experiment says, by default. Rows a step stay as they are. */
+  readonly memory?: MemorySettings | undefined;
   /** Generate and score the whole pool each round for display, whatever the strategy needs. Changes no pick, pair or weight. */
   readonly showPool?: boolean | undefined;
   /** Teacher items in flight at once, twice a chat teacher's requests or 4 by default. Never changes what they say. */
@@ -91,6 +94,7 @@ export async function* closedLoop(
       resumedAtRound: firstRound,
     };
     yield* changedEngine(run);
+    if (run.memoryChange !== undefined) yield { type: "memory", change: run.memoryChange };
     const left = run.dropped === undefined ? "" : droppedText(run.dropped);
     if (left !== "") yield { type: "warning", code: "questions-dropped", message: left };
 

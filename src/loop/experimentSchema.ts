@@ -1,6 +1,7 @@
 /** @file The schema of an experiment: every setting's type, bounds and default. Not here: what settings mean together (`parseConfig.ts`). */
 import * as v from "valibot";
 import { PICKER_KINDS, REWARD_NAMES, scoreStrategyNames, strategyNames } from "../selection/strategies.ts";
+import { FROZEN_WEIGHTS } from "../student/types.ts";
 import { taskNames } from "../tasks/registry.ts";
 import { teacherNames } from "../teacher/registry.ts";
 import { OPERATIONS } from "../teacher/types.ts";
@@ -40,6 +41,7 @@ const method = v.variant(
         v.union([v.literal("all-linear"), v.pipe(v.array(text), v.minLength(1, TARGETS))], TARGETS),
         DEFAULT_LORA.targetModules,
       ),
+      frozenWeights: v.exactOptional(choice(FROZEN_WEIGHTS)),
     }),
   ],
   'a method with method "full" or "lora"',

@@ -6,6 +6,7 @@ import { invariant } from "../core/errors.ts";
 import type { CachedModel, DownloadProgress, HubKind, PrepareStudentContext } from "../hub/types.ts";
 import type { LaneInfo, ProviderStatus } from "../protocol/loopService.ts";
 import type { Engine, ExecutionProvider } from "../runtime/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { StudentDescription } from "../student/student.ts";
 import type { Student } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
@@ -75,6 +76,8 @@ export interface LanePlan {
   readonly config: ExperimentConfig;
   /** What an earlier session left of the run; undefined for a new one. */
   readonly stored: StoredRun | undefined;
+  /** How it is computed from here on; as before by default. */
+  readonly memory?: MemorySettings | undefined;
 }
 
 /** What a lane is opened for. */
@@ -102,7 +105,7 @@ export interface OpenedLane {
 export async function openLane<E extends RaceEngine>(
   deps: LoopServiceDeps<E>,
   engine: E,
-  { runId, config, stored }: LanePlan,
+  { runId, config, stored, memory }: LanePlan,
   setting: LaneSetting,
   owned: (() => Promise<void>)[],
 ): Promise<OpenedLane> {
@@ -135,6 +138,7 @@ export async function openLane<E extends RaceEngine>(
     signal: setting.signal,
     now: deps.now,
     resume: stored !== undefined,
+    memory,
     showPool: setting.showPool,
     race: { id: setting.raceId, lane: setting.lane },
   });

@@ -15,6 +15,7 @@ import type { ClosedLoopDeps } from "./closedLoop.ts";
 import { firstDifference } from "./firstDifference.ts";
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { Interventions } from "./interventions.ts";
+import { memoryChangeOf, memoryOf } from "./memoryChange.ts";
 import { splitsOf } from "./splitsOf.ts";
 import type { RunState } from "./runState.ts";
 import { studentName } from "./studentName.ts";
@@ -59,9 +60,12 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
         "Resume it, delete it, or choose another place",
       );
   }
+  const memoryChange = memoryChangeOf(config, stored, deps.memory);
   const budgetRound = stored?.replies.find(({ outcome }) => !outcome.ok && outcome.budget === true)?.round;
   const state: RunState = {
     config,
+    memory: memoryChange?.to ?? memoryOf(config, stored),
+    memoryChange,
     strategy,
     student,
     task,
@@ -121,6 +125,7 @@ export async function openRun(config: ExperimentConfig, deps: ClosedLoopDeps): P
       ...(deps.race === undefined ? {} : { race: deps.race }),
     });
   }
+  if (memoryChange !== undefined) await store.append({ type: "memory", change: memoryChange });
   await student.reset();
   if (stored?.checkpoint !== undefined) await student.restore(stored.checkpoint.parameters);
   return state;

@@ -3,6 +3,7 @@
  * JSON. The page, the terminal, the run folder and tests read nothing else.
  */
 import type { EngineInfo } from "../runtime/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { StepRecord } from "../student/types.ts";
 import type { Operation, TeacherUsage } from "../teacher/types.ts";
 import type { ExperimentConfig } from "./config.ts";
@@ -78,6 +79,13 @@ export interface Intervention {
   readonly answer?: string;
   /** The person's own words, or what the task's check said of an edit. */
   readonly reason: string;
+}
+
+/** From `round` on the run is computed in less memory, or in more again; its steps are the same up to rounding. */
+export interface MemoryChange {
+  readonly round: number;
+  readonly from: MemorySettings;
+  readonly to: MemorySettings;
 }
 
 /** Accuracy on one split: exact final answers. `low`/`high`: 95 % Wilson interval. */
@@ -163,6 +171,7 @@ export type LoopRecord =
   | { readonly type: "usage"; readonly round: number; readonly usage: TeacherUsage }
   | { readonly type: "example"; readonly example: SyntheticExample }
   | { readonly type: "intervention"; readonly intervention: Intervention }
+  | { readonly type: "memory"; readonly change: MemoryChange }
   | ({ readonly type: "step"; readonly round: number; readonly totalSteps: number } & StepRecord)
   | { readonly type: "round"; readonly summary: RoundSummary }
   | { readonly type: "warning"; readonly code: string; readonly message: string }

@@ -2,7 +2,7 @@
 import type { LoopRecord } from "./records.ts";
 import type { StoredRun } from "./runStore.ts";
 
-/** Pools, picks, examples and summaries of the finished rounds, in order, then the interventions. What a resumed loop will yield itself is left out. */
+/** Pools, picks, examples and summaries of the finished rounds, in order, then the interventions and changes of memory. What a resumed loop will yield itself is left out. */
 export function finishedRecords(stored: StoredRun): LoopRecord[] {
   const rounds = stored.rounds.flatMap((summary): LoopRecord[] => [
     ...stored.pools.filter((pool) => pool.round === summary.round),
@@ -15,6 +15,7 @@ export function finishedRecords(stored: StoredRun): LoopRecord[] {
   return [
     ...rounds,
     ...stored.interventions.map((intervention): LoopRecord => ({ type: "intervention", intervention })),
+    ...stored.memoryChanges.map((change): LoopRecord => ({ type: "memory", change })),
   ];
 }
 

@@ -157,8 +157,8 @@ export class RunShelf {
 
   /** Every setting and version of the run, and what people changed by hand, as JSON. */
   async manifest(runId: string): Promise<string> {
-    const { manifest, interventions } = await this.read(runId);
-    return `${JSON.stringify({ ...manifest, interventions }, null, 2)}\n`;
+    const { manifest, interventions, memoryChanges } = await this.read(runId);
+    return `${JSON.stringify({ ...manifest, interventions, memoryChanges }, null, 2)}\n`;
   }
 
   /** Records a decision about a pair. `lane`: the run as it is open here; without it the run must not be open anywhere. */

@@ -6,17 +6,22 @@
 import { BadInputError } from "../core/errors.ts";
 import type { Rng } from "../core/rng.ts";
 import type { QueryStrategy } from "../selection/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { PromptCompletion, ScoreRow, Student } from "../student/types.ts";
 import type { Question, Splits, Task } from "../tasks/types.ts";
 import type { Teacher, TeacherUsage } from "../teacher/types.ts";
 import type { DroppedQuestions } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { Interventions } from "./interventions.ts";
-import type { LoopRecord, Phase, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
+import type { LoopRecord, MemoryChange, Phase, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 import type { Checkpoint, RunStore, StoredPicks, StoredReply, StoredRun } from "./runStore.ts";
 
 export interface RunState {
   readonly config: ExperimentConfig;
+  /** How it is computed; what is computed is `config`. */
+  readonly memory: MemorySettings;
+  /** What of it changed when this session took the run up; undefined for nothing. */
+  readonly memoryChange: MemoryChange | undefined;
   readonly strategy: QueryStrategy;
   readonly student: Student;
   readonly task: Task;

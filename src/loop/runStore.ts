@@ -9,7 +9,7 @@ import type { StepRecord } from "../student/types.ts";
 import type { ModelDescription, TeacherUsage } from "../teacher/types.ts";
 import type { DroppedQuestions } from "./checkRows.ts";
 import type { ExperimentConfig } from "./config.ts";
-import type { Intervention, LoopRecord, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
+import type { Intervention, LoopRecord, MemoryChange, PoolItem, RoundSummary, SyntheticExample } from "./records.ts";
 
 /** Version of everything a run stores; a store refuses to load a newer one. */
 export const RUN_SCHEMA_VERSION = 1;
@@ -62,6 +62,7 @@ export type RunEntry =
   | { readonly type: "reply"; readonly reply: StoredReply }
   | { readonly type: "example"; readonly example: SyntheticExample }
   | { readonly type: "intervention"; readonly intervention: Intervention }
+  | { readonly type: "memory"; readonly change: MemoryChange }
   | { readonly type: "round"; readonly summary: RoundSummary };
 
 /** The student at the end of a round's training, before its evaluation. */
@@ -84,6 +85,7 @@ export interface StoredRun {
   readonly replies: readonly StoredReply[];
   readonly examples: readonly SyntheticExample[];
   readonly interventions: readonly Intervention[];
+  readonly memoryChanges: readonly MemoryChange[];
   readonly rounds: readonly RoundSummary[];
   readonly checkpoint: Checkpoint | undefined;
 }

@@ -31,6 +31,7 @@ import type {
   TokenLossRequest,
 } from "../protocol/loopService.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { StudentFormat, TokenLoss } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { PromptEdits } from "../teacher/config.ts";
@@ -84,14 +85,19 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     });
   }
 
-  resumeRace(runIds: readonly string[], options: RaceOptions): Promise<RaceInfo> {
+  resumeRace(
+    runIds: readonly string[],
+    options: RaceOptions,
+    memory: Readonly<Record<string, MemorySettings>> = {},
+  ): Promise<RaceInfo> {
     return this.#races.inTurn(async () => {
       if (runIds.length === 0 || new Set(runIds).size !== runIds.length)
         badInput("resume", "one or more different runs", `[${runIds.join(", ")}]`);
       const plans: LanePlan[] = [];
       for (const runId of runIds) {
         const stored = await this.#runs.read(runId, true);
-        plans.push({ runId, config: parseExperimentConfig(stored.manifest.config, `run ${runId}`), stored });
+        const config = parseExperimentConfig(stored.manifest.config, `run ${runId}`);
+        plans.push({ runId, config, stored, memory: memory[runId] });
       }
       return this.#open(plans[0]?.stored?.manifest.race?.id ?? newId(), plans, options);
     });

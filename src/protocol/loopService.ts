@@ -8,6 +8,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import type { Intervention, LoopRecord, Phase, RoundSummary, SyntheticExample } from "../loop/records.ts";
 import type { DataFiles, RunHeader } from "../loop/runStore.ts";
 import type { EngineInfo, EngineMemory, ExecutionProvider } from "../runtime/types.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { ChosenToken, StudentFormat, TokenLoss, TrainingNeeds } from "../student/types.ts";
 import type { CustomSettings, DataInspection } from "../tasks/custom/settings.ts";
 import type { PromptEdits } from "../teacher/config.ts";
@@ -272,8 +273,15 @@ export interface LoopService {
   providers(): Promise<readonly ProviderStatus[]>;
   /** Opens engine, students and stores for new runs, after ending the race before. Nothing is computed yet. */
   createRace(request: RaceRequest): Promise<RaceInfo>;
-  /** The same for stored runs, one lane each; their records so far are sent again first. */
-  resumeRace(runIds: readonly string[], options: RaceOptions): Promise<RaceInfo>;
+  /**
+   * The same for stored runs, one lane each; their records so far are sent again first. `memory`, by run: how it is
+   * computed from here on. @throws bad-input for such settings that would make other steps.
+   */
+  resumeRace(
+    runIds: readonly string[],
+    options: RaceOptions,
+    memory?: Readonly<Record<string, MemorySettings>>,
+  ): Promise<RaceInfo>;
   /** Runs until `pause`, `stop` or the end. Resolves at once. */
   start(): Promise<void>;
   /** Resolves when nothing computes any more. */

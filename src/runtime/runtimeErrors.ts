@@ -11,14 +11,13 @@ const CRASHED = /memory access out of bounds|unreachable|table index is out of b
 const NOT_SUPPORTED =
   /NOT_IMPLEMENTED|ERROR_CODE: 9|could not find an implementation|fallback to CPU EP has been explicitly disabled|not a registered function|is not a registered/i;
 
-/** `out-of-memory` with what was being done and what helps. */
+/** `out-of-memory` with what was being done and what helps; `details.reason` is what was thrown. */
 export function outOfMemory(where: string, cause: unknown): TutelageError {
+  const reason = messageOf(cause).replace(SOURCE_LINE, "").trim();
   return new TutelageError(
     "out-of-memory",
-    `${where}: not enough memory (${messageOf(cause).replace(SOURCE_LINE, "").trim()}). Use a smaller batch with gradient accumulation, gradient checkpointing, shorter rows, LoRA instead of full finetuning, or a smaller student`,
-    {
-      cause,
-    },
+    `${where}: not enough memory (${reason}). Use a smaller batch with gradient accumulation, gradient checkpointing, shorter rows, LoRA instead of full finetuning, or a smaller student`,
+    { cause, details: { reason } },
   );
 }
 

@@ -37,6 +37,14 @@ const usage = v.looseObject({
   durationMs: v.number(),
 });
 
+const positive = v.pipe(count, v.minValue(1));
+const memory = v.looseObject({
+  batchSize: positive,
+  gradAccum: positive,
+  generationBatchSize: positive,
+  gradientCheckpointing: v.picklist(["auto", "on"]),
+});
+
 const manifest = v.looseObject({
   runId: v.string(),
   createdAt: v.string(),
@@ -121,6 +129,10 @@ const entry = v.variant("type", [
       answer: v.optional(v.string()),
       reason: v.string(),
     }),
+  }),
+  v.looseObject({
+    type: v.literal("memory"),
+    change: v.looseObject({ round: count, from: memory, to: memory }),
   }),
   v.looseObject({
     type: v.literal("round"),

@@ -15,6 +15,7 @@ export function storedRunOf(
     replies: entries.filter((entry) => entry.type === "reply").map((entry) => entry.reply),
     examples: entries.filter((entry) => entry.type === "example").map((entry) => entry.example),
     interventions: entries.filter((entry) => entry.type === "intervention").map((entry) => entry.intervention),
+    memoryChanges: entries.filter((entry) => entry.type === "memory").map((entry) => entry.change),
     rounds: entries.filter((entry) => entry.type === "round").map((entry) => entry.summary),
     checkpoint,
   };
@@ -28,6 +29,7 @@ export function entriesOf(run: StoredRun): RunEntry[] {
     ...run.replies.map((reply) => ({ type: "reply" as const, reply })),
     ...run.examples.map((example) => ({ type: "example" as const, example })),
     ...run.interventions.map((intervention) => ({ type: "intervention" as const, intervention })),
+    ...run.memoryChanges.map((change) => ({ type: "memory" as const, change })),
     ...run.rounds.map((summary) => ({ type: "round" as const, summary })),
   ];
 }

@@ -4,7 +4,7 @@
  */
 import type { EngineMemory, PeakMemory } from "../runtime/types.ts";
 import type { MemoryEstimate } from "./memoryEstimate.ts";
-import { formatBytes } from "./memoryPlan.ts";
+import { formatBytes } from "./memoryEstimate.ts";
 
 /** Bytes at the fullest moment. */
 export interface MeasuredMemory {

@@ -149,3 +149,17 @@ function constantBytes(graphs: readonly Graph[]): number {
     0,
   );
 }
+
+/** `1.23 GB`, `45 MB`: decimal units. */
+export function formatBytes(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
+}
+
+/** The causes in one line, those that matter first. */
+export function describeEstimate({ total: _, ...causes }: MemoryEstimate): string {
+  return Object.entries(causes)
+    .filter(([, bytes]) => bytes > 0)
+    .sort(([, a], [, b]) => b - a)
+    .map(([cause, bytes]) => `${cause} ${formatBytes(bytes)}`)
+    .join(", ");
+}

@@ -4,17 +4,18 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import type { Decoder } from "../nn/family.ts";
-import { resolveLora } from "../nn/lora.ts";
 import type { ExecutionProvider } from "../runtime/types.ts";
 import { anyShapeLimit, bucketLength, bucketLossPositions, bucketRows, inputLength, partsByLength } from "./batches.ts";
 import { dataOrderOf } from "./dataOrder.ts";
 import type { StudentBlueprint } from "./graphs.ts";
 import { batchSizes, LengthBuckets } from "./lengthBuckets.ts";
+import { advise } from "./memoryAdvice.ts";
 import {
+  describeEstimate,
   estimateTraining,
+  formatBytes,
   heldBytes,
   type MemoryEstimate,
-  type TrainingPlan,
   type TrainShape,
 } from "./memoryEstimate.ts";
 import { layoutParameters } from "./parameterLayout.ts";
@@ -114,15 +115,21 @@ export function chooseMemory(
 }
 
 /**
- * Refuses a student whose weights alone are more than WebAssembly can address, before any is read.
+ * Refuses a student whose weights alone are more than WebAssembly can address, before any is read. One that is opened to
+ * be `trained` is told of frozen weights in float16, which are a setting of training alone.
  * @throws TutelageError out-of-memory with what would fit.
  */
-export function checkWeightsFit(blueprint: StudentBlueprint, name: string, ep: ExecutionProvider): void {
+export function checkWeightsFit(
+  blueprint: StudentBlueprint,
+  name: string,
+  ep: ExecutionProvider,
+  trained = true,
+): void {
   const bytes = weightBytes(blueprint);
   if (ep !== "wasm" || bytes <= WASM_LIMIT_BYTES) return;
   const { layout, decoder, lora } = blueprint;
   const halved =
-    layout.frozen.length === 0
+    layout.frozen.length === 0 || !trained
       ? Infinity
       : weightBytes({ ...blueprint, layout: layoutParameters(decoder, lora, "lora", "float16") });
   const advice =
@@ -150,85 +157,4 @@ export function uploadError(blueprint: StudentBlueprint, name: string, ep: Execu
 function weightBytes(blueprint: StudentBlueprint): number {
   const { weights, trainable } = heldBytes(blueprint, 1);
   return weights + trainable / 2;
-}
-
-/** What would fit, tried in the order of how little it changes. */
-function advise(
-  blueprint: StudentBlueprint,
-  plan: TrainOptions & { readonly shapes: readonly TrainShape[] },
-  ep: ExecutionProvider,
-  limitBytes: number,
-): string {
-  // What is held in any case is known without building graphs.
-  const fits = (changed: StudentBlueprint, settings: TrainingPlan): boolean =>
-    sumOf(heldBytes(changed, settings.gradAccum)) <= limitBytes &&
-    estimateTraining(changed, settings, ep).total <= limitBytes;
-  const once: TrainingPlan = { ...plan, gradientCheckpointing: true };
-  if (fits(blueprint, once)) return "Gradient checkpointing would fit";
-  const full = blueprint.layout.frozen.length === 0;
-  const halved: StudentBlueprint = full
-    ? blueprint
-    : { ...blueprint, layout: layoutParameters(blueprint.decoder, blueprint.lora, "lora", "float16") };
-  if (!full && fits(halved, once)) return "Gradient checkpointing with frozen weights in float16 would fit";
-  const most = Math.max(...plan.shapes.map(({ batch }) => batch));
-  for (let batch = Math.floor(most / 2); batch >= 1; batch = Math.floor(batch / 2)) {
-    const smaller = { ...once, shapes: shrink(plan.shapes, batch, 1) };
-    if (fits(blueprint, smaller)) return `A batch size of ${batch} with gradient accumulation would fit`;
-  }
-  for (const part of [2, 4, 8]) {
-    const smaller = { ...once, shapes: shrink(plan.shapes, 1, part) };
-    const longest = Math.max(...smaller.shapes.map(({ length }) => length));
-    if (fits(blueprint, smaller)) return `Rows of at most ${longest} tokens in batches of 1 would fit`;
-  }
-  return full ? adviseAdapter(blueprint, plan, ep, limitBytes) : SMALLER;
-}
-
-const SMALLER = "Take a smaller student";
-
-/** Of a student that does not fit in full: an adapter on all linear layers, which needs moments for itself alone. */
-function adviseAdapter(
-  { decoder }: StudentBlueprint,
-  plan: TrainOptions & { readonly shapes: readonly TrainShape[] },
-  ep: ExecutionProvider,
-  limitBytes: number,
-): string {
-  const lora = resolveLora(decoder, (module) => (module === decoder.head.module ? undefined : { r: 8, scaling: 2 }));
-  const adapted = { decoder, lora, layout: layoutParameters(decoder, lora, "lora", "float32") };
-  const settings = { ...plan, gradientCheckpointing: true };
-  if (sumOf(heldBytes(adapted, plan.gradAccum)) > limitBytes) return SMALLER;
-  if (estimateTraining(adapted, settings, ep).total <= limitBytes)
-    return "In full it would not, whatever the batch; LoRA of rank 8 would fit";
-  const advice = advise(adapted, plan, ep, limitBytes);
-  return advice === SMALLER ? advice : `In full it would not, whatever the batch. With LoRA of rank 8: ${advice}`;
-}
-
-const sumOf = (parts: Readonly<Record<string, number>>): number =>
-  Object.values(parts).reduce((sum, bytes) => sum + bytes, 0);
-
-function shrink(shapes: readonly TrainShape[], batch: number, part: number): TrainShape[] {
-  return shapes.map((shape) => {
-    const length = Math.max(1, Math.floor(shape.length / part));
-    const rows = Math.min(shape.batch, batch);
-    const share = (rows * length) / (shape.batch * shape.length);
-    return {
-      batch: rows,
-      length,
-      lossPositions:
-        shape.lossPositions === undefined ? undefined : Math.max(1, Math.ceil(shape.lossPositions * share)),
-    };
-  });
-}
-
-/** `1.23 GB`, `45 MB`: decimal units. */
-export function formatBytes(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${Math.ceil(bytes / 1e6)} MB`;
-}
-
-/** The causes in one line, those that matter first. */
-export function describeEstimate({ total: _, ...causes }: MemoryEstimate): string {
-  return Object.entries(causes)
-    .filter(([, bytes]) => bytes > 0)
-    .sort(([, a], [, b]) => b - a)
-    .map(([cause, bytes]) => `${cause} ${formatBytes(bytes)}`)
-    .join(", ");
 }

@@ -11,6 +11,7 @@ import type { Value } from "../onnx/types.ts";
 import type { Decoder, ParameterSpec } from "../nn/family.ts";
 import type { Lora } from "../nn/lora.ts";
 import type { ParameterGroup } from "../optim/adamw.ts";
+import type { FrozenWeights } from "./types.ts";
 
 /** Elements of one group at most: 128 MiB of float32, the smallest storage-buffer binding that WebGPU guarantees. */
 const MAX_GROUP_ELEMENTS = 32 * 1024 * 1024;
@@ -31,9 +32,6 @@ export interface ParameterLayout {
   /** Names of frozen parameters that the device holds in float16; graphs cast them where they are used. */
   readonly halved: ReadonlySet<string>;
 }
-
-/** How frozen weights are held on the device. */
-export type FrozenWeights = "float32" | "float16";
 
 function pack(specs: readonly ParameterSpec[], decay: boolean): LayoutGroup[] {
   const groups: { entries: LayoutEntry[]; size: number }[] = [];

@@ -23,7 +23,7 @@ import { spellTokens } from "./spellTokens.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import type { StudentBlueprint } from "./graphs.ts";
 import { checkWeightsFit, chooseMemory, uploadError } from "./memoryPlan.ts";
-import { layoutParameters, type FrozenWeights } from "./parameterLayout.ts";
+import { layoutParameters } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
 import { scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
@@ -34,6 +34,7 @@ import { Trainer, type TrainerState } from "./trainer.ts";
 import type {
   EncodedRow,
   ExampleRow,
+  FrozenWeights,
   GenerateOptions,
   Generation,
   Prompt,
@@ -60,7 +61,7 @@ export interface OpenStudentOptions {
   readonly method?: TrainMethod;
   /** Seeds the start of a new adapter. */
   readonly seed?: number;
-  /** How the device holds frozen weights (LoRA): `float16` halves their size, and is exact for checkpoints in float16. */
+  /** How the device holds frozen weights (LoRA), by default as the method says: `float16` halves their size, and is exact for checkpoints in float16. */
   readonly frozenWeights?: FrozenWeights;
   /** Base weights of at most this many bytes stay in memory (see `KEPT_BYTES`); larger ones are read again when needed. */
   readonly keptBytes?: number;
@@ -106,7 +107,8 @@ export interface Model {
 
 /** Opens a student. @throws BadInputError for anything wrong with the directory, the adapter or their fit. */
 export async function openStudent(engine: Engine, options: OpenStudentOptions): Promise<LanguageModel> {
-  const { frozenWeights, onWarning: warn = () => undefined } = options;
+  const { onWarning: warn = () => undefined } = options;
+  const frozenWeights = frozenWeightsOf(options);
   if (frozenWeights === "float16" && engine.ep === "webgpu" && !engine.info.features?.includes("shader-f16"))
     badInput(
       "frozen weights in float16",
@@ -118,13 +120,17 @@ export async function openStudent(engine: Engine, options: OpenStudentOptions): 
   options.beforeUpload?.(description);
   const { blueprint } = description;
   const { name } = options.source;
-  checkWeightsFit(blueprint, name, engine.ep);
+  checkWeightsFit(blueprint, name, engine.ep, options.method !== undefined);
   try {
     const store = await ParameterStore.create(engine, blueprint.layout, model.weights, values);
     return new LanguageModel(engine, model, store, values, warn);
   } catch (error) {
     throw uploadError(blueprint, name, engine.ep, error);
   }
+}
+
+function frozenWeightsOf({ frozenWeights, method }: OpenStudentOptions): FrozenWeights {
+  return frozenWeights ?? (method?.method === "lora" ? method.frozenWeights : undefined) ?? "float32";
 }
 
 /** What `openStudent` knows of a student before anything is on a device; needs no engine. @throws as `openStudent`. */
@@ -216,7 +222,7 @@ async function readStudent(
     decoder,
     lora,
     loraConfig === undefined ? "full" : "lora",
-    options.frozenWeights ?? "float32",
+    frozenWeightsOf(options),
   );
   const encodeAll = (rows: readonly ExampleRow[], truncate?: boolean): EncodedRow[] =>
     encodeNumbered(tokenizer, decoder, rows, truncate, warn);

@@ -4,7 +4,7 @@
  * reads back two numbers. Semantics of transformers' Trainer (see `dataOrder.ts`,
  * `optim/`). The whole state can be saved and continued on the same trajectory.
  */
-import { badInput, invariant, throwIfAborted, TutelageError } from "../core/errors.ts";
+import { badInput, invariant, isOutOfMemory, throwIfAborted, TutelageError } from "../core/errors.ts";
 import type { Tensor } from "../onnx/types.ts";
 import type { ParameterGroup } from "../optim/adamw.ts";
 import { learningRateFactor } from "../optim/schedule.ts";
@@ -22,6 +22,8 @@ import type { MicroBatch } from "./batches.ts";
 import { dataOrderOf, type DataOrder } from "./dataOrder.ts";
 import { batchSizes, type LengthBuckets } from "./lengthBuckets.ts";
 import { LossScale, type LossScaleState } from "./lossScale.ts";
+import { trainingOutOfMemory } from "./memoryAdvice.ts";
+import { largestShapes } from "./memoryPlan.ts";
 import { only, optimizerStep, scalar } from "./optimizerStep.ts";
 import type { HostParameters, ParameterStore } from "./parameterStore.ts";
 import { comparePrecisions } from "./precisionGate.ts";
@@ -167,9 +169,23 @@ export class Trainer {
   /**
    * Does the next optimizer step. On failure (a non-finite loss or norm, abort,
    * device error) the parameters are those before the step.
-   * @throws TutelageError non-finite naming the step, aborted.
+   * @throws TutelageError non-finite naming the step, aborted, out-of-memory with what would need less.
    */
   async next(): Promise<StepRecord> {
+    try {
+      return await this.#next();
+    } catch (error) {
+      if (!isOutOfMemory(error)) throw error;
+      const { blueprint } = this.#sessions;
+      const { ep } = this.#engine;
+      const gradientCheckpointing = this.#options.gradientCheckpointing ?? false;
+      const plan = { ...this.#options, gradientCheckpointing };
+      const shapes = largestShapes(this.#rows, plan, blueprint.decoder, ep);
+      throw trainingOutOfMemory(error, blueprint, { ...plan, shapes }, ep);
+    }
+  }
+
+  async #next(): Promise<StepRecord> {
     invariant(!this.#disposed && this.#step < this.totalSteps, "a trainer with steps left");
     throwIfAborted(this.#options.signal, "training");
     const startedMs = performance.now();

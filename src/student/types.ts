@@ -185,7 +185,13 @@ export type TrainMethod =
       readonly r: number;
       readonly loraAlpha: number;
       readonly targetModules: "all-linear" | readonly string[];
+      /** How the device holds the weights that do not train; float32 by default. */
+      readonly frozenWeights?: FrozenWeights;
     };
+
+/** `float16` halves their size, and is exact for checkpoints in float16. */
+export const FROZEN_WEIGHTS = ["float32", "float16"] as const;
+export type FrozenWeights = (typeof FROZEN_WEIGHTS)[number];
 
 /** A student on an engine, as the loop uses it. The implementation also saves, loads and exposes its model. */
 export interface Student {

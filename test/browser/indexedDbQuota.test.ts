@@ -50,6 +50,7 @@ describe("a full IndexedDB", () => {
       replies: [],
       examples: [],
       interventions: [],
+      memoryChanges: [],
       rounds: [],
       checkpoint: checkpointOf(1, new Map([["w", new Float32Array(100_000)]])),
     };

@@ -57,6 +57,13 @@ export function interventionEntry(exampleId: string): Extract<RunEntry, { type: 
   };
 }
 
+/** An entry of a run that goes on in less memory. */
+export function memoryEntry(round: number): Extract<RunEntry, { type: "memory" }> {
+  const from = { batchSize: 16, gradAccum: 1, generationBatchSize: 32, gradientCheckpointing: "auto" as const };
+  const to = { batchSize: 8, gradAccum: 2, generationBatchSize: 16, gradientCheckpointing: "on" as const };
+  return { type: "memory", change: { round, from, to } };
+}
+
 /** A round's summary entry. */
 export function roundEntry(round: number, accuracy = 0.5): Extract<RunEntry, { type: "round" }> {
   const evaluation = {
@@ -155,6 +162,7 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
         exampleEntry("x"),
         exampleEntry("y"),
         interventionEntry("x"),
+        memoryEntry(1),
         roundEntry(0),
         roundEntry(1),
       ];
@@ -176,6 +184,7 @@ export function runLibrarySuite(name: string, makeRuns: () => Promise<OpenableRu
         replies: entries.flatMap((entry) => (entry.type === "reply" ? [entry.reply] : [])),
         examples: entries.flatMap((entry) => (entry.type === "example" ? [entry.example] : [])),
         interventions: entries.flatMap((entry) => (entry.type === "intervention" ? [entry.intervention] : [])),
+        memoryChanges: entries.flatMap((entry) => (entry.type === "memory" ? [entry.change] : [])),
         rounds: entries.flatMap((entry) => (entry.type === "round" ? [entry.summary] : [])),
         checkpoint,
       });
@@ -284,6 +293,7 @@ export function librarySuite(name: string, makeLibrary: () => Promise<RunLibrary
         replies: [],
         examples: [exampleEntry("x").example],
         interventions: [interventionEntry("x").intervention],
+        memoryChanges: [memoryEntry(1).change],
         rounds: [roundEntry(0).summary, roundEntry(1, 0.25).summary],
         checkpoint: checkpointOf(1, new Map([["w", Float32Array.of(1, 2, 3)]])),
       };

@@ -21,6 +21,7 @@ import {
   TEACHER_DTYPES,
   TEACHERS,
   VERIFICATIONS,
+  WEIGHTS,
 } from "../../src/app/choices.ts";
 import { checkSettings, DEFAULT_DRAFT, emptyMeans, experimentsOf } from "../../src/app/settings.ts";
 import { looksLikeKey } from "../../src/app/teacherSettings.ts";
@@ -92,6 +93,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
         restart: someOf(RESTARTS),
         accumulate: someOf(ACCUMULATIONS),
         method: someOf(METHODS),
+        frozenWeights: someOf(WEIGHTS),
         scheduler: someOf(SCHEDULERS),
         precision: someOf(PRECISIONS),
         provider: fc.constantFrom("auto", "webgpu", "wasm"),

@@ -4,11 +4,10 @@ import { parseDecoder } from "../../src/nn/families.ts";
 import { NO_LORA, resolveLora } from "../../src/nn/lora.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
-import { estimateTraining } from "../../src/student/memoryEstimate.ts";
+import { estimateTraining, formatBytes } from "../../src/student/memoryEstimate.ts";
 import {
   checkWeightsFit,
   chooseMemory,
-  formatBytes,
   largestShapes,
   WASM_LIMIT_BYTES,
 } from "../../src/student/memoryPlan.ts";

@@ -3,7 +3,9 @@ import type { VNode } from "preact";
 import type { AppState } from "../appState.ts";
 import type { DownloadProgress } from "../../hub/types.ts";
 import type { Page } from "../controller.ts";
+import { LessMemoryButton } from "../components/lessMemoryButton.tsx";
 import { formatBytes } from "../format.ts";
+import { lessMemoryOf } from "../lessMemory.ts";
 import { OFFLINE } from "../offline.ts";
 
 /** A newer version, crash, problem, download, stored run, in this order; nothing when all is well. */
@@ -31,6 +33,7 @@ export function Banners({ state, page }: { readonly state: AppState; readonly pa
           <button type="button" class="primary" onClick={() => page.race.restart()}>
             Restart
           </button>
+          <OutOfMemory state={state} page={page} />
         </div>
       )}
       {problem !== null && (
@@ -38,7 +41,7 @@ export function Banners({ state, page }: { readonly state: AppState; readonly pa
           <p>{problem.message}</p>
           <p>{problem.advice}</p>
           <div class="buttons">
-            {problem.remedy === "restart" && (
+            {problem.remedy !== "dismiss" && (
               <button type="button" class="primary" onClick={() => page.race.restart()}>
                 Restart
               </button>
@@ -70,9 +73,26 @@ export function Banners({ state, page }: { readonly state: AppState; readonly pa
           >
             Discard it
           </button>
+          {!stored.elsewhere && <OutOfMemory state={state} page={page} />}
         </div>
       )}
     </div>
+  );
+}
+
+/** For a run whose tab or worker died before it could say why. */
+function OutOfMemory({ state, page }: { readonly state: AppState; readonly page: Page }): VNode | null {
+  const { lanes, pending } = state;
+  if (lanes.every((lane) => lessMemoryOf(lane) === undefined)) return null;
+  return (
+    <details>
+      <summary>Did it run out of memory?</summary>
+      <LessMemoryButton
+        lanes={lanes}
+        off={pending !== null}
+        onPress={() => page.race.resumeInLess(lanes.map((_, index) => index))}
+      />
+    </details>
   );
 }
 

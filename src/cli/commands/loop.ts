@@ -1,6 +1,6 @@
 /** @file `tutelage loop`: one closed loop, kept in a run folder. */
 import { dirname, join } from "node:path";
-import { badInput, throwIfAborted } from "../../core/errors.ts";
+import { badInput, isOutOfMemory, throwIfAborted } from "../../core/errors.ts";
 import { readTextFile } from "../../formats/node/directorySource.ts";
 import { parseJson } from "../../formats/json.ts";
 import { closedLoop } from "../../loop/closedLoop.ts";
@@ -21,6 +21,7 @@ import { openExperimentStudent, openHoldout, pinStudents } from "../experimentSt
 import { experimentOf } from "../loopExperiment.ts";
 import { BASELINE_HELP, LOOP_OPTIONS } from "../loopOptions.ts";
 import { showRecords } from "../loopReport.ts";
+import { adviceInLess, askedMemory, MEMORY_OPTIONS, PhaseWatch } from "../loopMemory.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { printEstimate } from "../printEstimate.ts";
@@ -39,7 +40,16 @@ function taskDefaultsText(): string {
 
 const OPTIONS: OptionSpecs = {
   out: { value: "DIR", description: "run folder, new (default: runs/NAME-STRATEGY-seedN-TIME)" },
-  resume: { value: "RUN", description: "go on with the run in this folder; takes no other setting" },
+  resume: {
+    value: "RUN",
+    description:
+      "go on with the run in this folder; takes no setting but those that change its memory and not its steps: --batch-size, --generation-batch-size, --gradient-checkpointing",
+  },
+  "gradient-checkpointing": {
+    value: "auto|on",
+    description: "compute activations twice: where memory is estimated to run out (a resumed run: as before), or always",
+    default: "auto",
+  },
   "replay-teacher": {
     value: "RUN",
     description: "the settings of the run in this folder and its teacher's replies, without asking the teacher",
@@ -49,8 +59,8 @@ const OPTIONS: OptionSpecs = {
   ...LOOP_OPTIONS,
 };
 
-/** Options that are no settings of the run. */
-const BESIDE_RESUME: ReadonlySet<string> = new Set(["resume", "replay-teacher", "teacher-cache"]);
+/** Options that a resumed run takes. */
+const BESIDE_RESUME: ReadonlySet<string> = new Set(["resume", "replay-teacher", "teacher-cache", ...MEMORY_OPTIONS]);
 
 /** The recorded replies fit only runs with the same pool and teacher: ids of questions would mean others. */
 function checkReplayable({ manifest }: StoredRun, config: ExperimentConfig): void {
@@ -90,6 +100,7 @@ export const loopCommand: Command = {
     let config: ExperimentConfig;
     let folder: string;
     let custom: CustomOptions | undefined;
+    let stored: StoredRun | undefined;
     if (resume === undefined) {
       const file = path === undefined ? (replayed?.manifest.config ?? {}) : parseJson(await readTextFile(path), path);
       const asked = experimentOf(file, path ?? "experiment", options, await chatOptions(options));
@@ -114,15 +125,17 @@ export const loopCommand: Command = {
       if (extra !== undefined || path !== undefined)
         badInput(
           "--resume",
-          "no other setting",
+          `no other setting than ${MEMORY_OPTIONS.map((name) => `--${name}`).join(", ")}`,
           extra === undefined ? String(path) : `--${extra}`,
           "A resumed run keeps the settings in its manifest.json",
         );
-      config = parseExperimentConfig((await storedRunIn(resume)).manifest.config, resume);
+      stored = await storedRunIn(resume);
+      config = parseExperimentConfig(stored.manifest.config, resume);
       if (config.task.data !== undefined)
         custom = (await loadTaskData(await dataOfRun(config.task.data, resume))).options;
       folder = resume;
     }
+    const memory = askedMemory(config, stored, options);
     const { name, mixture, poolMixture } = config.task;
     const task = createTask(name, { mixture, poolMixture, custom });
     if (options.flag("estimate")) {
@@ -141,6 +154,7 @@ export const loopCommand: Command = {
       replayed === undefined
         ? await openTeacher(config.teacher, task, options)
         : createReplayTeacher({ calls: config.teacher.chat?.calls ?? config.teacher.calls ?? "two" });
+    const phases = new PhaseWatch();
     const abort = new AbortController();
     const stop = (): void => abort.abort(new Error("interrupted"));
     process.once("SIGINT", stop).once("SIGTERM", stop);
@@ -153,7 +167,8 @@ export const loopCommand: Command = {
         output.note(`run: ${folder}`);
         try {
           const rounds = await showRecords(
-            closedLoop(config, {
+            phases.watch(closedLoop(config, {
+              memory,
               student,
               openHoldout: () => openHoldout(config, engine, output),
               task,
@@ -162,7 +177,7 @@ export const loopCommand: Command = {
               signal: abort.signal,
               resume: resume !== undefined,
               recorded: replayed?.replies,
-            }),
+            })),
             output,
           );
           if (rounds === 0) output.note("nothing was left to do: all rounds of this run are done");
@@ -172,6 +187,7 @@ export const loopCommand: Command = {
       } catch (error) {
         if (abort.signal.aborted || error instanceof TeacherError)
           output.note(`stopped; go on with: tutelage loop --resume ${folder}`);
+        if (isOutOfMemory(error)) output.note(adviceInLess(folder, memory, phases.current));
         throwIfAborted(abort.signal, "loop");
         throw error;
       } finally {

@@ -1,14 +1,16 @@
 /** @file `tutelage train`: full or LoRA finetuning of a student directory, to be interrupted and resumed. */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { badInput, invariant, messageOf, TutelageError } from "../../core/errors.ts";
+import { badInput, invariant, isOutOfMemory, messageOf } from "../../core/errors.ts";
 import { parseExamples } from "../../formats/examples.ts";
 import { directorySink, directorySource } from "../../formats/node/directorySource.ts";
 import { EXCESS_LENGTHS } from "../../loop/config.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
 import { dataOrderOf } from "../../student/dataOrder.ts";
 import { compareMemory, measuredMemory, type MeasuredMemory } from "../../student/measuredMemory.ts";
-import { chooseMemory, describeEstimate, formatBytes, type MemoryChoice } from "../../student/memoryPlan.ts";
+import { halfBatch } from "../../student/memorySettings.ts";
+import { describeEstimate, formatBytes } from "../../student/memoryEstimate.ts";
+import { chooseMemory, type MemoryChoice } from "../../student/memoryPlan.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
 import type { Engine, ExecutionProvider } from "../../runtime/types.ts";
 import type { LanguageModel, OpenStudentOptions } from "../../student/student.ts";
@@ -18,7 +20,7 @@ import {
   saveTrainingState,
   TRAINING_STATE_FILES,
 } from "../../student/trainingState.ts";
-import { PRECISIONS } from "../../student/types.ts";
+import { FROZEN_WEIGHTS, PRECISIONS } from "../../student/types.ts";
 import type { EncodedRow, ExampleRow, TrainMethod, TrainOptions } from "../../student/types.ts";
 import { isTooLong } from "../../tokenizer/encodeRow.ts";
 import type { Command } from "../command.ts";
@@ -247,18 +249,29 @@ async function trainSteps(
     await save();
     return trainer.step === totalSteps;
   } catch (error) {
-    const outOfMemory = error instanceof TutelageError && error.code === "out-of-memory";
+    const outOfMemory = isOutOfMemory(error);
     if ((options.signal?.aborted || outOfMemory) && plan.save !== undefined) {
       await save();
-      const smaller = outOfMemory ? ", in smaller batches: half the --batch-size with twice the --grad-accum" : "";
       output.note(
-        `${outOfMemory ? "out of memory" : "interrupted"} after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}${smaller}`,
+        `${outOfMemory ? "out of memory" : "interrupted"} after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}${outOfMemory ? inLess(options) : ""}`,
       );
     }
     throw error;
   } finally {
     trainer.dispose();
   }
+}
+
+/** What makes the same training need less memory, as options; or that nothing does. */
+function inLess({ batchSize, gradAccum, gradientCheckpointing }: TrainOptions): string {
+  const half = halfBatch({ batchSize, gradAccum });
+  const less = [
+    ...(half === undefined ? [] : [`--batch-size ${half.batchSize} --grad-accum ${half.gradAccum}`]),
+    ...(gradientCheckpointing === true ? [] : ["--gradient-checkpointing on"]),
+  ].join(" ");
+  return less === ""
+    ? " once more memory is free: in less than single rows and gradient checkpointing the same training cannot be"
+    : ` ${less}`;
 }
 
 /** Thrown from the student's opening to end a run that only estimates. */
@@ -279,7 +292,7 @@ function planMemory(
   output: Output,
 ): MemoryPlan {
   const checkpointing = options.choice("gradient-checkpointing", ["auto", "on", "off"]);
-  const frozenWeights = options.choice("weights", ["float32", "float16"]);
+  const frozenWeights = options.choice("weights", FROZEN_WEIGHTS);
   if (options.given("weights") && options.text("method") !== "lora")
     badInput("--weights", "--method lora beside it", "--method full", "Weights that train are float32");
   const dropLong = options.choice("excess-length", EXCESS_LENGTHS) === "drop";

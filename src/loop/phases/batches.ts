@@ -2,7 +2,8 @@
  * @file The student's long calls cut into one batch per pull, so that not pulling
  * pauses within a phase and lanes that share an engine alternate. Rows of like
  * length share a batch (less padding), longest first (the largest buffers come
- * first). Results keep the order of the input.
+ * first). Results keep the order of the input. A run that goes on in less memory
+ * has the same batches, which the student takes in parts: draws are named by batch and row.
  */
 import { throwIfAborted } from "../../core/errors.ts";
 import type { Rng } from "../../core/rng.ts";
@@ -22,7 +23,8 @@ export function generateInBatches(
   prompts: readonly string[],
   sampling?: Sampling,
 ): AsyncGenerator<number, readonly Generation[], void> {
-  const { maxNewTokens, batchSize } = run.config.generation;
+  const { maxNewTokens } = run.config.generation;
+  const batchSize = run.memory.generationBatchSize;
   const draw = (start: number) =>
     sampling === undefined || sampling.temperature === 0
       ? {}
@@ -41,7 +43,7 @@ export function scoreInBatches(
   rows: readonly PromptCompletion[],
   scores: readonly ScoreName[],
 ): AsyncGenerator<number, readonly ScoreRow[], void> {
-  const { batchSize } = run.config.generation;
+  const batchSize = run.memory.generationBatchSize;
   return inBatches(
     run,
     rows,

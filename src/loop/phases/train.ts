@@ -65,6 +65,15 @@ export function meanLossOf(steps: readonly StepRecord[]): number | null {
 
 function trainOptions(run: RunState, round: number): TrainOptions {
   const { method: _method, ...settings } = run.config.training;
+  const { batchSize, gradAccum, gradientCheckpointing } = run.memory;
   const seed = phaseRng(run, round, "train").integer(0, 0x7fffffff);
-  return { ...settings, shuffle: true, seed, ...(run.signal === undefined ? {} : { signal: run.signal }) };
+  return {
+    ...settings,
+    batchSize,
+    gradAccum,
+    ...(gradientCheckpointing === "on" ? { gradientCheckpointing: true } : {}),
+    shuffle: true,
+    seed,
+    ...(run.signal === undefined ? {} : { signal: run.signal }),
+  };
 }

@@ -3,6 +3,7 @@ import type { VNode } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import { laneLetter } from "../../appState.ts";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
+import { LessMemoryButton } from "../../components/lessMemoryButton.tsx";
 import { describeChange } from "../../comparison.ts";
 import type { Page } from "../../controller.ts";
 import { formatCount, formatDuration, formatInteger, formatPercent, formatUsd } from "../../format.ts";
@@ -10,6 +11,7 @@ import type { LaneState } from "../../laneState.ts";
 import { acceptedPairs, teacherUse } from "../../laneState.ts";
 import { LossSparkline } from "../../plots/lossSparkline.tsx";
 import type { Problem } from "../../problem.ts";
+import { describeMemoryChange } from "../../../student/memorySettings.ts";
 import { STRATEGIES } from "../../choices.ts";
 import { PairList } from "./pairList.tsx";
 import { PoolPlot } from "./pool/poolPlot.tsx";
@@ -103,7 +105,10 @@ export function LaneView(props: LaneViewProps): VNode {
             <strong>This lane stopped.</strong> {problem.message}
           </p>
           <p>{problem.advice}</p>
-          {problem.remedy === "restart" && (
+          {problem.remedy === "less-memory" && (
+            <LessMemoryButton lanes={[lane]} onPress={() => page.race.resumeInLess([index])} />
+          )}{" "}
+          {problem.remedy !== "dismiss" && (
             <button type="button" onClick={() => page.race.restart()}>
               Restart
             </button>
@@ -117,6 +122,11 @@ export function LaneView(props: LaneViewProps): VNode {
           ))}
         </ul>
       )}
+      {lane.memoryChanges.map(({ round, from, to }) => (
+        <p key={JSON.stringify([round, to])} class="figure-note" role="note">
+          From round {round} on: {describeMemoryChange(from, to)}.
+        </p>
+      ))}
       <TeacherMeter lane={lane} />
       {plot}
       {lane.run !== null && (

@@ -24,6 +24,7 @@ import {
   TEACHERS,
   VERIFICATION_LABELS,
   VERIFICATIONS,
+  WEIGHTS,
 } from "../../choices.ts";
 import { formatCount, formatInteger } from "../../format.ts";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../../settings.ts";
@@ -210,6 +211,13 @@ function TrainingGroup({ draft, checked, onChange }: SetUpFormProps): VNode {
                 placeholder={empty.loraAlpha}
                 help={`Empty: ${empty.loraAlpha}, twice the rank`}
               />
+              <ChoiceField
+                {...field}
+                name="frozenWeights"
+                label="Frozen weights"
+                term="frozenWeights"
+                options={WEIGHTS}
+              />
             </>
           )}
           <ChoiceField
@@ -275,6 +283,7 @@ const ADVANCED = [
   "method",
   "loraR",
   "loraAlpha",
+  "frozenWeights",
   "restart",
   "accumulate",
   "replay",
