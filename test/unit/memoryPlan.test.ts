@@ -11,6 +11,8 @@ import {
   largestShapes,
   WASM_LIMIT_BYTES,
 } from "../../src/student/memoryPlan.ts";
+import { outOfMemory } from "../../src/runtime/runtimeErrors.ts";
+import { trainingOutOfMemory } from "../../src/student/memoryAdvice.ts";
 import { elementCount } from "../../src/onnx/shapes.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import { openStudent } from "../../src/student/student.ts";
@@ -178,6 +180,51 @@ describe("choosing", () => {
     });
     // Not even its weights.
     expect(advice(2e8)).toMatchObject({ message: expect.stringMatching(/Take a smaller student/) as string });
+  });
+});
+
+describe("a training that ran out of memory is told what needs less, the most helpful first", () => {
+  const decoder = parseDecoder({ ...SMOLLM2, num_hidden_layers: 6, vocab_size: 4096 });
+  const layout = layoutParameters(decoder, NO_LORA, "full");
+  const full: StudentBlueprint = { decoder, lora: NO_LORA, layout };
+  const lora = resolveLora(decoder, (module) => (module === decoder.head.module ? undefined : { r: 8, scaling: 2 }));
+  const adapted: StudentBlueprint = { decoder, lora, layout: layoutParameters(decoder, lora, "lora") };
+  const thrown = outOfMemory("session 'train'", new Error("std::bad_alloc"));
+  const advice = (blueprint: StudentBlueprint, batchSize: number, gradientCheckpointing: boolean): string => {
+    const options = { ...TRAIN_OPTIONS, steps: 1, batchSize, gradAccum: 2, gradientCheckpointing };
+    const rows = Array.from({ length: batchSize }, () => row(256, 256));
+    const shapes = largestShapes(rows, options, decoder, "webgpu");
+    const error = trainingOutOfMemory(thrown, blueprint, { ...options, shapes }, "webgpu");
+    expect(error).toMatchObject({ code: "out-of-memory", cause: thrown });
+    return (error as Error).message;
+  };
+  const bytesIn = (text: string): number[] =>
+    [...text.matchAll(/\(about ([\d.]+) (GB|MB)\)/g)].map(([, size, unit]) => Number(size) * (unit === "GB" ? 1000 : 1));
+
+  test("a batch of several rows: halves and checkpointing keep the training", () => {
+    const [, same = "", others = ""] = /The same training in less: (.*)\. Another .* less: (.*)$/.exec(advice(adapted, 8, false)) ?? [];
+    expect(same).toMatch(/^both \(/);
+    for (const way of ["gradient checkpointing (", "batches of 4 with 4 accumulated ("]) expect(same).toContain(way);
+    expect(advice(adapted, 1, true)).toMatch(/frozen weights in float16/);
+    expect(others).toMatch(/rows of at most 128 tokens instead of 256/);
+    expect(others).toMatch(/, a smaller student$/);
+    const sizes = bytesIn(same);
+    expect(sizes).toHaveLength(3);
+    expect(sizes).toEqual(sizes.toSorted((a, b) => a - b));
+  });
+
+  test("a single row is never told to be halved", () => {
+    expect(advice(full, 1, false)).not.toMatch(/batches of/);
+    const least = advice(full, 1, true);
+    expect(least).not.toMatch(/The same training/);
+    // Of a student in full, moments weigh more than anything an answer could be shortened by.
+    expect(least).toMatch(/Another training that needs less: LoRA \(about .* a smaller student$/);
+  });
+
+  test("anything else is passed on as it is", () => {
+    const plan = { ...TRAIN_OPTIONS, gradientCheckpointing: true, shapes: [] };
+    for (const error of [new Error("other"), trainingOutOfMemory(new Error("x"), full, plan, "wasm")])
+      expect(trainingOutOfMemory(error, full, plan, "wasm")).toBe(error);
   });
 });
 

@@ -21,7 +21,7 @@ import { openExperimentStudent, openHoldout, pinStudents } from "../experimentSt
 import { experimentOf } from "../loopExperiment.ts";
 import { BASELINE_HELP, LOOP_OPTIONS } from "../loopOptions.ts";
 import { showRecords } from "../loopReport.ts";
-import { adviceInLess, askedMemory, MEMORY_OPTIONS, PhaseWatch } from "../loopMemory.ts";
+import { adviceInLess, askedMemory, MEMORY_OPTIONS, PhaseWatch } from "../memoryOptions.ts";
 import { helpText, Options, type OptionSpecs } from "../options.ts";
 import { Output } from "../output.ts";
 import { printEstimate } from "../printEstimate.ts";

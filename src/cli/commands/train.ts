@@ -8,7 +8,6 @@ import { EXCESS_LENGTHS } from "../../loop/config.ts";
 import { SCHEDULERS } from "../../optim/schedule.ts";
 import { dataOrderOf } from "../../student/dataOrder.ts";
 import { compareMemory, measuredMemory, type MeasuredMemory } from "../../student/measuredMemory.ts";
-import { halfBatch } from "../../student/memorySettings.ts";
 import { describeEstimate, formatBytes } from "../../student/memoryEstimate.ts";
 import { chooseMemory, type MemoryChoice } from "../../student/memoryPlan.ts";
 import { ADAPTER_FILES, saveLora, saveStudent, STUDENT_FILES } from "../../student/save.ts";
@@ -26,6 +25,7 @@ import { isTooLong } from "../../tokenizer/encodeRow.ts";
 import type { Command } from "../command.ts";
 import { withInterrupt } from "../interrupt.ts";
 import { helpText, ONNX_OPTION, Options, type OptionSpecs } from "../options.ts";
+import { trainInLess } from "../memoryOptions.ts";
 import { Output } from "../output.ts";
 import { parseOut, readDataFile, withStudent } from "../session.ts";
 import { ADAPTER_HELP, STUDENT_HELP } from "../studentSource.ts";
@@ -253,25 +253,13 @@ async function trainSteps(
     if ((options.signal?.aborted || outOfMemory) && plan.save !== undefined) {
       await save();
       output.note(
-        `${outOfMemory ? "out of memory" : "interrupted"} after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}${outOfMemory ? inLess(options) : ""}`,
+        `${outOfMemory ? "out of memory" : "interrupted"} after step ${trainer.step} of ${totalSteps}; go on with --resume-state ${plan.save}${outOfMemory ? trainInLess(options) : ""}`,
       );
     }
     throw error;
   } finally {
     trainer.dispose();
   }
-}
-
-/** What makes the same training need less memory, as options; or that nothing does. */
-function inLess({ batchSize, gradAccum, gradientCheckpointing }: TrainOptions): string {
-  const half = halfBatch({ batchSize, gradAccum });
-  const less = [
-    ...(half === undefined ? [] : [`--batch-size ${half.batchSize} --grad-accum ${half.gradAccum}`]),
-    ...(gradientCheckpointing === true ? [] : ["--gradient-checkpointing on"]),
-  ].join(" ");
-  return less === ""
-    ? " once more memory is free: in less than single rows and gradient checkpointing the same training cannot be"
-    : ` ${less}`;
 }
 
 /** Thrown from the student's opening to end a run that only estimates. */

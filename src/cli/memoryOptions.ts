@@ -1,10 +1,11 @@
-/** @file A loop's memory on the command line: which settings may change when a run is resumed, and what to resume one with that ran out of it. */
+/** @file Memory on the command line: which settings of a run may change when it is resumed, and with which options one that ran out of memory goes on. */
 import { badInput } from "../core/errors.ts";
 import type { ExperimentConfig } from "../loop/config.ts";
 import { memoryOf } from "../loop/memoryChange.ts";
 import type { LoopRecord, Phase } from "../loop/records.ts";
 import type { StoredRun } from "../loop/runStore.ts";
-import { describeMemoryChange, lessMemory, type MemorySettings } from "../student/memorySettings.ts";
+import { describeMemoryChange, halfBatch, lessMemory, type MemorySettings } from "../student/memorySettings.ts";
+import type { TrainOptions } from "../student/types.ts";
 import type { Options } from "./options.ts";
 
 /** Options that change the memory of a run and not its steps. */
@@ -70,4 +71,20 @@ export function adviceInLess(folder: string, now: MemorySettings, phase: Phase |
     ...(less.gradientCheckpointing === now.gradientCheckpointing ? [] : ["--gradient-checkpointing on"]),
   ];
   return `${kept}; go on in less with: tutelage loop --resume ${folder} ${options.join(" ")} (${describeMemoryChange(now, less)}; the same steps up to rounding)`;
+}
+
+/** What makes the same `tutelage train` need less memory, as options to follow `--resume-state DIR`; or that nothing does. */
+export function trainInLess({
+  batchSize,
+  gradAccum,
+  gradientCheckpointing,
+}: Pick<TrainOptions, "batchSize" | "gradAccum" | "gradientCheckpointing">): string {
+  const half = halfBatch({ batchSize, gradAccum });
+  const less = [
+    ...(half === undefined ? [] : [`--batch-size ${half.batchSize} --grad-accum ${half.gradAccum}`]),
+    ...(gradientCheckpointing === true ? [] : ["--gradient-checkpointing on"]),
+  ].join(" ");
+  return less === ""
+    ? " once more memory is free: in less than single rows and gradient checkpointing the same training cannot be"
+    : ` ${less}`;
 }
