@@ -232,10 +232,7 @@ export class RaceController implements RaceActions {
   }
 
   /** Opens the stored race, if the page shows one; returns the service that has it. */
-  async #openStored(
-    present: LoopService,
-    memory: Readonly<Record<string, MemorySettings>> = {},
-  ): Promise<LoopService> {
+  async #openStored(present: LoopService, memory: Readonly<Record<string, MemorySettings>> = {}): Promise<LoopService> {
     const { stored, draft } = this.#store.state;
     if (stored === null) return present;
     const service = await this.#link.reach(stored.origins);

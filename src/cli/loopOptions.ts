@@ -137,14 +137,16 @@ export const LOOP_OPTIONS: OptionSpecs = {
   method: { value: "full|lora", description: "what is trained", default: D.training.method.method },
   weights: {
     value: FROZEN_WEIGHTS.join("|"),
-    description: "how weights that --method lora leaves as they are are held; float16 halves them, exact for checkpoints in float16",
+    description:
+      "how weights that --method lora leaves as they are are held; float16 halves them, exact for checkpoints in float16",
     default: "float32",
   },
   epochs: { value: "N", description: "passes over the pairs per round", default: String(D.training.epochs) },
   lr: { value: "X", description: "learning rate", default: String(D.training.learningRate) },
   "batch-size": {
     value: "N",
-    description: "rows at a time in training; of a resumed run, whose steps keep their rows by accumulation, a part of them",
+    description:
+      "rows at a time in training; of a resumed run, whose steps keep their rows by accumulation, a part of them",
     default: String(D.training.batchSize),
   },
   "generation-batch-size": {

@@ -43,7 +43,9 @@ export async function showRecords(records: AsyncIterable<LoopRecord>, output: Ou
     if (progress !== undefined) output.progress(progress);
     if (record.type === "warning") output.note(`warning: ${record.message}`);
     if (record.type === "memory")
-      output.note(`from round ${record.change.round} on: ${describeMemoryChange(record.change.from, record.change.to)}`);
+      output.note(
+        `from round ${record.change.round} on: ${describeMemoryChange(record.change.from, record.change.to)}`,
+      );
     if (record.type === "step" && record.precision !== undefined)
       output.note(`round ${record.round}: training in ${record.precision.precision}; ${record.precision.reason}`);
     if (record.type === "run") chat = chatProviderOf(record.config.teacher.name) !== undefined;

@@ -15,11 +15,7 @@ export const MEMORY_OPTIONS = ["batch-size", "generation-batch-size", "gradient-
  * How the run is computed, by its experiment, its last sitting and the options, in this order.
  * @throws BadInputError for a batch that the run's steps cannot be made of.
  */
-export function askedMemory(
-  config: ExperimentConfig,
-  stored: StoredRun | undefined,
-  options: Options,
-): MemorySettings {
+export function askedMemory(config: ExperimentConfig, stored: StoredRun | undefined, options: Options): MemorySettings {
   const now = memoryOf(config, stored);
   const { batchSize, generationBatchSize } = {
     batchSize: options.given("batch-size") ? options.integer("batch-size", { min: 1 }) : now.batchSize,

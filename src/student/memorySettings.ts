@@ -33,9 +33,7 @@ export function memorySettingsOf(config: {
 export function halfBatch({
   batchSize,
   gradAccum,
-}: Pick<MemorySettings, "batchSize" | "gradAccum">):
-  | Pick<MemorySettings, "batchSize" | "gradAccum">
-  | undefined {
+}: Pick<MemorySettings, "batchSize" | "gradAccum">): Pick<MemorySettings, "batchSize" | "gradAccum"> | undefined {
   for (let half = Math.floor(batchSize / 2); half >= 1; half--)
     if ((batchSize * gradAccum) % half === 0) return { batchSize: half, gradAccum: (batchSize * gradAccum) / half };
   return undefined;
@@ -76,6 +74,8 @@ export function describeMemoryChange(from: MemorySettings, to: MemorySettings): 
         : "gradient checkpointing only where it must be",
     );
   if (from.generationBatchSize !== to.generationBatchSize)
-    changes.push(`scores and answers for ${to.generationBatchSize} rows at a time instead of ${from.generationBatchSize}`);
+    changes.push(
+      `scores and answers for ${to.generationBatchSize} rows at a time instead of ${from.generationBatchSize}`,
+    );
   return changes.join(", ");
 }

@@ -218,12 +218,7 @@ async function readStudent(
     source,
     ...(imported === undefined || onnxPath === undefined ? {} : { onnx: { path: onnxPath, places: imported.places } }),
   };
-  const layout = layoutParameters(
-    decoder,
-    lora,
-    loraConfig === undefined ? "full" : "lora",
-    frozenWeightsOf(options),
-  );
+  const layout = layoutParameters(decoder, lora, loraConfig === undefined ? "full" : "lora", frozenWeightsOf(options));
   const encodeAll = (rows: readonly ExampleRow[], truncate?: boolean): EncodedRow[] =>
     encodeNumbered(tokenizer, decoder, rows, truncate, warn);
   const encode = (row: ExampleRow): EncodedRow =>

@@ -7,7 +7,7 @@ import { TutelageError } from "../../src/core/errors.ts";
 import type { LoopEvent } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { eventually } from "../support/eventually.ts";
-import { linearRace } from "../support/linearRace.ts";
+import { linearRace, type LinearRaceOptions } from "../support/linearRace.ts";
 
 let root: HTMLElement;
 let crash: () => Promise<void>;
@@ -39,13 +39,15 @@ afterEach(() => {
 async function open({
   change = batch,
   pauseMs = 0,
+  onWork = () => new Promise((resolve) => setTimeout(resolve, pauseMs)),
 }: {
   readonly change?: (batch: readonly LoopEvent[]) => readonly LoopEvent[];
   readonly pauseMs?: number;
+  readonly onWork?: LinearRaceOptions["onWork"];
 } = {}): Promise<void> {
   const library = new MemoryLibrary();
   unmount = mountPage(root, (onCrash) => {
-    const service = linearRace(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, pauseMs)) });
+    const service = linearRace(library, { onWork });
     const subscribe = service.subscribe.bind(service);
     service.subscribe = (listener) => subscribe((events) => listener(change(events)));
     stopWorker = () => service.stop();
@@ -143,7 +145,7 @@ test("text from questions, answers, reasons, warnings and errors is never markup
       }),
   });
   button("Start").click();
-  await finished();
+  await eventually(() => expect(status()).toBe("Stopped: the lanes say why."));
   await eventually(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
   await goTo(0, "{Home}");
   await eventually(() => expect(root.querySelector(".card")?.textContent).toContain(evil));
@@ -279,6 +281,30 @@ test("a crash is told in a banner with Restart, which goes on", async () => {
   await finished();
   expect(root.querySelectorAll(".curve-point")).toHaveLength(6);
   expect(root.querySelector("[role=alert]")).toBeNull();
+});
+
+test("a lane that ran out of memory says what going on in less would change, and goes on", async () => {
+  let room = false;
+  await open({
+    onWork: (what) => {
+      if (what === "train" && !room) throw new TutelageError("out-of-memory", "training: not enough memory");
+    },
+  });
+  button("Start").click();
+  await eventually(() => expect(root.querySelectorAll(".lane [role=alert]")).toHaveLength(2));
+  await eventually(() => expect(root.querySelector(".status")?.textContent).toBe("Stopped: the lanes say why."));
+  const alert = root.querySelector(".lane-0 [role=alert]");
+  expect(alert?.textContent).toContain("training: not enough memory");
+  expect(alert?.textContent).toContain("training in batches of 8 × 2 accumulated instead of 16 × 1");
+  await stopWorker();
+  room = true;
+  // The other lane is restarted with it, as it was.
+  button("Resume in less memory").click();
+  await eventually(() => expect(root.querySelectorAll(".curve-point")).toHaveLength(6));
+  await finished();
+  expect(root.querySelector("[role=alert]")).toBeNull();
+  expect(root.querySelector(".lane.lane-0")?.textContent).toContain("From round 1 on: training in batches of 8 × 2");
+  expect(root.querySelector(".lane.lane-1")?.textContent).not.toContain("From round 1 on");
 });
 
 test("a lost device is told in its lane with Restart, which goes on from storage", async () => {

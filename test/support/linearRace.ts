@@ -7,7 +7,7 @@ import { LoopServiceImpl } from "../../src/loop/service.ts";
 import type { RunLibrary } from "../../src/loop/runStore.ts";
 import type { EngineInfo } from "../../src/runtime/types.ts";
 import { packRuns, unpackRuns, zipFiles } from "../../src/storage/runArchive.ts";
-import { LinearStudent } from "./linearStudent.ts";
+import { LinearStudent, type LinearStudentOptions } from "./linearStudent.ts";
 import { sumsTask, sumsTeacher } from "./sums.ts";
 
 /** Terms below this: enough sums that a teacher rarely repeats one. */
@@ -17,7 +17,7 @@ const ENGINE: EngineInfo = { ep: "wasm", version: "linear 1", threads: 1, fallba
 
 export interface LinearRaceOptions {
   /** Awaited before every batch and step: paces the loop, or throws. */
-  readonly onWork?: () => Promise<void> | void;
+  readonly onWork?: LinearStudentOptions["onWork"];
   readonly errorRate?: number;
 }
 

@@ -135,7 +135,9 @@ describe("a loop over a language model", () => {
       });
       const memory = lessMemory(memorySettingsOf(sampled));
       expect(memory).toEqual({ batchSize: 1, gradAccum: 2, generationBatchSize: 2, gradientCheckpointing: "on" });
-      const rest = await withStudent(sampled, async (deps) => collect(sampled, { ...deps, store, resume: true, memory }));
+      const rest = await withStudent(sampled, async (deps) =>
+        collect(sampled, { ...deps, store, resume: true, memory }),
+      );
       const ofRound2 = (records: readonly LoopRecord[]) => ({
         pool: ofType(records, "pool").filter(({ round }) => round === 2),
         picks: ofType(records, "picks").filter(({ round }) => round === 2),
@@ -147,10 +149,13 @@ describe("a loop over a language model", () => {
         before.picks.map(({ picks }) => picks.map(({ seedId }) => seedId)),
       );
       // Sampled answers too: draws are named by batch and row, whatever the batch is computed in.
-      const answers = (part: typeof before) => part.pool.flatMap(({ items }) => items.map(({ ownAnswer }) => ownAnswer));
+      const answers = (part: typeof before) =>
+        part.pool.flatMap(({ items }) => items.map(({ ownAnswer }) => ownAnswer));
       expect(answers(after)).toEqual(answers(before));
       expect(answers(after).filter((answer) => (answer ?? "") !== "").length).toBeGreaterThan(0);
-      expect(after.pairs.map(({ example }) => example.answer)).toEqual(before.pairs.map(({ example }) => example.answer));
+      expect(after.pairs.map(({ example }) => example.answer)).toEqual(
+        before.pairs.map(({ example }) => example.answer),
+      );
       expect(after.steps.length).toBeGreaterThan(0);
       expect(after.steps.length).toBe(before.steps.length);
       after.steps.forEach((step, i) => {

@@ -6,6 +6,7 @@ import type { AppState } from "../../src/app/appState.ts";
 import { hasRun, initialState, laneLabels, primaryAction } from "../../src/app/appState.ts";
 import type { Connection } from "../../src/app/connection.ts";
 import { Controller } from "../../src/app/controller.ts";
+import { lessMemoryOf } from "../../src/app/lessMemory.ts";
 import type { Memory } from "../../src/app/raceActions.ts";
 import { findUnfinished } from "../../src/app/raceActions.ts";
 import { DEFAULT_DRAFT } from "../../src/app/settings.ts";
@@ -17,7 +18,7 @@ import { LOOP_SERVICE_METHODS } from "../../src/protocol/loopService.ts";
 import type { LoopService } from "../../src/protocol/loopService.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { eventually } from "../support/eventually.ts";
-import { linearRace } from "../support/linearRace.ts";
+import { linearRace, type LinearRaceOptions } from "../support/linearRace.ts";
 
 const DRAFT: SettingsDraft = { ...DEFAULT_DRAFT, rounds: "2", querySize: "5", perSeed: "2", pool: "120" };
 
@@ -27,6 +28,8 @@ interface Page {
   /** The worker dies: its calls reject, its events stop. */
   readonly crash: () => Promise<void>;
   readonly workers: () => number;
+  /** The worker gives everything free, as it does when it is ended. */
+  readonly stopWorker: () => Promise<void>;
   /** Files that the user was given, as text. */
   readonly saved: readonly string[];
 }
@@ -42,7 +45,7 @@ function openPage(
   }: {
     readonly draft?: SettingsDraft;
     readonly memory?: Memory;
-    readonly onWork?: () => Promise<void> | void;
+    readonly onWork?: LinearRaceOptions["onWork"];
     readonly tamper?: (service: LoopService) => LoopService;
   } = {},
 ): Page {
@@ -50,6 +53,7 @@ function openPage(
   let workers = 0;
   const saved: string[] = [];
   let crash = async (): Promise<void> => undefined;
+  let stopWorker = crash;
   const controller = new Controller(
     store,
     (onCrash): Connection => {
@@ -58,6 +62,7 @@ function openPage(
       let alive = true;
       const subscribe = service.subscribe.bind(service);
       service.subscribe = (listener) => subscribe((batch) => (alive ? listener(batch) : undefined));
+      stopWorker = () => service.stop();
       crash = async () => {
         alive = false;
         await service.stop();
@@ -68,7 +73,8 @@ function openPage(
     memory,
     (name, bytes) => saved.push(`${name}: ${new TextDecoder().decode(bytes)}`),
   );
-  return { saved, controller, state: () => store.state, crash: () => crash(), workers: () => workers };
+  const state = (): AppState => store.state;
+  return { saved, controller, state, crash: () => crash(), stopWorker: () => stopWorker(), workers: () => workers };
 }
 
 function memoryOf(): Memory & { putAway: string | null } {
@@ -345,6 +351,63 @@ test("one lane's failure is shown in that lane; the other goes on", async () => 
   await until(page, ({ raceState }) => raceState === "done");
   expect(page.state().laneProblems).toMatchObject([null, { message: "train: loss is NaN" }]);
   expect(page.state().lanes[0]?.done).toBe(true);
+});
+
+test("lanes that ran out of memory in training go on in less, to the same end; a reload offers it too", async () => {
+  const whole = await finishedRun();
+  const library = new MemoryLibrary();
+  let room = true;
+  let second = 0;
+  const page = openPage(library, {
+    onWork: (what) => {
+      if (what === "train" && !room) throw new TutelageError("out-of-memory", "training: not enough memory");
+      // The training of the second round finds none; scores and answers do.
+      if (what === "train" && ++second > 1) room = false;
+    },
+  });
+  await page.controller.open();
+  page.controller.race.start();
+  await until(page, ({ raceState }) => raceState === "done");
+  const failed = page.state();
+  expect(failed.laneProblems.map((problem) => problem?.remedy)).toContain("less-memory");
+  const lanes = failed.laneProblems.flatMap((problem, index) => (problem === null ? [] : [index]));
+  for (const lane of lanes)
+    expect(lessMemoryOf(failed.lanes[lane]!)?.change).toBe(
+      "training in batches of 8 × 2 accumulated instead of 16 × 1, gradient checkpointing, which takes about a third more time",
+    );
+  await page.stopWorker();
+  room = true;
+  second = -Infinity;
+  page.controller.race.resumeInLess(lanes);
+  await until(page, ({ raceState, pending }) => raceState === "done" && pending === null);
+  expect(page.state().laneProblems.filter((problem) => problem !== null)).toEqual([]);
+  expect(page.workers()).toBe(2);
+  expect(page.state().lanes.map(measured)).toEqual(whole);
+  for (const lane of lanes)
+    expect(page.state().lanes[lane]?.memoryChanges).toMatchObject([{ to: { batchSize: 8, gradAccum: 2 } }]);
+  const kept = await library.list();
+  const { memoryChanges } = (await library.read(
+    kept.find(({ manifest }) => manifest.race?.lane === lanes[0])!.manifest.runId,
+  ))!;
+  expect(memoryChanges).toEqual(page.state().lanes[lanes[0]!]?.memoryChanges);
+});
+
+test("a run whose tab died goes on in less after a reload", async () => {
+  const whole = await finishedRun();
+  const library = new MemoryLibrary();
+  const first = openPage(library, { onWork: () => new Promise((resolve) => setTimeout(resolve, 1)) });
+  await first.controller.open();
+  first.controller.race.start();
+  await until(first, ({ lanes }) => lanes.every(({ rounds }) => rounds.length >= 2));
+  await first.crash();
+  const second = openPage(library);
+  await second.controller.open();
+  // Nothing says what ran out of it: all batches become smaller.
+  expect(lessMemoryOf(second.state().lanes[0]!)?.change).toMatch(/batches of 8 × 2 .*scores and answers for 16 rows/);
+  second.controller.race.resumeInLess([0, 1]);
+  await until(second, ({ raceState }) => raceState === "done");
+  expect(second.state().lanes.map(measured)).toEqual(whole);
+  expect(second.state().lanes.map(({ memoryChanges }) => memoryChanges.length)).toEqual([1, 1]);
 });
 
 test("a worker that cannot start leaves a page that says so", async () => {

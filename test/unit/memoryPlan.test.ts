@@ -5,12 +5,7 @@ import { NO_LORA, resolveLora } from "../../src/nn/lora.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts";
 import { estimateTraining, formatBytes } from "../../src/student/memoryEstimate.ts";
-import {
-  checkWeightsFit,
-  chooseMemory,
-  largestShapes,
-  WASM_LIMIT_BYTES,
-} from "../../src/student/memoryPlan.ts";
+import { checkWeightsFit, chooseMemory, largestShapes, WASM_LIMIT_BYTES } from "../../src/student/memoryPlan.ts";
 import { outOfMemory } from "../../src/runtime/runtimeErrors.ts";
 import { trainingOutOfMemory } from "../../src/student/memoryAdvice.ts";
 import { elementCount } from "../../src/onnx/shapes.ts";
@@ -199,10 +194,13 @@ describe("a training that ran out of memory is told what needs less, the most he
     return (error as Error).message;
   };
   const bytesIn = (text: string): number[] =>
-    [...text.matchAll(/\(about ([\d.]+) (GB|MB)\)/g)].map(([, size, unit]) => Number(size) * (unit === "GB" ? 1000 : 1));
+    [...text.matchAll(/\(about ([\d.]+) (GB|MB)\)/g)].map(
+      ([, size, unit]) => Number(size) * (unit === "GB" ? 1000 : 1),
+    );
 
   test("a batch of several rows: halves and checkpointing keep the training", () => {
-    const [, same = "", others = ""] = /The same training in less: (.*)\. Another .* less: (.*)$/.exec(advice(adapted, 8, false)) ?? [];
+    const [, same = "", others = ""] =
+      /The same training in less: (.*)\. Another .* less: (.*)$/.exec(advice(adapted, 8, false)) ?? [];
     expect(same).toMatch(/^both \(/);
     for (const way of ["gradient checkpointing (", "batches of 4 with 4 accumulated ("]) expect(same).toContain(way);
     expect(advice(adapted, 1, true)).toMatch(/frozen weights in float16/);

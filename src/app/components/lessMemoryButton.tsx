@@ -18,8 +18,8 @@ export function LessMemoryButton({
   return (
     <>
       <p>
-        In less memory: {changes.join("; ")}. The rows of every step stay the same, and so do results up to rounding;
-        no teacher call is made twice.
+        In less memory: {changes.join("; ")}. The rows of every step stay the same, and so do results up to rounding; no
+        teacher call is made twice.
       </p>
       <button type="button" disabled={off} onClick={onPress}>
         Resume in less memory

@@ -47,7 +47,8 @@ const OPTIONS: OptionSpecs = {
   },
   "gradient-checkpointing": {
     value: "auto|on",
-    description: "compute activations twice: where memory is estimated to run out (a resumed run: as before), or always",
+    description:
+      "compute activations twice: where memory is estimated to run out (a resumed run: as before), or always",
     default: "auto",
   },
   "replay-teacher": {
@@ -167,17 +168,19 @@ export const loopCommand: Command = {
         output.note(`run: ${folder}`);
         try {
           const rounds = await showRecords(
-            phases.watch(closedLoop(config, {
-              memory,
-              student,
-              openHoldout: () => openHoldout(config, engine, output),
-              task,
-              teacher,
-              store,
-              signal: abort.signal,
-              resume: resume !== undefined,
-              recorded: replayed?.replies,
-            })),
+            phases.watch(
+              closedLoop(config, {
+                memory,
+                student,
+                openHoldout: () => openHoldout(config, engine, output),
+                task,
+                teacher,
+                store,
+                signal: abort.signal,
+                resume: resume !== undefined,
+                recorded: replayed?.replies,
+              }),
+            ),
             output,
           );
           if (rounds === 0) output.note("nothing was left to do: all rounds of this run are done");

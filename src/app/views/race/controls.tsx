@@ -28,7 +28,7 @@ export function statusText(state: AppState): string {
     case "paused":
       return "Paused.";
     case "done":
-      return "Finished.";
+      return state.laneProblems.some((problem) => problem !== null) ? "Stopped: the lanes say why." : "Finished.";
     default:
       return raceState satisfies never;
   }
