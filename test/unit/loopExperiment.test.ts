@@ -91,3 +91,18 @@ it("names what it cannot read", () => {
   expect(() => of("--set training.lr=1")).toThrow(/training\.lr: expected one of the keys method, epochs/);
   expect(() => of("--train-on some")).toThrow(/^--train-on: expected one of all, last, got "some"$/);
 });
+
+it("holds an adapter's frozen weights as --weights says, the file's adapter's too, and refuses it without one", () => {
+  expect(of("--method lora --weights float16").training.method).toEqual({
+    method: "lora",
+    r: 8,
+    loraAlpha: 16,
+    targetModules: "all-linear",
+    frozenWeights: "float16",
+  });
+  const file = { training: { method: { method: "lora", r: 3 } } };
+  expect(of("--weights float16", file).training.method).toMatchObject({ r: 3, frozenWeights: "float16" });
+  expect(of("", file).training.method).not.toHaveProperty("frozenWeights");
+  expect(() => of("--weights float16")).toThrow("--weights: expected --method lora beside it, got full training");
+  expect(of("--generation-batch-size 4").generation.batchSize).toBe(4);
+});

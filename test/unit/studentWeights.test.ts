@@ -83,6 +83,9 @@ describe("frozen weights in float16", () => {
     const whole = await bytesOf({});
     const half = await bytesOf({ frozenWeights: "float16" });
     expect(whole.bytes - half.bytes).toBe(whole.linear / 2);
+    // As an experiment says it.
+    const named = await bytesOf({ method: { ...LORA, frozenWeights: "float16" } });
+    expect(named.bytes).toBe(half.bytes);
     expect(half.plain).toEqual(whole.plain);
     half.again.forEach((loss, i) => expect(loss).toBeCloseTo(whole.plain[i]!, 5));
   });
