@@ -51,8 +51,8 @@ export interface RaceActions {
   /** Takes runs off the page that are being deleted. */
   forget(runIds: readonly string[]): void;
   restart(): void;
-  /** Goes on with the run on the page in a new worker, these lanes in less memory where they can. */
-  resumeInLess(lanes: readonly number[]): void;
+  /** Goes on with the run on the page in a new worker; in less memory the lanes that ran out of it, or all where none could say so. */
+  resumeInLess(): void;
   /** Ends the download under way; what has arrived is kept. */
   cancelDownload(): void;
   /** Hands the user a lane's student as one file. */
@@ -171,9 +171,10 @@ export class RaceController implements RaceActions {
     this.#restart({});
   }
 
-  resumeInLess(indices: readonly number[]): void {
-    const { lanes } = this.#store.state;
-    const less = indices.flatMap((index) => lessMemoryOf(lanes[index] ?? EMPTY_LANE) ?? []);
+  resumeInLess(): void {
+    const { lanes, laneProblems } = this.#store.state;
+    const said = lanes.filter((_, index) => laneProblems[index]?.remedy === "less-memory");
+    const less = (said.length === 0 ? lanes : said).flatMap((lane) => lessMemoryOf(lane) ?? []);
     this.#restart(Object.fromEntries(less.map(({ runId, memory }) => [runId, memory])));
   }
 

@@ -27,10 +27,12 @@ export function engineStatus(
 }
 
 /** What training needs in a lane, with worked answers of its seeds as rows; undefined for students without graphs. */
-export function laneNeeds({ needs, task, config, student }: Lane): TrainingNeeds | undefined {
+export function laneNeeds({ needs, task, config, memory, student }: Lane): TrainingNeeds | undefined {
   const { method: _, ...training } = config.training;
   const rows = fittingSplits(config, task, splitsOf(task, config), student)
     .splits.pool.slice(0, SAMPLE_ROWS)
     .map(({ id, question, answer }) => ({ id, prompt: task.prompt(question), completion: answer }));
-  return needs?.(rows, { ...training, shuffle: true, seed: config.seed });
+  const { batchSize, gradAccum, gradientCheckpointing } = memory;
+  const recompute = gradientCheckpointing === "on" ? { gradientCheckpointing: true } : {};
+  return needs?.(rows, { ...training, batchSize, gradAccum, ...recompute, shuffle: true, seed: config.seed });
 }

@@ -15,6 +15,7 @@ import { closedLoop } from "./closedLoop.ts";
 import type { ExperimentConfig } from "./config.ts";
 import type { DataShelf } from "./dataShelf.ts";
 import { Interventions } from "./interventions.ts";
+import { memoryOf } from "./memoryChange.ts";
 import type { Lane, PackStudent, TrainingNeedsOf } from "./race.ts";
 import type { RunArchiver } from "./runShelf.ts";
 import type { LoopRecord } from "./records.ts";
@@ -150,6 +151,7 @@ export async function openLane<E extends RaceEngine>(
   return {
     lane: {
       config,
+      memory: memory ?? memoryOf(config, stored),
       student,
       task,
       store,

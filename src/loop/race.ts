@@ -6,6 +6,7 @@
  */
 import { TutelageError } from "../core/errors.ts";
 import type { StepUnit } from "../protocol/loopService.ts";
+import type { MemorySettings } from "../student/memorySettings.ts";
 import type { ExampleRow, Student, StudentFormat, TrainingNeeds, TrainOptions } from "../student/types.ts";
 import type { Task } from "../tasks/types.ts";
 import { breather } from "./breathe.ts";
@@ -24,6 +25,7 @@ export type TrainingNeedsOf = (rows: readonly ExampleRow[], options: TrainOption
 /** A closed loop under way, with what it owns. */
 export interface Lane {
   readonly config: ExperimentConfig;
+  readonly memory: MemorySettings;
   readonly student: Student;
   readonly task: Task;
   readonly store: RunStore;

@@ -60,7 +60,8 @@ interface Row {
   finished: "stop" | "length" | undefined;
 }
 
-const DEFAULT_BATCH_SIZE = 32;
+/** Prompts that are continued at a time where nobody says. */
+export const DEFAULT_GENERATION_BATCH = 32;
 /** Likeliest tokens that a trace is told. */
 const LIKELIEST = 5;
 /** The largest float32 below 1: nearer draws would round to 1, which no cumulative weight exceeds. */
@@ -122,7 +123,7 @@ export async function generateTokens(
       finished: undefined,
     };
   });
-  const batchSize = options.batchSize ?? DEFAULT_BATCH_SIZE;
+  const batchSize = options.batchSize ?? DEFAULT_GENERATION_BATCH;
   let done = 0;
   for (const indices of batchesByLength(
     prompts.map((prompt) => prompt.length),

@@ -55,6 +55,20 @@ export function trainingOutOfMemory(
   );
 }
 
+/** The error of scoring or generation that ran out of memory: there is nothing to train, so neither accumulation nor an adapter helps. */
+export function answersOutOfMemory(error: unknown, doing: "scoring" | "generation", batchSize: number): unknown {
+  if (!(error instanceof TutelageError) || typeof error.details["reason"] !== "string") return error;
+  const [batches, less] =
+    batchSize > 1
+      ? [`in batches of up to ${batchSize} rows`, "Smaller batches, shorter rows"]
+      : ["row by row", "Shorter rows"];
+  return new TutelageError(
+    "out-of-memory",
+    `${doing} ${batches}: not enough memory (${error.details["reason"]}). ${less}, or a smaller student would need less`,
+    { cause: error },
+  );
+}
+
 /** What saves less than this share is no help. */
 const NOTABLE = 0.95;
 

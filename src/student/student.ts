@@ -18,14 +18,15 @@ import { encodeChatPrompt } from "../tokenizer/encodeChat.ts";
 import { encodeRow, encodeRows } from "../tokenizer/encodeRow.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenizer/tokenizer.ts";
 import { mergedWeights, openBaseWeights, weightsInMemory, type BaseWeights } from "./baseWeights.ts";
-import { generateTokens } from "./generate.ts";
+import { DEFAULT_GENERATION_BATCH, generateTokens } from "./generate.ts";
 import { spellTokens } from "./spellTokens.ts";
 import { findOnnxModel, readOnnxDecoder } from "./onnxFiles.ts";
 import type { StudentBlueprint } from "./graphs.ts";
+import { answersOutOfMemory } from "./memoryAdvice.ts";
 import { checkWeightsFit, chooseMemory, uploadError } from "./memoryPlan.ts";
 import { layoutParameters } from "./parameterLayout.ts";
 import { ParameterStore, type HostParameters } from "./parameterStore.ts";
-import { scoreRows } from "./score.ts";
+import { DEFAULT_SCORE_BATCH, scoreRows } from "./score.ts";
 import { SessionCache } from "./sessionCache.ts";
 import { innerProducts, meanStates, type SimilarityOptions } from "./similarity.ts";
 import { spellLosses, tokenLosses } from "./tokenLosses.ts";
@@ -382,7 +383,12 @@ export class LanguageModel implements Student, SavableStudent {
     } = {},
   ): Promise<ScoreRow[]> {
     const parts = { ...this.#parts(), emptyPrompt: this.model.tokenizer.encodePrompt("") };
-    return scoreRows(parts, this.encodeAll(rows, options.truncate), scores, options);
+    const encoded = this.encodeAll(rows, options.truncate);
+    try {
+      return await scoreRows(parts, encoded, scores, options);
+    } catch (error) {
+      throw answersOutOfMemory(error, "scoring", options.batchSize ?? DEFAULT_SCORE_BATCH);
+    }
   }
 
   async tokenLosses(
@@ -414,7 +420,7 @@ export class LanguageModel implements Student, SavableStudent {
           : encodeChatPrompt(tokenizer, prompt, `prompt ${i + 1}`),
       ),
     );
-    const tokens = await generateTokens(
+    const generating = generateTokens(
       {
         ...this.#parts(),
         mode: this.#generationMode(options.onToken !== undefined),
@@ -426,6 +432,9 @@ export class LanguageModel implements Student, SavableStudent {
       ids,
       options,
     );
+    const tokens = await generating.catch((error: unknown) => {
+      throw answersOutOfMemory(error, "generation", options.batchSize ?? DEFAULT_GENERATION_BATCH);
+    });
     return tokens.map((generated, i) => ({
       ...generated,
       completion: tokenizer.decodeContinuation(ids[i] ?? [], generated.ids),

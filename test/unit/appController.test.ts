@@ -378,7 +378,7 @@ test("lanes that ran out of memory in training go on in less, to the same end; a
   await page.stopWorker();
   room = true;
   second = -Infinity;
-  page.controller.race.resumeInLess(lanes);
+  page.controller.race.resumeInLess();
   await until(page, ({ raceState, pending }) => raceState === "done" && pending === null);
   expect(page.state().laneProblems.filter((problem) => problem !== null)).toEqual([]);
   expect(page.workers()).toBe(2);
@@ -404,7 +404,7 @@ test("a run whose tab died goes on in less after a reload", async () => {
   await second.controller.open();
   // Nothing says what ran out of it: all batches become smaller.
   expect(lessMemoryOf(second.state().lanes[0]!)?.change).toMatch(/batches of 8 × 2 .*scores and answers for 16 rows/);
-  second.controller.race.resumeInLess([0, 1]);
+  second.controller.race.resumeInLess();
   await until(second, ({ raceState }) => raceState === "done");
   expect(second.state().lanes.map(measured)).toEqual(whole);
   expect(second.state().lanes.map(({ memoryChanges }) => memoryChanges.length)).toEqual([1, 1]);

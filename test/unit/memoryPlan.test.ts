@@ -7,7 +7,7 @@ import { executionOrder, peakOf, planBuffers } from "../../src/onnx/liveness.ts"
 import { estimateTraining, formatBytes } from "../../src/student/memoryEstimate.ts";
 import { checkWeightsFit, chooseMemory, largestShapes, WASM_LIMIT_BYTES } from "../../src/student/memoryPlan.ts";
 import { outOfMemory } from "../../src/runtime/runtimeErrors.ts";
-import { trainingOutOfMemory } from "../../src/student/memoryAdvice.ts";
+import { answersOutOfMemory, trainingOutOfMemory } from "../../src/student/memoryAdvice.ts";
 import { elementCount } from "../../src/onnx/shapes.ts";
 import { createEngine } from "../../src/runtime/createEngine.ts";
 import { openStudent } from "../../src/student/student.ts";
@@ -217,6 +217,16 @@ describe("a training that ran out of memory is told what needs less, the most he
     expect(least).not.toMatch(/The same training/);
     // Of a student in full, moments weigh more than anything an answer could be shortened by.
     expect(least).toMatch(/Another training that needs less: LoRA \(about .* a smaller student$/);
+  });
+
+  test("scoring and generation are told of nothing that belongs to training", () => {
+    const message = (batchSize: number): string => (answersOutOfMemory(thrown, "scoring", batchSize) as Error).message;
+    expect(message(4)).toBe(
+      "scoring in batches of up to 4 rows: not enough memory (std::bad_alloc). Smaller batches, shorter rows, or a smaller student would need less",
+    );
+    expect(message(1)).toMatch(/^scoring row by row: .*\. Shorter rows, or a smaller student would need less$/);
+    const other = new Error("other");
+    expect(answersOutOfMemory(other, "generation", 2)).toBe(other);
   });
 
   test("anything else is passed on as it is", () => {

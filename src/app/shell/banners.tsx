@@ -87,11 +87,7 @@ function OutOfMemory({ state, page }: { readonly state: AppState; readonly page:
   return (
     <details>
       <summary>Did it run out of memory?</summary>
-      <LessMemoryButton
-        lanes={lanes}
-        off={pending !== null}
-        onPress={() => page.race.resumeInLess(lanes.map((_, index) => index))}
-      />
+      <LessMemoryButton lanes={lanes} off={pending !== null} onPress={() => page.race.resumeInLess()} />
     </details>
   );
 }

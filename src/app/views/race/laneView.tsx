@@ -106,7 +106,7 @@ export function LaneView(props: LaneViewProps): VNode {
           </p>
           <p>{problem.advice}</p>
           {problem.remedy === "less-memory" && (
-            <LessMemoryButton lanes={[lane]} onPress={() => page.race.resumeInLess([index])} />
+            <LessMemoryButton lanes={[lane]} onPress={() => page.race.resumeInLess()} />
           )}{" "}
           {problem.remedy !== "dismiss" && (
             <button type="button" onClick={() => page.race.restart()}>
