@@ -1,9 +1,54 @@
-/** @file A training that stops, by abort or by numbers that are none, leaves the weights of its last whole step. */
+/** @file A training that stops, by abort, for lack of memory or by numbers that are none, leaves the weights of its last whole step. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createEngine } from "../../src/runtime/createEngine.ts";
+import { outOfMemory } from "../../src/runtime/runtimeErrors.ts";
 import type { Engine } from "../../src/runtime/types.ts";
 import type { LanguageModel } from "../../src/student/student.ts";
 import { LORA, ROWS, TRAIN_OPTIONS, withFixture } from "../support/studentFiles.ts";
+
+test("memory that runs out in the middle of a step leaves the last one, says what needs less, and half the batch goes on from there", async () => {
+  await using engine = await createEngine("cpu", { threads: 1 });
+  await withFixture(engine, "llama-gqa-tied", {}, async (student) => {
+    const rows = student.encodeAll(ROWS);
+    const options = { ...TRAIN_OPTIONS, steps: 3, batchSize: 2, gradAccum: 2 };
+    const whole = student.trainer(rows, options);
+    const expected = [await whole.next(), await whole.next(), await whole.next()];
+    whole.dispose();
+    await student.reset();
+
+    let checks = 0;
+    let from = Infinity;
+    const signal = {
+      get aborted() {
+        if (++checks >= from) throw outOfMemory("session 'train'", new Error("std::bad_alloc"));
+        return false;
+      },
+    } as unknown as AbortSignal;
+    const trainer = student.trainer(rows, { ...options, signal });
+    await trainer.next();
+    const before = await student.snapshot();
+    // In the second micro-batch of step 2.
+    from = checks + 3;
+    await expect(trainer.next()).rejects.toMatchObject({
+      code: "out-of-memory",
+      message: expect.stringMatching(
+        /^training on cpu, a need of about .* \(std::bad_alloc\)\. The same training in less: .*batches of 1 with 4 accumulated/,
+      ) as string,
+    });
+    expect(await student.snapshot()).toEqual(before);
+    const state = await trainer.state();
+    trainer.dispose();
+    const less = { ...options, batchSize: 1, gradAccum: 4, gradientCheckpointing: true };
+    const rest = student.trainer(rows, less, state);
+    for (const { step, loss, gradNorm } of expected.slice(1)) {
+      const record = await rest.next();
+      expect(record.step).toBe(step);
+      expect(Math.abs(record.loss - loss)).toBeLessThan(1e-5 * loss);
+      expect(Math.abs(record.gradNorm - gradNorm)).toBeLessThan(1e-4 * gradNorm);
+    }
+    rest.dispose();
+  });
+});
 
 describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   let engine: Engine;
