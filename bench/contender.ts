@@ -14,11 +14,21 @@ export interface StepResult {
 /**
  * Pieces of work. `step`: all that a user's training step does. `score`: mean losses of
  * the same rows. `gemm`: one 1024³ float32 matrix product, what the library reaches at best.
- * `trainGraph`, `optimizerGraph`: these graphs alone, nothing read, fed or allocated. `copies`: a step's feeds given to
- * graphs that do nothing with them, and its two results read back.
  */
-export const WORK = ["step", "score", "gemm", "trainGraph", "optimizerGraph", "copies"] as const;
+export const WORK = ["step", "score", "gemm"] as const;
 export type Work = (typeof WORK)[number];
+
+/** Milliseconds of what a step of this project is made of; together they are the step. */
+export interface StepParts {
+  /** Inside ONNX Runtime, its JavaScript API included: forward and backward. */
+  readonly trainGraph: number;
+  /** Inside ONNX Runtime: the gradient's norm, clipping and AdamW. */
+  readonly optimizer: number;
+  /** Into and out of the engine's memory, as far as our code and not ONNX Runtime makes them. */
+  readonly copies: number;
+  /** All else: batches made, checks, queue, pieces cut. */
+  readonly javaScript: number;
+}
 
 export interface Contender {
   /** Library, provider and threads as the library itself reports them. */
@@ -27,6 +37,10 @@ export interface Contender {
   readonly work: Readonly<Partial<Record<Work, () => Promise<unknown>>>>;
   /** The next optimizer step. */
   step(): Promise<StepResult>;
+  /** Starts to clock the parts of the steps to come. */
+  startParts?(): void;
+  /** What the `steps` steps since then, which took `ms` in all, were made of on average. */
+  takeParts?(ms: number, steps: number): StepParts;
   /** Ends what does not end with the process or page. */
   dispose?(): Promise<void>;
 }

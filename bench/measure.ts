@@ -3,8 +3,8 @@
  * whatever else the machine does falls on all of them alike. What is reported are
  * medians over rounds, and medians of ratios taken within a round.
  */
-import type { Work } from "./contender.ts";
-import type { Seat } from "./seat.ts";
+import type { StepParts, Work } from "./contender.ts";
+import type { Seat, Timing } from "./seat.ts";
 
 /** Milliseconds by round, of one piece of work of one contender. */
 export type Samples = readonly number[];
@@ -12,6 +12,8 @@ export type Samples = readonly number[];
 export interface Row {
   readonly seat: Seat;
   readonly times: ReadonlyMap<Work, Samples>;
+  /** By round, of the steps in `times`; none where the contender does not tell. */
+  readonly parts: readonly StepParts[];
 }
 
 /** Work shorter than this is repeated within a sample. */
@@ -24,13 +26,13 @@ export async function measure(
   rounds: number,
   onRound: (round: number) => void,
 ): Promise<Row[]> {
-  const jobs: { readonly seat: Seat; readonly work: Work; readonly times: number; readonly ms: number[] }[] = [];
+  const jobs: { readonly seat: Seat; readonly work: Work; readonly times: number; readonly timings: Timing[] }[] = [];
   for (const seat of seats) {
     for (const work of seat.work) {
       // The first time warms up, the second says how often a sample repeats it.
       await seat.time(work, 1);
       const once = await seat.time(work, 1);
-      jobs.push({ seat, work, times: Math.max(1, Math.ceil(SAMPLE_MS / once)), ms: [] });
+      jobs.push({ seat, work, times: Math.max(1, Math.ceil(SAMPLE_MS / once.ms)), timings: [] });
     }
   }
   for (let round = 0; round < rounds; round++) {
@@ -38,14 +40,18 @@ export async function measure(
     const shift = round % jobs.length;
     for (const job of [...jobs.slice(shift), ...jobs.slice(0, shift)]) {
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-      job.ms.push(await job.seat.time(job.work, job.times));
+      job.timings.push(await job.seat.time(job.work, job.times));
     }
     onRound(round + 1);
   }
-  return seats.map((seat) => ({
-    seat,
-    times: new Map(jobs.filter((job) => job.seat === seat).map(({ work, ms }) => [work, ms])),
-  }));
+  return seats.map((seat) => {
+    const own = jobs.filter((job) => job.seat === seat);
+    return {
+      seat,
+      times: new Map(own.map(({ work, timings }) => [work, timings.map(({ ms }) => ms)])),
+      parts: own.flatMap(({ timings }) => timings.flatMap(({ parts }) => parts ?? [])),
+    };
+  });
 }
 
 export function quantile(samples: Samples, q: number): number {

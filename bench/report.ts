@@ -1,6 +1,6 @@
 /** @file From samples to figures and to text. Times in ms, rates in 10⁹ operations a second, shares of 1. */
-import { GEMM_FLOPS, type Work } from "./contender.ts";
-import { median, pairedMedian, quantile, type Row, type Samples } from "./measure.ts";
+import { GEMM_FLOPS, type StepParts, type Work } from "./contender.ts";
+import { median, pairedMedian, quantile, type Row } from "./measure.ts";
 import { decoderOf, forwardFlops, parameterCount, tokensOf, type BenchModel } from "./models.ts";
 
 /** The row that ratios refer to: this project on WASM with all threads, as a tab has it. */
@@ -29,17 +29,8 @@ export interface RowFigures {
   readonly gemmGflops: number | undefined;
   /** Step time over the baseline's step time in the same rounds. */
   readonly stepToBaseline: number | undefined;
-  /** What a step of this project is made of. */
-  readonly parts: Parts | undefined;
-}
-
-interface Parts {
-  readonly trainGraph: number;
-  readonly optimizerGraph: number;
-  /** Feeds in and results out. */
-  readonly copies: number;
-  /** Batches made, checks, queue, JavaScript: what is left. */
-  readonly rest: number;
+  /** Shares of a step of this project, each the median over rounds; within a round they make 1. */
+  readonly parts: StepParts | undefined;
 }
 
 export function figuresOf(model: BenchModel, rows: readonly Row[]): RowFigures[] {
@@ -81,22 +72,20 @@ function speed(model: BenchModel, row: Row, work: Work, passes: number): Speed |
   };
 }
 
-function partsOf({ times }: Row): Parts | undefined {
+function partsOf({ times, parts }: Row): StepParts | undefined {
   const step = times.get("step");
-  const [train, optimizer, copies] = [times.get("trainGraph"), times.get("optimizerGraph"), times.get("copies")];
-  if (step === undefined || train === undefined || optimizer === undefined || copies === undefined) return undefined;
-  const share = (part: Samples): number => pairedMedian((whole = NaN, own = NaN) => own / whole, step, part);
-  return {
-    trainGraph: share(train),
-    optimizerGraph: share(optimizer),
-    copies: share(copies),
-    rest: pairedMedian(
-      (whole = NaN, ...own) => (whole - own.reduce((a, b) => a + b)) / whole,
+  if (step === undefined || parts.length === 0) return undefined;
+  const share = (part: keyof StepParts): number =>
+    pairedMedian(
+      (whole = NaN, own = NaN) => own / whole,
       step,
-      train,
-      optimizer,
-      copies,
-    ),
+      parts.map((own) => own[part]),
+    );
+  return {
+    trainGraph: share("trainGraph"),
+    optimizer: share("optimizer"),
+    copies: share("copies"),
+    javaScript: share("javaScript"),
   };
 }
 
@@ -146,17 +135,22 @@ export function tableOf(figures: readonly RowFigures[]): string {
   const parted = figures.filter((row) => row.parts !== undefined);
   if (parted.length === 0) return main;
   const parts = textTable(
-    ["share of a step", "forward + backward", "optimizer", "copies", "JavaScript and the rest"],
+    ["share of a step", "forward + backward", "optimizer", "copies", "JavaScript"],
     parted.map(({ description, parts: own }) => [
       description,
       percent(own?.trainGraph),
-      percent(own?.optimizerGraph),
+      percent(own?.optimizer),
       percent(own?.copies),
-      percent(own?.rest),
+      percent(own?.javaScript),
     ]),
   );
-  return `${main}\n\n${parts}`;
+  const onGpu = parted.some(({ row }) => row.startsWith("webgpu"));
+  return [main, parts, ...(onGpu ? [GPU_NOTE] : [])].join("\n\n");
 }
+
+/** What wall time around a run cannot tell apart on a GPU. */
+const GPU_NOTE = `webgpu: both graphs of a step read numbers back, so that each run ends when the GPU is done with it; its time is
+kernels, waiting, feeds and results together. What the kernels alone take needs timestamp queries on the GPU.`;
 
 /** Columns as wide as they must be, the first to the left, the others to the right. */
 export function textTable(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,5 @@
 /** @file A contender as the bench sees it, wherever it runs. */
-import type { ContenderName, ContenderSpec, StepResult, Work } from "./contender.ts";
+import type { ContenderName, ContenderSpec, StepParts, StepResult, Work } from "./contender.ts";
 import type { Reply, Request } from "./service.ts";
 
 /** Where a contender runs. */
@@ -9,6 +9,11 @@ export type HostName = "node" | "browser";
 export interface Line {
   ask(request: Request): Promise<Reply>;
   end(): Promise<void>;
+}
+
+export interface Timing {
+  readonly ms: number;
+  readonly parts: StepParts | undefined;
 }
 
 export class Seat {
@@ -54,11 +59,11 @@ export class Seat {
     return reply.result;
   }
 
-  /** Milliseconds of one `work`, the mean of `times` in a row. */
-  async time(work: Work, times: number): Promise<number> {
+  /** Milliseconds of one `work`, the mean of `times` in a row, and of what a step is made of. */
+  async time(work: Work, times: number): Promise<Timing> {
     const reply = await this.#ask({ type: "time", work, times });
     if (reply.type !== "timed") throw new Error(`${this.id}: unexpected reply '${reply.type}'`);
-    return reply.ms;
+    return { ms: reply.ms, parts: reply.parts };
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@
  * told to be, does work when asked and says how long that took. The clock is here,
  * beside the work, so that messages are not timed.
  */
-import type { Contender, ContenderSpec, StepResult, Work } from "./contender.ts";
+import type { Contender, ContenderSpec, StepParts, StepResult, Work } from "./contender.ts";
 import { openContender } from "./openContender.ts";
 
 export type Request =
@@ -15,7 +15,7 @@ export type Request =
 export type Reply =
   | { readonly type: "opened"; readonly description: string; readonly work: readonly Work[] }
   | { readonly type: "stepped"; readonly result: StepResult }
-  | { readonly type: "timed"; readonly ms: number }
+  | { readonly type: "timed"; readonly ms: number; readonly parts?: StepParts | undefined }
   | { readonly type: "closed" }
   | { readonly type: "failed"; readonly message: string };
 
@@ -50,9 +50,12 @@ export class Service {
       case "time": {
         const run = contender.work[request.work];
         if (run === undefined) throw new Error(`${contender.description} has no work '${request.work}'`);
+        contender.startParts?.();
         const startedMs = performance.now();
         for (let i = 0; i < request.times; i++) await run();
-        return { type: "timed", ms: (performance.now() - startedMs) / request.times };
+        const ms = performance.now() - startedMs;
+        const parts = request.work === "step" ? contender.takeParts?.(ms, request.times) : undefined;
+        return { type: "timed", ms: ms / request.times, parts };
       }
       case "close":
         await contender.dispose?.();
