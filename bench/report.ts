@@ -30,8 +30,13 @@ export interface RowFigures {
   /** Step time over the baseline's step time in the same rounds. */
   readonly stepToBaseline: number | undefined;
   /** Shares of a step of this project, each the median over rounds; within a round they make 1. */
-  readonly parts: StepParts | undefined;
+  readonly parts: PartShares | undefined;
 }
+
+/** `copies` is not told apart where ONNX Runtime makes them within its runs (webgpu). */
+type PartShares = Omit<StepParts, "copies"> & { readonly copies: number | undefined };
+
+const onGpu = (seatId: string): boolean => seatId.startsWith("webgpu");
 
 export function figuresOf(model: BenchModel, rows: readonly Row[]): RowFigures[] {
   const baseline = BASELINE.map((id) => rows.find((row) => row.seat.id === id)).find((row) => row !== undefined);
@@ -72,7 +77,7 @@ function speed(model: BenchModel, row: Row, work: Work, passes: number): Speed |
   };
 }
 
-function partsOf({ times, parts }: Row): StepParts | undefined {
+function partsOf({ seat, times, parts }: Row): PartShares | undefined {
   const step = times.get("step");
   if (step === undefined || parts.length === 0) return undefined;
   const share = (part: keyof StepParts): number =>
@@ -84,7 +89,7 @@ function partsOf({ times, parts }: Row): StepParts | undefined {
   return {
     trainGraph: share("trainGraph"),
     optimizer: share("optimizer"),
-    copies: share("copies"),
+    copies: onGpu(seat.id) ? undefined : share("copies"),
     javaScript: share("javaScript"),
   };
 }
@@ -140,12 +145,11 @@ export function tableOf(figures: readonly RowFigures[]): string {
       description,
       percent(own?.trainGraph),
       percent(own?.optimizer),
-      percent(own?.copies),
+      own?.copies === undefined ? "in the runs" : percent(own.copies),
       percent(own?.javaScript),
     ]),
   );
-  const onGpu = parted.some(({ row }) => row.startsWith("webgpu"));
-  return [main, parts, ...(onGpu ? [GPU_NOTE] : [])].join("\n\n");
+  return [main, parts, ...(parted.some(({ row }) => onGpu(row)) ? [GPU_NOTE] : [])].join("\n\n");
 }
 
 /** What wall time around a run cannot tell apart on a GPU. */
