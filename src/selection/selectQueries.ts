@@ -183,14 +183,23 @@ function needsScores(strategy: QueryStrategy): never {
   );
 }
 
-/** `(s − mean) / standard deviation` over the list (population); zeros when all are equal. Scaled first so that no square overflows. */
+/**
+ * `(s − mean) / standard deviation` over the list (population); zeros when all are equal. Scaled first so that no
+ * square overflows, then taken from the first score and scaled again, so that scores that differ in their last digits
+ * alone are not lost in the rounding of their mean.
+ */
 export function zScores(scores: readonly number[]): number[] {
-  const largest = scores.reduce((most, s) => Math.max(most, Math.abs(s)), 0);
-  if (scores.every((s) => s === scores[0]) || largest === 0) return scores.map(() => 0);
-  const scaled = scores.map((s) => s / largest);
-  const mean = scaled.reduce((sum, s) => sum + s, 0) / scaled.length;
-  const deviation = Math.sqrt(scaled.reduce((sum, s) => sum + (s - mean) ** 2, 0) / scaled.length);
-  return deviation === 0 ? scores.map(() => 0) : scaled.map((s) => (s - mean) / deviation);
+  const scaled = scaledToOne(scores);
+  const units = scaledToOne(scaled.map((s) => s - (scaled[0] ?? 0)));
+  const mean = units.reduce((sum, s) => sum + s, 0) / units.length;
+  const deviation = Math.sqrt(units.reduce((sum, s) => sum + (s - mean) ** 2, 0) / units.length);
+  return deviation === 0 ? scores.map(() => 0) : units.map((s) => (s - mean) / deviation);
+}
+
+/** Over the largest magnitude, which becomes 1; zeros as they are. */
+function scaledToOne(values: readonly number[]): number[] {
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest === 0 ? [...values] : values.map((value) => value / largest);
 }
 
 /** Indices by key, highest first; equal keys in the order of `tieOrder`. */

@@ -98,6 +98,8 @@ describe("selecting queries", () => {
         expect(mean).toBeCloseTo(0, 3);
         expect(Math.sqrt(z.reduce((a, b) => a + (b - mean) ** 2, 0) / z.length)).toBeCloseTo(1, 3);
       }),
+      // Scores that differ in their last digit alone: the rounding of their mean is as large as their deviation.
+      { examples: [[[0.1, 0.1, 0.1, 0.1 + 2 ** -56]], [[1, 1, 1 - 2 ** -53]], [[3, 3, 3 + 2 ** -51, 3, 3, 3, 3]]] },
     );
   });
 });
