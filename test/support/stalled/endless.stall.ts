@@ -1,0 +1,9 @@
+/** @file Never ends: its thread is stuck, so no time limit of the test can end it. */
+import { setTimeout } from "node:timers/promises";
+import { test } from "vitest";
+
+test("counts for ever", async () => {
+  // The worker says which test it is in before it is stuck.
+  await setTimeout(500);
+  for (let count = 0; ; count += 1) if (count < 0) throw new Error("a count below zero");
+});
