@@ -17,7 +17,7 @@ export function seeds(count: number, seed = 1): readonly Question[] {
   return TASK.splits({ pool: count, validation: 0, test: 0 }, new Rng(seed)).pool;
 }
 
-/** Settings of the loop's defaults, with short timeouts. */
+/** Settings of the loop's defaults. The timeout is long: under load the first request alone takes seconds. */
 export function chatSettings(change: Partial<ChatSettings> = {}): ChatSettings {
   return {
     model: SERVED_MODEL,
@@ -25,7 +25,7 @@ export function chatSettings(change: Partial<ChatSettings> = {}): ChatSettings {
     structured: "schema",
     stream: false,
     maxOutputTokens: 300,
-    timeoutSeconds: 5,
+    timeoutSeconds: 60,
     retries: 5,
     concurrency: 4,
     limits: {},
