@@ -37,7 +37,7 @@ export function trainingOutOfMemory(
 ): unknown {
   if (!(error instanceof TutelageError) || typeof error.details["reason"] !== "string") return error;
   const now = estimateTraining(blueprint, plan, ep);
-  const [same, others] = waysToLess(blueprint, plan).map((ways) =>
+  const [same, others] = waysToLess(blueprint, plan, ep).map((ways) =>
     ways
       .map(({ name, changed, settings }) => ({ name, total: estimateTraining(changed, settings, ep).total }))
       .filter(({ total }) => total < NOTABLE * now.total)
@@ -79,7 +79,11 @@ interface Way {
 }
 
 /** Ways to the same training, and to others. */
-function waysToLess(blueprint: StudentBlueprint, plan: RunningPlan): readonly (readonly Way[])[] {
+function waysToLess(
+  blueprint: StudentBlueprint,
+  plan: RunningPlan,
+  ep: ExecutionProvider,
+): readonly (readonly Way[])[] {
   const half = halfBatch(plan);
   const { decoder, layout, lora } = blueprint;
   const full = layout.frozen.length === 0;
@@ -100,7 +104,7 @@ function waysToLess(blueprint: StudentBlueprint, plan: RunningPlan): readonly (r
       ? []
       : [
           {
-            name: "frozen weights in float16",
+            name: halfWeights(ep),
             changed: { ...blueprint, layout: layoutParameters(decoder, lora, "lora", "float16") },
             settings: plan,
           },
@@ -117,6 +121,10 @@ function waysToLess(blueprint: StudentBlueprint, plan: RunningPlan): readonly (r
   ];
   return [same, others];
 }
+
+/** Not every GPU computes in float16, and which one it is, is not known here. */
+const halfWeights = (ep: ExecutionProvider): string =>
+  `frozen weights in float16${ep === "webgpu" ? ", if the GPU has shader-f16" : ""}`;
 
 /** The student with an adapter of rank 8 on all linear layers. */
 function adapted({ decoder }: StudentBlueprint): StudentBlueprint {
@@ -141,7 +149,7 @@ export function advise(
   const halved: StudentBlueprint = full
     ? blueprint
     : { ...blueprint, layout: layoutParameters(blueprint.decoder, blueprint.lora, "lora", "float16") };
-  if (!full && fits(halved, once)) return "Gradient checkpointing with frozen weights in float16 would fit";
+  if (!full && fits(halved, once)) return `Gradient checkpointing with ${halfWeights(ep)} would fit`;
   const most = Math.max(...plan.shapes.map(({ batch }) => batch));
   for (let batch = Math.floor(most / 2); batch >= 1; batch = Math.floor(batch / 2)) {
     const smaller = { ...once, shapes: shrink(plan.shapes, batch, 1) };

@@ -136,18 +136,32 @@ export class Trainer {
         precision: "float32",
         reason: `float16 needs a GPU with the feature shader-f16, this is ${parts.noFloat16}`,
       };
-    if (resume) {
-      checkState(resume, this.#store.layout.groups, this.totalSteps);
-      this.#store.write(resume.parameters);
+    if (resume) checkState(resume, this.#store.layout.groups, this.totalSteps);
+    const made: DeviceTensor[] = [];
+    try {
+      this.#groups = this.#buffers(made, resume);
+      if (resume) this.#store.write(resume.parameters);
+    } catch (error) {
+      for (const tensor of made) tensor.dispose();
+      throw this.#advised(error);
     }
-    const zeros = (size: number, role: TensorRole): DeviceTensor => this.#engine.zeros("float32", [size], role);
+  }
+
+  /** Buffers of every group, with the moments of `resume`; what is made is put into `made` at once. */
+  #buffers(made: DeviceTensor[], resume: TrainerState | undefined): GroupBuffers[] {
+    const zeros = (size: number, role: TensorRole): DeviceTensor => {
+      const tensor = this.#engine.zeros("float32", [size], role);
+      made.push(tensor);
+      return tensor;
+    };
     const restored = (values: HostParameters | undefined, name: string, size: number): DeviceTensor => {
       const data = values?.get(name);
-      return data === undefined
-        ? zeros(size, "moments")
-        : this.#engine.upload({ type: "float32", shape: [size], data }, "moments");
+      if (data === undefined) return zeros(size, "moments");
+      const tensor = this.#engine.upload({ type: "float32", shape: [size], data }, "moments");
+      made.push(tensor);
+      return tensor;
     };
-    this.#groups = this.#store.layout.groups.map(({ name, size, decay }) => ({
+    return this.#store.layout.groups.map(({ name, size, decay }) => ({
       name,
       size,
       decay,
@@ -175,14 +189,18 @@ export class Trainer {
     try {
       return await this.#next();
     } catch (error) {
-      if (!isOutOfMemory(error)) throw error;
-      const { blueprint } = this.#sessions;
-      const { ep } = this.#engine;
-      const gradientCheckpointing = this.#options.gradientCheckpointing ?? false;
-      const plan = { ...this.#options, gradientCheckpointing };
-      const shapes = largestShapes(this.#rows, plan, blueprint.decoder, ep);
-      throw trainingOutOfMemory(error, blueprint, { ...plan, shapes }, ep);
+      throw this.#advised(error);
     }
+  }
+
+  /** An error; where memory ran out, with what would need less. */
+  #advised(error: unknown): unknown {
+    if (!isOutOfMemory(error)) return error;
+    const { blueprint } = this.#sessions;
+    const { ep } = this.#engine;
+    const plan = { ...this.#options, gradientCheckpointing: this.#options.gradientCheckpointing ?? false };
+    const shapes = largestShapes(this.#rows, plan, blueprint.decoder, ep);
+    return trainingOutOfMemory(error, blueprint, { ...plan, shapes }, ep);
   }
 
   async #next(): Promise<StepRecord> {

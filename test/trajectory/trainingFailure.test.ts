@@ -50,6 +50,31 @@ test("memory that runs out in the middle of a step leaves the last one, says wha
   });
 });
 
+test.each([1, 4, 9])(
+  "memory that runs out at buffer %i of a training to be begun leaves none behind, and says what needs less",
+  async (nth) => {
+    await using engine = await createEngine("cpu", { threads: 1 });
+    await withFixture(engine, "llama-gqa-tied", {}, async (student) => {
+      const rows = student.encodeAll(ROWS);
+      const before = engine.live;
+      const zeros = engine.zeros.bind(engine);
+      let count = 0;
+      engine.zeros = (...rest) => {
+        if (++count === nth) throw outOfMemory("zeros", new Error("std::bad_alloc"));
+        return zeros(...rest);
+      };
+      expect(() => student.trainer(rows, TRAIN_OPTIONS)).toThrow(
+        /^training on cpu, a need of about .* \(std::bad_alloc\)\. .* that needs less: /,
+      );
+      engine.zeros = zeros;
+      expect(engine.live).toEqual(before);
+      const trainer = student.trainer(rows, TRAIN_OPTIONS);
+      expect((await trainer.next()).step).toBe(1);
+      trainer.dispose();
+    });
+  },
+);
+
 describe.each(["cpu", "wasm"] as const)("on %s", (ep) => {
   let engine: Engine;
   beforeAll(async () => {

@@ -203,7 +203,7 @@ describe("a training that ran out of memory is told what needs less, the most he
       /The same training in less: (.*)\. Another .* less: (.*)$/.exec(advice(adapted, 8, false)) ?? [];
     expect(same).toMatch(/^both \(/);
     for (const way of ["gradient checkpointing (", "batches of 4 with 4 accumulated ("]) expect(same).toContain(way);
-    expect(advice(adapted, 1, true)).toMatch(/frozen weights in float16/);
+    expect(advice(adapted, 1, true)).toMatch(/frozen weights in float16, if the GPU has shader-f16 \(/);
     expect(others).toMatch(/rows of at most 128 tokens instead of 256/);
     expect(others).toMatch(/, a smaller student$/);
     const sizes = bytesIn(same);
