@@ -31,6 +31,8 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "20" },
     /** What `--parts rounds` shows, instead of making it: a file that the page exported. */
     archive: { type: "string" },
+    /** `training` with one thread, as on a host that cannot isolate its pages. */
+    "one-thread": { type: "boolean", default: false },
     /** Where traces are left. */
     keep: { type: "string" },
   },
@@ -38,7 +40,8 @@ const { values } = parseArgs({
 
 const executablePath = findChrome();
 if (executablePath === undefined) throw new Error(CHROME_HELP);
-const server = await serveStatic(join(ROOT, "dist"), { headers: ISOLATION_HEADERS });
+const oneThread = values["one-thread"];
+const server = await serveStatic(join(ROOT, "dist"), oneThread ? {} : { headers: ISOLATION_HEADERS });
 const browser = await chromium.launch({ executablePath, headless: true, args: chromeFlags() });
 try {
   const PARTS: Readonly<Record<string, () => Promise<unknown>>> = { start, rounds, training };
@@ -134,7 +137,7 @@ async function rounds(): Promise<unknown> {
 
 /** Frames beside training: watched, used, and of a blank page in place of ours. */
 async function training(): Promise<unknown> {
-  const context = await browser.newContext({ viewport: VIEWPORT });
+  const context = await browser.newContext({ viewport: VIEWPORT, serviceWorkers: oneThread ? "block" : "allow" });
   const page = await context.newPage();
   // Few tokens an answer: the pool is large, not the time until it is there.
   const settings = {

@@ -22,7 +22,7 @@ export type EngineEvent =
   | { readonly type: "self-test"; readonly ep: ExecutionProvider; readonly result: string };
 
 export interface EngineOptions {
-  /** Threads of the CPU pool (cpu, wasm); the processor's by default, at most 8 on wasm. */
+  /** Threads of the CPU pool (cpu, wasm); the processor's by default, on wasm `defaultWasmThreads`. */
   readonly threads?: number;
   readonly onEvent?: (event: EngineEvent) => void;
   /**
@@ -120,10 +120,15 @@ async function openCpu(options: EngineOptions, fallbackReason?: string): Promise
   return new EngineCore(backend, withReason(backend.info, fallbackReason));
 }
 
+/** At most 8. In a browser one core is the page's where there are more than two: its frames must not wait for training. */
+export function defaultWasmThreads(where: typeof platform.name, cores: number): number {
+  return Math.min(where === "browser" && cores > 2 ? cores - 1 : cores, MAX_WASM_THREADS);
+}
+
 async function openWasm(options: EngineOptions, fallbackReason?: string): Promise<Engine> {
   options.onEvent?.({ type: "loading", ep: "wasm" });
   const { wasmThreads } = platform;
-  const wanted = options.threads ?? Math.min(platform.cores, MAX_WASM_THREADS);
+  const wanted = options.threads ?? defaultWasmThreads(platform.name, platform.cores);
   const threads = wasmThreads.ok ? wanted : 1;
   const held = wasmThreads.ok || wanted === 1 ? undefined : wasmThreads.reason;
   if (held !== undefined) options.onEvent?.({ type: "fallback", ep: "wasm", reason: held });

@@ -7,7 +7,12 @@ import { ROOT } from "../../scripts/setup.mjs";
 import { TutelageError } from "../../src/core/errors.ts";
 import { GraphBuilder } from "../../src/onnx/builder.ts";
 import { encodeModel } from "../../src/onnx/model.ts";
-import { availableProviders, createEngine, type EngineEvent } from "../../src/runtime/createEngine.ts";
+import {
+  availableProviders,
+  createEngine,
+  defaultWasmThreads,
+  type EngineEvent,
+} from "../../src/runtime/createEngine.ts";
 import { EngineCore } from "../../src/runtime/engineCore.ts";
 import { runError, sessionError } from "../../src/runtime/runtimeErrors.ts";
 import { selfTest, type SelfTestCase } from "../../src/runtime/selfTest.ts";
@@ -77,6 +82,17 @@ describe("createEngine", () => {
       expect([...(await session.run(FEEDS, { next: "host" })).host("next").data]).toEqual([-1, 0, 1, 2]);
       await engine.dispose();
     }
+  });
+
+  test.each([
+    ["node", 2, 2],
+    ["node", 16, 8],
+    ["browser", 1, 1],
+    ["browser", 2, 2],
+    ["browser", 4, 3],
+    ["browser", 16, 8],
+  ] as const)("in %s with %i cores wasm has %i threads: a page keeps a core where it can", (where, cores, threads) => {
+    expect(defaultWasmThreads(where, cores)).toBe(threads);
   });
 
   test.each(["cpu", "wasm", "webgpu"])("lets the process end after %s was disposed", (ep) => {
