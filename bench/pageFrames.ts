@@ -41,7 +41,10 @@ const { values } = parseArgs({
 const executablePath = findChrome();
 if (executablePath === undefined) throw new Error(CHROME_HELP);
 const oneThread = values["one-thread"];
-const server = await serveStatic(join(ROOT, "dist"), oneThread ? {} : { headers: ISOLATION_HEADERS });
+const server = await serveStatic(
+  join(ROOT, "dist"),
+  oneThread ? { absent: ["serviceWorker.js"] } : { headers: ISOLATION_HEADERS },
+);
 const browser = await chromium.launch({ executablePath, headless: true, args: chromeFlags() });
 try {
   const PARTS: Readonly<Record<string, () => Promise<unknown>>> = { start, rounds, training };
@@ -137,7 +140,7 @@ async function rounds(): Promise<unknown> {
 
 /** Frames beside training: watched, used, and of a blank page in place of ours. */
 async function training(): Promise<unknown> {
-  const context = await browser.newContext({ viewport: VIEWPORT, serviceWorkers: oneThread ? "block" : "allow" });
+  const context = await browser.newContext({ viewport: VIEWPORT });
   const page = await context.newPage();
   // Few tokens an answer: the pool is large, not the time until it is there.
   const settings = {

@@ -210,6 +210,16 @@ test(
   10 * MINUTE_MS,
 );
 
+test("a service worker that never gets ready: the page opens all the same, on one thread", async () => {
+  await using bare = await serveStatic(join(ROOT, "dist"));
+  // Playwright's block leaves the page waiting for one.
+  await using view = await openPage(browser, { serviceWorkers: "block" });
+  await view.page.goto(`${bare.url}?ep=wasm`);
+  await ready(view.page);
+  expect(await view.page.evaluate(() => crossOriginIsolated)).toBe(false);
+  expect(view.problems).toEqual([]);
+});
+
 test(
   "a browser without WebGPU: engine auto goes on with WASM and says why; asking for WebGPU says what to do",
   async () => {

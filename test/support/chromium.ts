@@ -4,7 +4,7 @@
  * with `expect(page.problems).toEqual([])`.
  */
 import { chromium } from "playwright-core";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, BrowserContext, Page } from "playwright-core";
 import { CHROME_HELP, chromeFlags, findChrome } from "../../scripts/findChrome.mjs";
 
 /** Starts a headless browser with (software) WebGPU, or with other flags; the caller closes it. */
@@ -22,8 +22,11 @@ export interface WatchedPage extends AsyncDisposable {
 }
 
 /** Opens an empty page in a context of its own (own storage, own service workers); disposing closes both. */
-export async function openPage(browser: Browser): Promise<WatchedPage> {
-  const context = await browser.newContext();
+export async function openPage(
+  browser: Browser,
+  options: Pick<BrowserContextOptions, "serviceWorkers"> = {},
+): Promise<WatchedPage> {
+  const context = await browser.newContext(options);
   const page = await context.newPage();
   const problems: string[] = [];
   page.on("console", (message) => {
