@@ -163,6 +163,36 @@ test(
 );
 
 test(
+  "a reload in every phase leaves a run that goes on, and ends as if nothing had happened",
+  async () => {
+    const expected = await undisturbedRows();
+    await using view = await open(`ep=wasm&${SMALL}`);
+    const { page } = view;
+    const follow = (): Promise<string[]> => page.getByLabel("Pace").selectOption("follow");
+    await follow();
+    await press(page, "Start");
+    const seen: string[] = [];
+    for (let phase = 0; phase < 6; phase++) {
+      // With two seconds between phases a lane that has come to one is still there.
+      const there = page.locator(".phase").nth(phase).and(page.locator(".phase-active, .phase-here"));
+      await there.waitFor({ timeout: 2 * MINUTE_MS });
+      seen.push(await there.locator(".phase-name").innerText());
+      await page.reload();
+      await ready(page);
+      await page.locator(".banner", { hasText: "An unfinished run is here" }).waitFor({ timeout: MINUTE_MS });
+      await follow();
+      await press(page, "Resume");
+    }
+    expect(seen).toEqual(["Score", "Select", "Ask teacher", "Verify", "Train", "Evaluate"]);
+    await page.getByLabel("Pace").selectOption("full");
+    await reach(page, "Finished.", 4 * MINUTE_MS);
+    expect(await rowsOf(page)).toEqual(expected);
+    expect(view.problems).toEqual([]);
+  },
+  15 * MINUTE_MS,
+);
+
+test(
   "a worker that dies is told with Restart, which ends the run as if nothing had happened",
   async () => {
     const expected = await undisturbedRows();
