@@ -55,6 +55,7 @@ export const DATA_FILES = [
   "selection/strategies.ts",
   "student/memorySettings.ts",
   "tasks/custom/settings.ts",
+  "tasks/rareKinds.ts",
 ];
 
 /** Packages that one place alone may import. */

@@ -30,14 +30,16 @@ export interface TaskOptions {
 export interface Mixture {
   /** Of the task's levels. */
   readonly levels?: Readonly<Record<string, number>>;
-  /** Of wordings; of word problems alone. */
+  /** Of ways to tell a question. */
   readonly clusters?: Readonly<Record<string, number>>;
 }
 
+const MIXTURE_KEYS = ["levels", "clusters"] as const satisfies readonly (keyof Mixture)[];
+
 interface Entry {
   readonly create: (options: TaskOptions, mixture: Mixture) => Task;
-  /** What a mixture of its questions can say. */
-  readonly mixed: readonly (keyof Mixture)[];
+  /** Whether its questions are generated, and so can be mixed. */
+  readonly mixed: boolean;
   /** Room for the longest worked answer of the default mixture, in tokens of a tokenizer that knows the task's words. */
   readonly answerTokens: number;
 }
@@ -45,25 +47,25 @@ interface Entry {
 const TASKS: Readonly<Record<string, Entry>> = {
   [WORD_PROBLEMS]: {
     create: (options, mixture) => wordProblemsTask({ ...options[WORD_PROBLEMS], ...mixture }),
-    mixed: ["levels", "clusters"],
+    mixed: true,
     answerTokens: 56,
   },
   [GAME_24]: {
     create: (options, mixture) => game24Task({ ...options[GAME_24], ...mixture }),
-    mixed: ["levels"],
+    mixed: true,
     answerTokens: 104,
   },
   [PRONTOQA]: {
     create: (options, mixture) => prontoqaTask({ ...options[PRONTOQA], ...mixture }),
-    mixed: ["levels"],
+    mixed: true,
     answerTokens: 96,
   },
   [ALGEBRA]: {
     create: (options, mixture) => algebraTask({ ...options[ALGEBRA], ...mixture }),
-    mixed: ["levels"],
+    mixed: true,
     answerTokens: 80,
   },
-  [CUSTOM]: { create: (options) => customTask(options[CUSTOM]), mixed: [], answerTokens: 128 },
+  [CUSTOM]: { create: (options) => customTask(options[CUSTOM]), mixed: false, answerTokens: 128 },
 };
 
 /** Names that `createTask` knows. */
@@ -82,9 +84,9 @@ export function createTask(name: string, options: TaskOptions = {}): Task {
   const { mixture = {}, poolMixture } = options;
   const { create, mixed } = entryOf(name);
   for (const [field, given] of Object.entries({ mixture, poolMixture: poolMixture ?? {} })) {
-    const unknown = Object.keys(given).find((key) => !mixed.some((known) => known === key));
+    const unknown = Object.keys(given).find((key) => !mixed || !MIXTURE_KEYS.some((known) => known === key));
     if (unknown !== undefined)
-      badInput(`task.${field}`, mixed.length === 0 ? `none with the task "${name}"` : mixed.join(", "), `"${unknown}"`);
+      badInput(`task.${field}`, mixed ? MIXTURE_KEYS.join(", ") : `none with the task "${name}"`, `"${unknown}"`);
   }
   const task = create(options, mixture);
   if (poolMixture === undefined) return task;

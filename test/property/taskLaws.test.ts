@@ -22,6 +22,15 @@ describeTaskLaws("game24", {
   referee: (question, answer) => wrongAnswer24(numbersOf(question), answer),
 });
 
+describeTaskLaws("game24 told in descending order", {
+  task: game24.game24Task({ clusters: { descending: 1 } }),
+  pretraining: game24.pretrainingSlice,
+  sizes: { pool: 150, validation: 150, test: 200 },
+  pretrainingSize: 400,
+  teachable: (form) => puzzleRegion(numbersOf(form)) === "pool",
+  referee: (question, answer) => wrongAnswer24(numbersOf(question), answer),
+});
+
 describeTaskLaws("prontoqa", {
   task: prontoqa.prontoqaTask(),
   pretraining: prontoqa.pretrainingSlice,
@@ -31,8 +40,26 @@ describeTaskLaws("prontoqa", {
   referee: wrongProof,
 });
 
+describeTaskLaws("prontoqa told with articles", {
+  task: prontoqa.prontoqaTask({ clusters: { article: 1 } }),
+  pretraining: prontoqa.pretrainingSlice,
+  sizes: { pool: 200, validation: 150, test: 200 },
+  pretrainingSize: 1000,
+  teachable: (form) => regionOf(form) === "pool",
+  referee: wrongProof,
+});
+
 describeTaskLaws("algebra", {
   task: algebra.algebraTask(),
+  pretraining: algebra.pretrainingSlice,
+  sizes: { pool: 200, validation: 150, test: 200 },
+  pretrainingSize: 1000,
+  teachable: (form) => regionOf(form) === "pool",
+  referee: wrongAlgebra,
+});
+
+describeTaskLaws("algebra in words", {
+  task: algebra.algebraTask({ clusters: { "in words": 1 } }),
   pretraining: algebra.pretrainingSlice,
   sizes: { pool: 200, validation: 150, test: 200 },
   pretrainingSize: 1000,

@@ -109,13 +109,23 @@ function solve(text: string, answer: number): { readonly right: boolean; readonl
   throw new Error(`the referee cannot read "${text}"`);
 }
 
+/** A question told in words as one told in symbols, products with a sign of their own. */
+function withSigns(text: string): string {
+  const signs: Readonly<Record<string, string>> = { times: "*", plus: "+", minus: "-", over: "/", equals: "=" };
+  return text
+    .split(" ")
+    .map((word) => signs[word] ?? word)
+    .join(" ")
+    .replace(/ squared\b/g, "^2");
+}
+
 /** What is wrong with a worked answer, undefined when nothing is. */
 export function wrongAlgebra(text: string, answer: string): string | undefined {
   const lines = answer.split("\n");
   const box = /^\\boxed\{(-?\d+(?:\/\d+)?)\}$/.exec(lines.pop() ?? "");
   if (box === null || lines.length === 0) return "no answer";
   const [n, d = "1"] = box[1]!.split("/");
-  const { right, letters } = solve(text, Number(n) / Number(d));
+  const { right, letters } = solve(withSigns(text), Number(n) / Number(d));
   if (!right) return `${box[1]} does not fit`;
   for (const line of lines)
     for (const values of letters)

@@ -9,7 +9,7 @@ interface Belief {
   readonly says: string;
 }
 
-const KINDS = /^(?:each|every)$/;
+const KINDS = /^(?:each|every|an?)$/;
 
 /** One sentence as subject and predicate; the subject of a rule begins with "every ". */
 function readBelief(sentence: string): Belief {

@@ -4,8 +4,10 @@ import { readExpression } from "../../src/tasks/arithmetic.ts";
 import { algebraTask } from "../../src/tasks/algebra/algebra.ts";
 import { LARGE, NORMAL, SMALL, drawExercise } from "../../src/tasks/algebra/drawExercise.ts";
 import { FAMILIES, exerciseKey, questionOf, readExercise } from "../../src/tasks/algebra/question.ts";
+import { toSymbols, toWords } from "../../src/tasks/algebra/inWords.ts";
 import { textTemplate } from "../../src/tasks/algebra/textTemplate.ts";
 import { finalBox, sameBox } from "../../src/tasks/finalBox.ts";
+import { OPERATIONS } from "../../src/teacher/types.ts";
 import { expectNoComplaint } from "../support/complaints.ts";
 import { evaluate, wrongAlgebra } from "../support/algebraReferee.ts";
 
@@ -67,6 +69,58 @@ describe("10,000 generated exercises", () => {
     expect(FAMILIES.flatMap((family) => family.templates).filter((template) => !used.has(template.source))).toEqual([]);
     expect(Math.max(...TEN_THOUSAND.map(({ question }) => question.question.length))).toBeLessThanOrEqual(90);
     expect(Math.max(...TEN_THOUSAND.map(({ question }) => question.answer.length))).toBeLessThanOrEqual(110);
+  });
+});
+
+describe("an exercise in words", () => {
+  const IN_WORDS = algebraTask({ clusters: { "in words": 1 } }).splits(
+    { pool: 300, validation: 0, test: 0 },
+    new Rng(2),
+  ).pool;
+
+  it("is the same exercise, with the same worked answer", () => {
+    const [plain, words] = ["Solve for x: 3x + 5 = 20.", "Solve for x: 3 times x plus 5 equals 20."];
+    expect(questionOf(readExercise(words)!)).toEqual({
+      ...questionOf(readExercise(plain)!),
+      question: words,
+      tags: { topic: "equations", cluster: "in words" },
+    });
+    expect(task.canonical(words)).toBe(task.canonical(plain));
+  });
+
+  it.each([
+    ["5(p + 13) = 75", "5 times (p plus 13) equals 75"],
+    ["(3x - 5)/4 = -1", "(3 times x minus 5) over 4 equals -1"],
+    ["-2n^2 - n + 1", "-2 times n squared minus n plus 1"],
+    ["1/2 - 1/3", "1 over 2 minus 1 over 3"],
+  ])("%s is told as %s", (symbols, words) => {
+    expect(toWords(symbols)).toBe(words);
+    expect(toSymbols(words)).toBe(symbols);
+  });
+
+  it("has no symbols but signs and brackets, and is read back and verified", () => {
+    expectNoComplaint(IN_WORDS, ({ question, answer, tags }) =>
+      !/[=/^*]| [-+] |\d[a-z]/.test(question) &&
+      tags?.["cluster"] === "in words" &&
+      questionOf(readExercise(question)!)?.question === question &&
+      task.verify({ question, answer }).correct
+        ? undefined
+        : question,
+    );
+  });
+
+  it("is told in words throughout, or not read", () => {
+    expect(readExercise("Solve for x: 3 times x + 5 = 20.")).toBeUndefined();
+    expect(readExercise("Solve for x: 3x plus 5 equals 20.")).toBeUndefined();
+  });
+
+  it("is what the author writes from a seed in words", () => {
+    for (const [i, { question }] of IN_WORDS.slice(0, 100).entries())
+      for (const operation of OPERATIONS) {
+        const written = task.author!.write(question, operation, new Rng(i))!;
+        expect(written.tags, `${operation} ${question}`).toMatchObject({ cluster: "in words" });
+        expect(readExercise(written.question)?.cluster).toBe("in words");
+      }
   });
 });
 

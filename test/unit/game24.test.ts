@@ -6,6 +6,7 @@ import {
   LEVELS,
   allPuzzles,
   canonicalForm,
+  clusterOf,
   levelOf,
   puzzleKey,
   readPuzzle,
@@ -13,12 +14,48 @@ import {
 } from "../../src/tasks/game24/puzzle.ts";
 import { expressionText, solutions } from "../../src/tasks/game24/solve.ts";
 import { workedAnswer } from "../../src/tasks/game24/workedAnswer.ts";
+import { OPERATIONS } from "../../src/teacher/types.ts";
 import { expectNoComplaint } from "../support/complaints.ts";
 import { calculate, canMake24, wrongAnswer24 } from "../support/game24Referee.ts";
 import { sharedPath, testWithShared } from "../support/shared.ts";
 
 const task = game24Task();
 const check = (question: string, completion: string) => task.check({ question, answer: "" }, completion);
+
+describe("a puzzle told in descending order", () => {
+  const { pool } = game24Task({ clusters: { descending: 1 } }).splits(
+    { pool: 300, validation: 0, test: 0 },
+    new Rng(2),
+  );
+
+  it("is the same puzzle with the same worked answer", () => {
+    const plain = new Map(task.splits({ pool: 300, validation: 0, test: 0 }, new Rng(2)).pool.map((q) => [q.id, q]));
+    for (const { id, question, answer, tags } of pool) {
+      const other = plain.get(id)!;
+      expect(answer).toBe(other.answer);
+      expect(task.canonical(question)).toBe(task.canonical(other.question));
+      const [told, otherwise] = [question, other.question].map((text) => text.match(/\d+/g)!.slice(1));
+      expect(told).toEqual(otherwise!.reverse());
+      // Four times the same number reads alike.
+      expect(tags?.["cluster"]).toBe(new Set(told).size === 1 ? "plain" : "descending");
+      expect(task.verify({ question, answer }).correct).toBe(true);
+    }
+  });
+
+  it("is what the author writes from such a seed, and from no other", () => {
+    expect(clusterOf("Make 24 from 13 10 9 4.")).toBe("descending");
+    expect(clusterOf("Make 24 from 10 10 4 4.")).toBe("descending");
+    for (const text of ["Make 24 from 4 9 10 13.", "Make 24 from 9 13 10 4.", "Make 24 from 6 6 6 6.", "24?"])
+      expect(clusterOf(text)).toBe("plain");
+    for (const [i, { question, tags }] of pool.slice(0, 60).entries())
+      for (const operation of OPERATIONS) {
+        const written = task.author!.write(question, operation, new Rng(i));
+        if (written === undefined) continue;
+        expect(clusterOf(written.question), `${operation} ${question}`).toBe(tags!["cluster"]);
+        expect(written.tags).toMatchObject({ cluster: tags!["cluster"]! });
+      }
+  });
+});
 
 describe("the puzzles", () => {
   it("are exactly the 1,362 that another search finds solvable", () => {

@@ -7,6 +7,7 @@ import { finalTruth } from "../../src/tasks/prontoqa/proof.ts";
 import { LEVELS, prontoqaTask } from "../../src/tasks/prontoqa/prontoqa.ts";
 import { questionOf } from "../../src/tasks/prontoqa/question.ts";
 import { readProblem, tellProblem } from "../../src/tasks/prontoqa/sentences.ts";
+import { OPERATIONS } from "../../src/teacher/types.ts";
 import { expectNoComplaint } from "../support/complaints.ts";
 import { ontologyAnswer, wrongProof } from "../support/ontologyReferee.ts";
 import { sharedPath, testWithShared } from "../support/shared.ts";
@@ -81,6 +82,39 @@ describe("10,000 generated ontologies", () => {
   it("are short enough for a small student", () => {
     expect(Math.max(...TEN_THOUSAND.map(({ question }) => question.question.length))).toBeLessThanOrEqual(420);
     expect(Math.max(...TEN_THOUSAND.map(({ question }) => question.answer.length))).toBeLessThanOrEqual(330);
+  });
+});
+
+describe("an ontology told with articles", () => {
+  const ARTICLES = prontoqaTask({ clusters: { article: 1 } }).splits(
+    { pool: 200, validation: 0, test: 0 },
+    new Rng(2),
+  ).pool;
+
+  it("tells every rule so, in the question and in the proof, and is read back", () => {
+    expectNoComplaint(ARTICLES, ({ question, answer, tags, program }) =>
+      !/Each|Every|uses are/.test(question + answer) &&
+      tags?.["cluster"] === "article" &&
+      JSON.stringify(readProblem(question)) === JSON.stringify(program) &&
+      task.verify({ question, answer }).correct
+        ? undefined
+        : question,
+    );
+  });
+
+  it("is what the author writes from such a seed, and from no other", () => {
+    const plain = task.splits({ pool: 50, validation: 0, test: 0 }, new Rng(3)).pool;
+    for (const [i, { question, tags }] of [...ARTICLES.slice(0, 50), ...plain].entries())
+      for (const operation of OPERATIONS)
+        expect(task.author!.write(question, operation, new Rng(i))!.tags).toMatchObject({ cluster: tags!["cluster"]! });
+  });
+
+  it("has the canonical form of the same proof in other words", () => {
+    const articles =
+      "A yumpus is a dumpus. A wumpus is sour. A dumpus is not sour. Max is a yumpus. True or false: Max is sour.";
+    const plain =
+      "Each yumpus is a dumpus. Wumpuses are sour. Dumpuses are not sour. Max is a yumpus. True or false: Max is sour.";
+    expect(task.canonical(articles)).toBe(task.canonical(plain));
   });
 });
 

@@ -1,10 +1,19 @@
 /** @file Mixtures of questions in an experiment: of every split, or of the pool alone; refused by name where they cannot be. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ROOT } from "../../scripts/setup.mjs";
 import { Rng } from "../../src/core/rng.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
 import { createTask } from "../../src/tasks/registry.ts";
 import type { Mixture } from "../../src/tasks/registry.ts";
+import { RARE_KINDS } from "../../src/tasks/rareKinds.ts";
 import type { Question } from "../../src/tasks/types.ts";
+
+function mixturesOf(task: string) {
+  const { mixture, poolMixture } = RARE_KINDS[task]!;
+  return { mixture, poolMixture };
+}
 
 const SIZES = { pool: 40, validation: 20, test: 20 };
 
@@ -36,13 +45,57 @@ describe("a mixture", () => {
     expect(new Set(test.map(({ level }) => level))).toEqual(new Set([first]));
   });
 
+  it.each([
+    ["algebra", "in words"],
+    ["game24", "descending"],
+    ["prontoqa", "article"],
+  ])("of clusters fits %s, whose default is plain", (name, cluster) => {
+    const task = createTask(name, {
+      mixture: { clusters: { [cluster]: 1 } },
+      poolMixture: { clusters: { plain: 9, [cluster]: 1 } },
+    });
+    const { pool, validation, test } = task.splits(SIZES, new Rng(3));
+    expect([pool, validation, test].map((split) => share(split, cluster))).toEqual([0.1, 1, 1]);
+    // What is told otherwise is the same question: its form says in which split it may be.
+    const byDefault = createTask(name).splits(SIZES, new Rng(3));
+    expect(Object.values(byDefault).map((split) => share(split, "plain"))).toEqual([1, 1, 1]);
+  });
+
+  it.each(Object.entries(RARE_KINDS))(
+    "with a kind of %s that is rare: one seed in ten is like what is asked",
+    (name, kind) => {
+      const kindsOf = (questions: readonly Question[]): string[] =>
+        questions.map(({ level, tags }) => (name === "word-problems" ? level : (tags?.["cluster"] ?? "")));
+      const { mixture, poolMixture } = kind;
+      const { pool, test } = createTask(name, { mixture, poolMixture }).splits(
+        { pool: 100, validation: 0, test: 30 },
+        new Rng(4),
+      );
+      const asked = new Set(kindsOf(test));
+      expect(asked.size).toBe(1);
+      expect(kindsOf(pool).filter((each) => asked.has(each))).toHaveLength(10);
+    },
+  );
+
+  it("with a rare kind is that of the presets", () => {
+    const preset = (file: string) => JSON.parse(readFileSync(join(ROOT, "presets", file), "utf8"));
+    const skill = preset("rare-skill.json");
+    expect(skill.experiment.task).toMatchObject(mixturesOf("word-problems"));
+    for (const { task } of preset("rare-wording.json").tasks) expect(task).toMatchObject(mixturesOf(task.name));
+  });
+
   it("is a setting of an experiment", () => {
     const task = { poolMixture: { levels: { "1 step": 2 }, clusters: { "question-first": 0.5 } } };
     expect(parseExperimentConfig({ task }).task).toMatchObject(task);
   });
 
   it.each([
-    ["algebra", { mixture: { clusters: { plain: 1 } } }, /task\.mixture: expected levels, got "clusters"/],
+    [
+      "game24",
+      { mixture: { clusters: { random: 1 } } },
+      /clusters: expected names among plain, descending, got "random"/,
+    ],
+    ["algebra", { mixture: { wordings: {} } as Mixture }, /task\.mixture: expected levels, clusters, got "wordings"/],
     ["custom", { poolMixture: { levels: { easy: 1 } } }, /task\.poolMixture: expected none with the task "custom"/],
     ["word-problems", { mixture: { levels: { "9 steps": 1 } } }, /levels: expected names among 1 step, .*"9 steps"/],
     ["word-problems", { poolMixture: { clusters: { plain: 0 } } }, /clusters: expected at least one weight above 0/],

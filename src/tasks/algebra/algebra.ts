@@ -22,6 +22,8 @@ import type { Question, Task } from "../types.ts";
 import { AUTHOR } from "./author.ts";
 import { NORMAL, drawExercise } from "./drawExercise.ts";
 import type { Difficulty } from "./family.ts";
+import { CLUSTER_NAMES } from "./inWords.ts";
+import type { Cluster } from "./inWords.ts";
 import { FAMILIES, canonicalForm, exerciseKey, levelName, questionOf, verifyPair } from "./question.ts";
 
 export const ALGEBRA = "algebra";
@@ -33,14 +35,16 @@ export const LEVELS: readonly string[] = DIFFICULTIES.map(levelName);
 export interface AlgebraOptions {
   /** Relative weights by level name, all alike by default; a level left out has weight 0. */
   readonly levels?: Readonly<Record<string, number>>;
+  /** By how questions are told: "plain", the default, or "in words" (`3 times x plus 5 equals 20`), which the built-in student has never seen. */
+  readonly clusters?: Readonly<Partial<Record<Cluster, number>>>;
 }
 
 /**
- * The task with the given mixture, each level in its exact share of a split.
- * @throws BadInputError for unknown levels, weights below 0 or all 0.
+ * The task with the given mixture, each level and cluster in its exact share of a split.
+ * @throws BadInputError for unknown levels or clusters, weights below 0 or all 0.
  */
 export function algebraTask(options: AlgebraOptions = {}): Task {
-  const weights = checkLevels(options);
+  const weights = checkOptions(options);
   return {
     name: ALGEBRA,
     levels: LEVELS,
@@ -58,31 +62,45 @@ export function algebraTask(options: AlgebraOptions = {}): Task {
 /** `n` exercises of all levels to pretrain a student on (or as `options` say), disjoint from every split and from what the built-in teacher writes; the same exercise may return in other words. */
 export function pretrainingSlice(rng: Rng, n: number, options: AlgebraOptions = {}): readonly Question[] {
   const size = checkSize(`${ALGEBRA}: pretraining`, n);
-  return drawCells("pretraining", "pretraining", checkLevels(options), size, rng, "again");
+  return drawCells("pretraining", "pretraining", checkOptions(options), size, rng, "again");
 }
 
-function checkLevels({ levels }: AlgebraOptions): number[] {
-  return checkWeights(`${ALGEBRA}: levels`, levels ?? Object.fromEntries(LEVELS.map((name) => [name, 1])), LEVELS);
+interface Mixture {
+  readonly levels: readonly number[];
+  readonly clusters: readonly number[];
+}
+
+function checkOptions({ levels, clusters }: AlgebraOptions): Mixture {
+  const alike = Object.fromEntries(LEVELS.map((name) => [name, 1]));
+  return {
+    levels: checkWeights(`${ALGEBRA}: levels`, levels ?? alike, LEVELS),
+    clusters: checkWeights(`${ALGEBRA}: clusters`, clusters ?? { plain: 1 }, CLUSTER_NAMES),
+  };
 }
 
 function drawCells(
   split: string,
   region: Region,
-  weights: readonly number[],
+  weights: Mixture,
   size: number,
   rng: Rng,
   forms: "once" | "again",
 ): Question[] {
+  const shares = apportion(weights.clusters, size);
+  const cells = CLUSTER_NAMES.flatMap((cluster, k) => {
+    const counts = apportion(weights.levels, shares[k] ?? 0);
+    return DIFFICULTIES.map((difficulty, i) => ({ difficulty, cluster, count: counts[i] ?? 0 }));
+  });
   return drawQuestions(
-    apportion(weights, size).map((count, i) => {
-      const difficulty = DIFFICULTIES[i] ?? 1;
+    cells.map(({ difficulty, cluster, count }) => {
       const families = FAMILIES.filter((family) => family.levels.includes(difficulty));
+      const name = cluster === "plain" ? levelName(difficulty) : `${levelName(difficulty)}, ${cluster}`;
       return {
-        name: levelName(difficulty),
-        stream: levelName(difficulty),
+        name,
+        stream: name,
         count,
         draw: (own) => {
-          const exercise = drawExercise(own.pick(families), difficulty, NORMAL, own);
+          const exercise = drawExercise(own.pick(families), difficulty, NORMAL, own, cluster);
           return exercise && { form: exerciseKey(exercise), question: () => questionOf(exercise) };
         },
       };

@@ -5,12 +5,12 @@ import { regionOf } from "../splits.ts";
 import type { Author } from "../types.ts";
 import { LARGE, NORMAL, SMALL, drawExercise } from "./drawExercise.ts";
 import type { Difficulty, Family, Sizes } from "./family.ts";
-import { FAMILIES, exerciseKey, questionOf, readExercise, verifyPair, workedAnswer } from "./question.ts";
+import { FAMILIES, exerciseKey, questionOf, readExercise, tellExercise, verifyPair, workedAnswer } from "./question.ts";
 
 const ATTEMPTS = 400;
 
 /**
- * An author that keeps to the pool's region.
+ * An author that keeps to the pool's region and to the seed's way to tell an exercise.
  * - vary: the same family and level with other numbers. - simplify: a family of the level below,
  *   of the same topic where there is one; smaller numbers at level 1. - complicate, addStep: a family of the
  *   level above likewise; larger numbers at level 3. - rarer: another family of the same level, of
@@ -24,7 +24,8 @@ export const AUTHOR: Author = {
     const seedKey = exerciseKey(seed);
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const family = rng.pick(plan.families);
-      const exercise = drawExercise(family, plan.level, attempt < ATTEMPTS / 2 ? plan.sizes : LARGE, rng);
+      const sizes = attempt < ATTEMPTS / 2 ? plan.sizes : LARGE;
+      const exercise = drawExercise(family, plan.level, sizes, rng, seed.cluster);
       const question = exercise === undefined ? undefined : questionOf(exercise);
       if (exercise === undefined || question === undefined) continue;
       const key = exerciseKey(exercise);
@@ -96,10 +97,10 @@ function rarerFamilies(family: Family, level: Difficulty): readonly Family[] {
 
 /** Versions with one number changed that have no answer of the kind that is asked for. */
 function impossibleVersions(exercise: NonNullable<ReturnType<typeof readExercise>>, rng: Rng): string[] {
-  const { family, template, filled } = exercise;
+  const { family, filled } = exercise;
   return Object.keys(filled.numbers).flatMap((name) => {
     const numbers = { ...filled.numbers, [name]: rng.integer(2, 30) };
-    const text = template.write({ ...filled, numbers });
+    const text = tellExercise({ ...exercise, filled: { ...filled, numbers } });
     const read = readExercise(text);
     return family.work({ ...filled, numbers }) === undefined && read !== undefined && questionOf(read) === undefined
       ? [text]

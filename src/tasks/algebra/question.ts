@@ -8,6 +8,8 @@ import { textForm } from "../textForm.ts";
 import type { Question, Verdict } from "../types.ts";
 import { EQUATIONS } from "./equations.ts";
 import type { Difficulty, Family, Work } from "./family.ts";
+import { toSymbols, toWords } from "./inWords.ts";
+import type { Cluster } from "./inWords.ts";
 import { SYSTEMS } from "./systems.ts";
 import type { Filled, TextTemplate } from "./textTemplate.ts";
 import { VALUES } from "./values.ts";
@@ -24,18 +26,29 @@ export interface Exercise {
   readonly family: Family;
   readonly template: TextTemplate;
   readonly filled: Filled;
+  readonly cluster: Cluster;
 }
 
 /** The exercise that `text` states, undefined for any text that the templates cannot have written. Total. */
 export function readExercise(text: string): Exercise | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
   const trimmed = text.trim().replace(/\s+/g, " ");
+  const inSymbols = toSymbols(trimmed);
+  const cluster: Cluster = inSymbols === trimmed ? "plain" : "in words";
   for (const family of FAMILIES)
     for (const template of family.templates) {
-      const filled = template.read(trimmed);
-      if (filled !== undefined) return { family, template, filled };
+      const filled = template.read(inSymbols);
+      const exercise = filled && { family, template, filled, cluster };
+      // All of it in words, or nothing.
+      if (exercise !== undefined && tellExercise(exercise) === trimmed) return exercise;
     }
   return undefined;
+}
+
+/** The text that states an exercise. */
+export function tellExercise({ template, filled, cluster }: Exercise): string {
+  const text = template.write(filled);
+  return cluster === "in words" ? toWords(text) : text;
 }
 
 /** Key of an exercise: its family and numbers; other wordings and letters, or the other solution, make no new one. */
@@ -60,14 +73,15 @@ export function workedAnswer({ lines, answer }: Work): string {
 }
 
 /** The question that states `exercise`, with its worked answer and labels; undefined where it has no sound solution. */
-export function questionOf({ family, template, filled }: Exercise): Omit<Question, "id"> | undefined {
+export function questionOf(exercise: Exercise): Omit<Question, "id"> | undefined {
+  const { family, filled, cluster } = exercise;
   const work = family.work(filled);
   if (work === undefined) return undefined;
   return {
-    question: template.write(filled),
+    question: tellExercise(exercise),
     answer: workedAnswer(work),
     level: levelName(family.level(filled.numbers)),
-    tags: { topic: family.topic },
+    tags: { topic: family.topic, cluster },
     program: { family: family.name, ...filled },
   };
 }

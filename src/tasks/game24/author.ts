@@ -5,6 +5,8 @@ import {
   LEVELS,
   MAX_CARD,
   MAX_NUMBER,
+  clusterOf,
+  isTellable,
   levelOf,
   needsFractions,
   puzzleKey,
@@ -12,7 +14,7 @@ import {
   readPuzzle,
   tellPuzzle,
 } from "./puzzle.ts";
-import type { Numbers } from "./puzzle.ts";
+import type { Cluster, Numbers } from "./puzzle.ts";
 import { expressionText, solutions } from "./solve.ts";
 import type { Tree } from "./solve.ts";
 import { verifyPair, workedAnswer } from "./workedAnswer.ts";
@@ -20,13 +22,13 @@ import { verifyPair, workedAnswer } from "./workedAnswer.ts";
 /** Draws that keep two of the seed's numbers, then one, then none. */
 const ATTEMPTS = [150, 150, 1500] as const;
 
-/** Labels of a puzzle with these solutions. */
-export function tagsOf(found: readonly Tree[]): Readonly<Record<string, string>> {
-  return { numbers: needsFractions(found) ? "fractions" : "whole" };
+/** Labels of a puzzle with these solutions that is told so. */
+export function tagsOf(found: readonly Tree[], cluster: Cluster): Readonly<Record<string, string>> {
+  return { numbers: needsFractions(found) ? "fractions" : "whole", cluster };
 }
 
 /**
- * An author of puzzles in the pool's region that share numbers with their seed.
+ * An author of puzzles in the pool's region that share numbers with their seed, told in the same order.
  * - simplify: one level easier (the easiest stays), cards only. - complicate: one level harder
  *   (the hardest stays), numbers up to 20. - addStep: likewise, as every puzzle takes three steps.
  * - vary: the same level, numbers up to 20.
@@ -39,6 +41,7 @@ export const AUTHOR: Author = {
     if (seed === undefined || seedLevel === undefined) return undefined;
     const step = operation === "simplify" ? -1 : operation === "complicate" || operation === "addStep" ? 1 : 0;
     const level = LEVELS[LEVELS.indexOf(seedLevel) + step] ?? seedLevel;
+    const cluster = clusterOf(text);
     const highest = operation === "simplify" ? MAX_CARD : MAX_NUMBER;
     for (const [keepLess, attempts] of ATTEMPTS.entries()) {
       for (let attempt = 0; attempt < attempts; attempt++) {
@@ -47,11 +50,11 @@ export const AUTHOR: Author = {
           ...kept,
           ...Array.from({ length: seed.length - kept.length }, () => rng.integer(1, highest)),
         ].sort((a, b) => a - b);
-        if (puzzleKey(numbers) === puzzleKey(seed)) continue;
+        if (puzzleKey(numbers) === puzzleKey(seed) || (cluster !== "plain" && !isTellable(numbers))) continue;
         if (operation === "rarer" && numbers.every((n) => n <= MAX_CARD)) continue;
         const found = solutions(numbers);
         if (found.length === 0 || levelOf(found) !== level || puzzleRegion(numbers) !== "pool") continue;
-        return { question: tellPuzzle(numbers), level, tags: tagsOf(found) };
+        return { question: tellPuzzle(numbers, cluster), level, tags: tagsOf(found, cluster) };
       }
     }
     return undefined;
@@ -68,7 +71,7 @@ export const AUTHOR: Author = {
   spoilQuestion(text, rng) {
     const numbers = readPuzzle(text);
     const impossible = numbers === undefined ? undefined : impossibleVersion(numbers, rng);
-    if (impossible !== undefined && rng.uniform() < 0.75) return tellPuzzle(impossible);
+    if (impossible !== undefined && rng.uniform() < 0.75) return tellPuzzle(impossible, clusterOf(text));
     return text.trim().replace(/\s*[0-9]+\s*\.?$/, ".");
   },
 

@@ -19,16 +19,18 @@ import { checkSize, checkWeights, drawSplits } from "../taskOptions.ts";
 import type { Question, Task } from "../types.ts";
 import { AUTHOR, tagsOf } from "./author.ts";
 import {
+  CLUSTERS,
   LEVELS,
   MAX_NUMBER,
   allPuzzles,
   canonicalForm,
+  isTellable,
   levelOf,
   puzzleKey,
   puzzleRegion,
   tellPuzzle,
 } from "./puzzle.ts";
-import type { Level, Numbers } from "./puzzle.ts";
+import type { Cluster, Level, Numbers } from "./puzzle.ts";
 import { solutions } from "./solve.ts";
 import type { Tree } from "./solve.ts";
 import { checkExpression, verifyPair, workedAnswer } from "./workedAnswer.ts";
@@ -38,15 +40,26 @@ export const GAME_24 = "game24";
 export interface Game24Options {
   /** Relative weights by level; each as it comes among the puzzles of a split by default. */
   readonly levels?: Readonly<Partial<Record<Level, number>>>;
+  /** By the order of the numbers: "plain", ascending and the default, or "descending", which the built-in student has never seen. */
+  readonly clusters?: Readonly<Partial<Record<Cluster, number>>>;
+}
+
+interface Mixture {
+  readonly levels: readonly number[] | undefined;
+  readonly clusters: readonly number[];
 }
 
 /**
- * The task with the given mixture of levels.
- * @throws BadInputError for unknown levels, or weights below 0 or all 0; its splits throw for sizes over what
+ * The task with the given mixture of levels and clusters.
+ * @throws BadInputError for unknown levels or clusters, or weights below 0 or all 0; its splits throw for sizes over what
  * there is (470 pool, 200 validation, 300 test puzzles; fewer of one level).
  */
 export function game24Task(options: Game24Options = {}): Task {
-  const weights = options.levels === undefined ? undefined : checkWeights(`${GAME_24}: levels`, options.levels, LEVELS);
+  const { levels, clusters = { plain: 1 } } = options;
+  const weights = {
+    levels: levels === undefined ? undefined : checkWeights(`${GAME_24}: levels`, levels, LEVELS),
+    clusters: checkWeights(`${GAME_24}: clusters`, clusters, CLUSTERS),
+  };
   return {
     name: GAME_24,
     levels: LEVELS,
@@ -60,12 +73,12 @@ export function game24Task(options: Game24Options = {}): Task {
   };
 }
 
-function drawSplit(split: Region, size: number, weights: readonly number[] | undefined, rng: Rng): Question[] {
+function drawSplit(split: Region, size: number, { levels, clusters }: Mixture, rng: Rng): Question[] {
   const own = rng.fork(split).shuffle(allPuzzles().filter((puzzle) => puzzle.region === split));
   const groups =
-    weights === undefined
+    levels === undefined
       ? [{ name: "puzzles", count: size, among: own }]
-      : apportion(weights, size).map((count, i) => ({
+      : apportion(levels, size).map((count, i) => ({
           name: `puzzles of level "${LEVELS[i]}"`,
           count,
           among: own.filter((puzzle) => puzzle.level === LEVELS[i]),
@@ -80,22 +93,32 @@ function drawSplit(split: Region, size: number, weights: readonly number[] | und
           `Lower the size of the ${split} split`,
         ),
   );
+  const [, count = 0] = apportion(clusters, size);
+  const tellable = rng.fork(`${split} clusters`).shuffle(drawn.filter(({ numbers }) => isTellable(numbers)));
+  const descending = new Set(tellable.slice(0, count));
   return withIds(
     rng
       .fork(`${split} order`)
       .shuffle(drawn)
-      .map((puzzle) => questionOf(puzzle.numbers, puzzle.solutions, puzzle.level)),
+      .map((puzzle) =>
+        questionOf(puzzle.numbers, puzzle.solutions, puzzle.level, descending.has(puzzle) ? "descending" : "plain"),
+      ),
     split,
   );
 }
 
-function questionOf(numbers: Numbers, found: readonly Tree[], level: Level): Omit<Question, "id"> {
+function questionOf(
+  numbers: Numbers,
+  found: readonly Tree[],
+  level: Level,
+  cluster: Cluster = "plain",
+): Omit<Question, "id"> {
   const [best] = found;
   return {
-    question: tellPuzzle(numbers),
+    question: tellPuzzle(numbers, cluster),
     answer: best === undefined ? "" : workedAnswer(numbers, best),
     level,
-    tags: tagsOf(found),
+    tags: tagsOf(found, cluster),
     program: { numbers },
   };
 }

@@ -31,19 +31,36 @@ const QUESTION =
 /** Longest text that is looked at. */
 const MAX_CHARACTERS = 200;
 
-/** `Make 24 from 4 9 10 13.` */
-export function tellPuzzle(numbers: Numbers): string {
-  return `Make 24 from ${numbers.join(" ")}.`;
+/** In which order a puzzle's numbers are told: ascending, or descending. */
+export const CLUSTERS = ["plain", "descending"] as const;
+export type Cluster = (typeof CLUSTERS)[number];
+
+/** `Make 24 from 4 9 10 13.`, descending `Make 24 from 13 10 9 4.` */
+export function tellPuzzle(numbers: Numbers, cluster: Cluster = "plain"): string {
+  return `Make 24 from ${(cluster === "plain" ? numbers : numbers.toReversed()).join(" ")}.`;
+}
+
+/** How a question's numbers are told; any order that is not descending is "plain". */
+export function clusterOf(text: string): Cluster {
+  const told = toldNumbers(text) ?? [];
+  return told.every((n, i) => n <= (told[i - 1] ?? n)) && isTellable(told) ? "descending" : "plain";
+}
+
+/** Whether a puzzle reads otherwise in descending order. */
+export function isTellable(numbers: Numbers): boolean {
+  return new Set(numbers).size > 1;
 }
 
 /** The four numbers of a question in any order, or of a bare list of them (`4 9 10 13`), ascending; undefined for other text. */
 export function readPuzzle(text: string): Numbers | undefined {
+  return toldNumbers(text)?.toSorted((a, b) => a - b);
+}
+
+function toldNumbers(text: string): Numbers | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
   const list = QUESTION.exec(text.trim())?.[1];
   const numbers = list?.match(/[0-9]+/g)?.map(Number) ?? [];
-  return numbers.length === CARDS && numbers.every((n) => n >= 1 && n <= MAX_READ)
-    ? numbers.sort((a, b) => a - b)
-    : undefined;
+  return numbers.length === CARDS && numbers.every((n) => n >= 1 && n <= MAX_READ) ? numbers : undefined;
 }
 
 /** Key of a puzzle: its numbers in ascending order. */

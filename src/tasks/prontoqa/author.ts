@@ -8,14 +8,23 @@ import { decide, negated } from "./logic.ts";
 import type { Problem } from "./logic.ts";
 import { proofKey, truthText, verifyPair, workedAnswer } from "./proof.ts";
 import { questionOf } from "./question.ts";
-import { conceptOf, readProblem, readRule, sentencesOf, tellFact, tellProblem, tellRule } from "./sentences.ts";
+import {
+  clusterOf,
+  conceptOf,
+  readProblem,
+  readRule,
+  sentencesOf,
+  tellFact,
+  tellProblem,
+  tellRule,
+} from "./sentences.ts";
 import { CONCEPTS } from "./words.ts";
 
 const ATTEMPTS = 400;
 
 /**
- * An author that keeps to the pool's region, and to the seed's individual and order of sentences;
- * to the property that is asked for where the proof has two rules or more.
+ * An author that keeps to the pool's region, and to the seed's individual, order of sentences and way to
+ * tell rules; to the property that is asked for where the proof has two rules or more.
  * - simplify: one rule less in the proof (one stays one, with a single distractor).
  * - complicate, addStep: one rule more (five stay five, with more distractors). - vary: as many.
  * - rarer: as many, about another individual and property, the sentences in the other order.
@@ -36,6 +45,7 @@ export const AUTHOR: Author = {
     );
     const plan: ProblemPlan = {
       hops,
+      cluster: clusterOf(seed),
       ...(operation === "rarer"
         ? { order: order === "shuffled" ? "in order" : "shuffled" }
         : { order, entity: seed.entity, ...(hops >= 2 && asked !== undefined ? { property: asked } : {}) }),

@@ -1,7 +1,8 @@
 /** @file Draws an ontology around a proof of given length: the chain first, then what distracts from it. */
 import type { Rng } from "../../core/rng.ts";
 import type { Literal, Problem, Rule } from "./logic.ts";
-import { WORDINGS, kind, tellFact, tellRule } from "./sentences.ts";
+import { CLUSTERS, kind, tellFact, tellRule } from "./sentences.ts";
+import type { Cluster, Wording } from "./sentences.ts";
 import { CONCEPTS, ENTITIES, PROPERTIES } from "./words.ts";
 
 export const MAX_HOPS = 5;
@@ -14,6 +15,8 @@ export type Order = (typeof ORDERS)[number];
 export interface ProblemPlan {
   readonly hops: number;
   readonly order: Order;
+  /** How rules are told, "plain" by default. */
+  readonly cluster?: Cluster;
   readonly entity?: string;
   readonly property?: string;
   /** Distractors besides the one about the property that is asked for, 1 to 3 by default. */
@@ -26,7 +29,7 @@ export interface ProblemPlan {
  * individual is not; the other distractors go on from the chain, lead to it, or add properties.
  */
 export function drawProblem(plan: ProblemPlan, rng: Rng): Problem {
-  const { hops, order, entity = rng.pick(ENTITIES), distractors = rng.integer(1, 3) } = plan;
+  const { hops, order, cluster = "plain", entity = rng.pick(ENTITIES), distractors = rng.integer(1, 3) } = plan;
   const concepts = rng.shuffle(CONCEPTS).map(kind);
   const properties = rng.shuffle(PROPERTIES.filter((word) => word !== plan.property));
   const property = plan.property ?? properties.pop() ?? "sour";
@@ -37,7 +40,7 @@ export function drawProblem(plan: ProblemPlan, rng: Rng): Problem {
 
   const rules: Rule[] = [];
   const say = (when: string, gives: Literal): void => {
-    rules.push({ when, gives, text: tellRule(when, gives, rng.pick(WORDINGS)) });
+    rules.push({ when, gives, text: tellRule(when, gives, rng.pick<Wording>(CLUSTERS[cluster])) });
   };
   const yes = (predicate: string): Literal => ({ predicate, positive: true });
   chain.forEach((concept, i) => {

@@ -7,7 +7,8 @@
  *     Answer: False
  *
  * Difficulty has two axes: `level`, the rules of the proof, and the tag `order`, whether
- * the text states them in the order of the proof. Not here: the ProntoQA data set itself.
+ * the text states them in the order of the proof. The tag `cluster` is how rules are told.
+ * Not here: the ProntoQA data set itself.
  */
 import type { Rng } from "../../core/rng.ts";
 import { drawQuestions } from "../drawQuestions.ts";
@@ -20,6 +21,8 @@ import { MAX_HOPS, ORDERS, drawProblem } from "./drawProblem.ts";
 import type { Order } from "./drawProblem.ts";
 import { canonicalForm, checkTruth, verifyPair } from "./proof.ts";
 import { levelName, questionOf } from "./question.ts";
+import { CLUSTER_NAMES } from "./sentences.ts";
+import type { Cluster } from "./sentences.ts";
 
 export const PRONTOQA = "prontoqa";
 
@@ -32,11 +35,13 @@ export interface ProntoqaOptions {
   readonly levels?: Readonly<Record<string, number>>;
   /** By order of the sentences; both alike by default. */
   readonly orders?: Readonly<Partial<Record<Order, number>>>;
+  /** By how rules are told: "plain" (`Each wumpus is …`, `Wumpuses are …`), the default, or "article" (`A wumpus is …`), which the built-in student has never seen. */
+  readonly clusters?: Readonly<Partial<Record<Cluster, number>>>;
 }
 
 /**
- * The task with the given mixture, each level and order in its exact share of a split.
- * @throws BadInputError for unknown levels or orders, weights below 0 or all 0.
+ * The task with the given mixture, each level, order and cluster in its exact share of a split.
+ * @throws BadInputError for unknown levels, orders or clusters, weights below 0 or all 0.
  */
 export function prontoqaTask(options: ProntoqaOptions = {}): Task {
   const weights = checkOptions(options);
@@ -63,39 +68,44 @@ export function pretrainingSlice(rng: Rng, n: number, options: ProntoqaOptions =
 interface Mixture {
   readonly levels: readonly number[];
   readonly orders: readonly number[];
+  readonly clusters: readonly number[];
 }
 
-function checkOptions({ levels, orders }: ProntoqaOptions): Mixture {
+function checkOptions({ levels, orders, clusters }: ProntoqaOptions): Mixture {
   const alike = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, 1]));
   return {
     levels: checkWeights(`${PRONTOQA}: levels`, levels ?? alike(LEVELS), LEVELS),
     orders: checkWeights(`${PRONTOQA}: orders`, orders ?? alike(ORDERS), ORDERS),
+    clusters: checkWeights(`${PRONTOQA}: clusters`, clusters ?? { plain: 1 }, CLUSTER_NAMES),
   };
 }
 
 function drawCells(
   split: string,
   region: Region,
-  { levels, orders }: Mixture,
+  weights: Mixture,
   size: number,
   rng: Rng,
   forms: "once" | "again",
 ): Question[] {
-  const counts = apportion(
-    levels.flatMap((level) => orders.map((order) => level * order)),
-    size,
-  );
+  const plans = LEVELS.flatMap((_, i) => ORDERS.map((order) => ({ hops: i + 1, order })));
+  const within = weights.levels.flatMap((level) => weights.orders.map((order) => level * order));
+  // Clusters first: a rare one would lose its few questions to rounding in many small cells.
+  const shares = apportion(weights.clusters, size);
+  const cells = CLUSTER_NAMES.flatMap((cluster, k) => {
+    const counts = apportion(within, shares[k] ?? 0);
+    return plans.map((plan, i) => ({ ...plan, cluster, count: counts[i] ?? 0 }));
+  });
   return drawQuestions(
-    counts.map((count, i) => {
-      const hops = Math.floor(i / orders.length) + 1;
-      const order = ORDERS[i % orders.length] ?? "in order";
-      const name = `${levelName(hops)}, ${order}`;
+    cells.map(({ hops, order, cluster, count }) => {
+      const plain = `${levelName(hops)}, ${order}`;
+      const name = cluster === "plain" ? plain : `${plain}, ${cluster}`;
       return {
         name,
         stream: name,
         count,
         draw: (own) => {
-          const drawn = questionOf(drawProblem({ hops, order }, own));
+          const drawn = questionOf(drawProblem({ hops, order, cluster }, own));
           // A shuffled text may come out in order; it then counts as that.
           return drawn?.question.tags?.["order"] === order || hops === 1
             ? drawn && { form: drawn.form, question: () => drawn.question }

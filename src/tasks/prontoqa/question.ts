@@ -4,7 +4,7 @@ import { orderOf } from "./drawProblem.ts";
 import { decide } from "./logic.ts";
 import type { Problem } from "./logic.ts";
 import { proofKey, workedAnswer } from "./proof.ts";
-import { tellProblem } from "./sentences.ts";
+import { clusterOf, tellProblem } from "./sentences.ts";
 
 /** "1 hop", "2 hops", … */
 export function levelName(hops: number): string {
@@ -24,7 +24,7 @@ export function questionOf(
       question: tellProblem(problem),
       answer: workedAnswer(problem, decision),
       level: levelName(rules.length),
-      tags: { order: orderOf(problem, rules) },
+      tags: { order: orderOf(problem, rules), cluster: clusterOf(problem) },
       program: problem,
     },
   };

@@ -89,16 +89,32 @@ export function tellFact(entity: string, { predicate, positive }: Literal): stri
 }
 
 /** Ways to state a rule. */
-export const WORDINGS = ["Each", "Every", "plural"] as const;
-export type Wording = (typeof WORDINGS)[number];
+export type Wording = "Each" | "Every" | "plural" | "article";
 
-/** `Each wumpus is not sour.`, `Every wumpus is a dumpus.`, `Wumpuses are dumpuses.` */
+/** Ways to tell the rules of a text, with the wordings of each: as ProntoQA does, or, ours, in one that it does not use. */
+export const CLUSTERS = { plain: ["Each", "Every", "plural"], article: ["article"] } as const satisfies Readonly<
+  Record<string, readonly Wording[]>
+>;
+export type Cluster = keyof typeof CLUSTERS;
+export const CLUSTER_NAMES: readonly Cluster[] = ["plain", "article"];
+
+/** How the rules of a text are told; "plain" where some are told otherwise than the rest. */
+export function clusterOf({ rules }: Problem): Cluster {
+  return rules.every(({ text }) => /^An? /.test(text)) ? "article" : "plain";
+}
+
+/** `Each wumpus is not sour.`, `Every wumpus is a dumpus.`, `Wumpuses are dumpuses.`, `A wumpus is a dumpus.` */
 export function tellRule(when: string, gives: Literal, wording: Wording): string {
   const concept = conceptOf(when) ?? when;
   const not = gives.positive ? "" : "not ";
+  if (wording === "article") return `${capital(when)} is ${not}${gives.predicate}.`;
   if (wording !== "plural") return `${wording} ${concept} is ${not}${gives.predicate}.`;
   const other = conceptOf(gives.predicate);
-  return `${concept.charAt(0).toUpperCase()}${concept.slice(1)}es are ${not}${other === undefined ? gives.predicate : `${other}es`}.`;
+  return `${capital(concept)}es are ${not}${other === undefined ? gives.predicate : `${other}es`}.`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The kind that a predicate names, undefined for a property. */
