@@ -8,6 +8,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { chromium } from "playwright-core";
+import { applyPreset, RARE_KIND } from "../src/app/presets.ts";
+import { DEFAULT_DRAFT } from "../src/app/settings.ts";
+import { linkOf } from "../src/app/shareLink.ts";
 import { serveStatic } from "../test/support/serveStatic.ts";
 import { ISOLATION_HEADERS } from "../vite.config.ts";
 import { CHROME_HELP, chromeFlags, findChrome } from "./findChrome.mjs";
@@ -16,8 +19,8 @@ import { ROOT } from "./setup.mjs";
 const HOUR_MS = 3_600_000;
 const QUALITY = 0.82;
 const OUT = join(ROOT, "docs", "images");
-/** Smaller than the default, so that the pictures are made in minutes. */
-const SETTINGS = "ep=wasm&pool=120&test=80&rounds=2&query=30&each=2";
+/** A short race, in which there is something to see. */
+const SETTINGS = { ...applyPreset(RARE_KIND, DEFAULT_DRAFT), provider: "wasm" };
 
 const executablePath = findChrome();
 if (executablePath === undefined) throw new Error(CHROME_HELP);
@@ -31,7 +34,7 @@ try {
     reducedMotion: "reduce",
   });
   const page = await context.newPage();
-  await page.goto(`${server.url}?${SETTINGS}`);
+  await page.goto(linkOf(SETTINGS, server.url));
   await page.locator("button.primary[aria-disabled=false]").waitFor();
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByRole("button", { name: "Start again", exact: true }).waitFor({ timeout: HOUR_MS });
@@ -47,7 +50,11 @@ try {
 
   await page.emulateMedia({ colorScheme: "dark" });
   await page.getByText("Hidden states").click();
-  await page.waitForFunction(() => document.querySelectorAll(".pool .axis-title").length === 2);
+  // The students are asked for them first.
+  await page
+    .getByText(/^principal components/)
+    .nth(1)
+    .waitFor();
   await page.evaluate(() => scrollTo(0, 0));
   await save(page, "race-dark");
   await page.evaluate(() => void (location.hash = "#/race?open=setup"));

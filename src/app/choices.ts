@@ -42,6 +42,17 @@ export const TASK_LABELS: Readonly<Record<keyof typeof TASKS, string>> = {
   custom: "My own data",
 };
 
+/** Mixtures of questions on offer, with what each means. */
+export const MIXTURES = {
+  task: "The task's own: test questions are like the pool's",
+  rare: "One seed in ten is of a kind that the student does not know; the test asks about it alone",
+} as const;
+
+export const MIXTURE_LABELS: Readonly<Record<keyof typeof MIXTURES, string>> = {
+  task: "the task's own",
+  rare: "a rare kind",
+};
+
 /** Tasks with a built-in student of their own; the others, and the user's own data, get the one for word problems. */
 export const BUILTIN_STUDENT_TASKS: readonly string[] = ["word-problems", "game24", "prontoqa", "algebra"];
 

@@ -54,6 +54,11 @@ export const GLOSSARY = {
     text: "The kind of question asked, with a checker that knows whether a final answer is right. Built-in tasks make their own questions and can solve each one exactly.",
     source: OURS,
   },
+  mixture: {
+    title: "Mixture",
+    text: "Which kinds of question there are, and how many of each. Where a kind is rare in the pool but is what matters, picking by chance spends most of its questions on what is known already.",
+    source: SETTLES,
+  },
   pool: {
     title: "Pool",
     text: "The seed questions the student may be taught from. Every round the same seeds are looked at again. With replay some of them are trained on too.",

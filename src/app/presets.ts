@@ -15,6 +15,19 @@ export interface Preset {
   readonly change: Partial<SettingsDraft>;
 }
 
+/** A race in which it shows which seeds are picked (EXPERIMENTS.md). */
+export const RARE_KIND = {
+  task: "algebra",
+  mixture: "rare",
+  pool: "100",
+  heldOut: "150",
+  rounds: "2",
+  querySize: "10",
+  perSeed: "20",
+  epochs: "4",
+  learningRate: "0.0005",
+} as const satisfies Partial<SettingsDraft>;
+
 export const PRESETS: readonly Preset[] = [
   {
     id: "quick",
@@ -24,6 +37,13 @@ export const PRESETS: readonly Preset[] = [
     change: { pool: "60", heldOut: "60", rounds: "2", querySize: "20", perSeed: "2" },
   },
   { id: "default", title: "Default", about: "The loop's own default: three rounds of 200 pairs a lane.", change: {} },
+  {
+    id: "rare",
+    title: "A rare kind",
+    about:
+      "Algebra, where one seed in ten is told in words, which the student cannot read, and the test asks in words alone: what the picks are is what it learns.",
+    change: RARE_KIND,
+  },
   {
     id: "paper",
     title: "Like the paper",

@@ -6,6 +6,7 @@
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../loop/defaults.ts";
 import type { CheckerName, ColumnMapping } from "../tasks/custom/settings.ts";
 import type { StrategyName } from "../selection/strategies.ts";
+import { RARE_KINDS } from "../tasks/rareKinds.ts";
 import type { NumberName, NumberSpec, ProviderChoice } from "./choices.ts";
 import {
   ACCUMULATIONS,
@@ -14,6 +15,7 @@ import {
   CHECKERS,
   EXCESS_LENGTHS,
   METHODS,
+  MIXTURES,
   PICKERS,
   PRECISIONS,
   PROVIDERS,
@@ -31,6 +33,7 @@ import { noKey, teacherOf } from "./teacherSettings.ts";
 /** Settings as typed. */
 export interface SettingsDraft {
   readonly task: string;
+  readonly mixture: string;
   /** Of the user's own data: name of the file, hash of its content, columns by what they hold, checker. */
   readonly dataName: string;
   readonly dataDigest: string;
@@ -124,6 +127,7 @@ export interface OwnData {
 /** Settings that may be run. */
 export interface Settings {
   readonly task: keyof typeof TASKS;
+  readonly mixture: keyof typeof MIXTURES;
   readonly data: OwnData | undefined;
   /** Of the user's own data. */
   readonly excessLength: keyof typeof EXCESS_LENGTHS;
@@ -171,6 +175,7 @@ const D = DEFAULT_EXPERIMENT;
 /** What the page starts with: the loop's own default experiment, its strategy against chance. */
 export const DEFAULT_DRAFT: SettingsDraft = {
   task: D.task.name,
+  mixture: "task",
   dataName: "",
   dataDigest: "",
   dataContext: "",
@@ -259,6 +264,11 @@ export function emptyMeans(
 /** Whether the built-in student of these settings was made for another task than theirs. */
 export function isStrangerToTask({ student, task }: SettingsDraft): boolean {
   return student === "built-in" && !BUILTIN_STUDENT_TASKS.includes(task);
+}
+
+/** Whether a task has a kind of question that can be made rare. */
+export function hasRareKind(task: string): boolean {
+  return Object.hasOwn(RARE_KINDS, task);
 }
 
 /** `org/name` or `org/name@revision`; the worker looks closer. */
@@ -367,6 +377,7 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
   const adapter = adapterOf();
   const settings: Settings = {
     task: oneOf("task", TASKS),
+    mixture: oneOf("mixture", MIXTURES),
     data: dataOf(),
     excessLength: oneOf("excessLength", EXCESS_LENGTHS),
     student: studentOf(),
@@ -390,6 +401,8 @@ export function checkSettings(draft: SettingsDraft): CheckedSettings {
     maxNewTokens: optional("maxNewTokens"),
     provider: oneOf("provider", PROVIDERS),
   };
+  if (settings.mixture === "rare" && !hasRareKind(settings.task))
+    errors.mixture = "The task's own, please: of this task no rare kind is known that its student can learn.";
   if (errors.querySize === undefined && errors.pool === undefined && settings.querySize > settings.pool)
     errors.querySize = `At most the pool's ${settings.pool}, please: the picks of a round are distinct.`;
   return Object.keys(errors).length === 0 ? { ok: true, settings } : { ok: false, errors };
@@ -405,7 +418,8 @@ export function boundsText({ low, high, whole, above, optional }: NumberSpec): s
 export function experimentsOf(settings: Settings): readonly Readonly<Record<string, unknown>>[] {
   const { task, data, strategies, pool, heldOut, teacher, errorRate, verification, picker, maxNewTokens, ...more } =
     settings;
-  const { provider: _, adapter, excessLength, ...same } = more;
+  const { provider: _, adapter, excessLength, mixture, ...same } = more;
+  const rare = mixture === "rare" ? RARE_KINDS[task] : undefined;
   return strategies.map((name, lane) => ({
     ...same,
     ...(adapter === undefined ? {} : { adapter }),
@@ -413,11 +427,16 @@ export function experimentsOf(settings: Settings): readonly Readonly<Record<stri
       name: task,
       pool,
       [D.task.evaluateOn]: heldOut,
+      ...(rare === undefined ? {} : { mixture: rare.mixture, poolMixture: rare.poolMixture }),
       // The user's own rows are not spent on a split that is not used.
       ...(data === undefined ? {} : { validation: 0, data, ...(excessLength === "refuse" ? {} : { excessLength }) }),
     },
     strategy: { name, picker: { kind: picker } },
-    teacher: teacher ?? { errorRate },
+    teacher: {
+      ...(teacher ?? { errorRate }),
+      // Another operation could lead away from the seed's kind.
+      ...(rare === undefined || teacher?.name === "none" ? {} : { operations: ["vary"] }),
+    },
     // A real pair is trained on once: no seed is picked again before all were.
     ...(teacher?.name === "none" ? { pairs: "seeds", query: { repeats: "avoided" } } : {}),
     verification: verification === "compare" ? (lane === 0 ? "off" : "steps") : verification,
@@ -438,13 +457,14 @@ export function summarizeDraft(draft: SettingsDraft): string {
         : `taught by ${draft.teacherModel || draft.teacher}, `;
   const noise =
     draft.teacher === "solver" && Number(draft.errorRate) > 0 ? `teacher wrong at ${draft.errorRate}, ` : "";
+  const mixture = draft.mixture === "rare" ? "a rare kind asked, " : "";
   const checks = draft.verification === DEFAULT_DRAFT.verification ? "" : `verification ${draft.verification}, `;
   return `${[task, student, adapter]
     .filter((part) => part !== "")
     .map((part) => `${part}, `)
     .join(
       "",
-    )}${teacher}${noise}${checks}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${lanesOf(
+    )}${mixture}${teacher}${noise}${checks}seed ${draft.seed}, rounds ${draft.rounds}, query size ${draft.querySize}, ${lanesOf(
     draft,
   )
     .map((name) => draft[name])

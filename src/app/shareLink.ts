@@ -15,6 +15,7 @@ export const LINK_VERSION = 1;
 /** Short names of the settings in the page's address. Folders cannot be opened by their names. */
 const ADDRESS_NAMES: Readonly<Record<Exclude<SettingName, "folder" | "adapterFolder">, string>> = {
   task: "task",
+  mixture: "mix",
   dataName: "data",
   dataDigest: "sha256",
   dataContext: "context",

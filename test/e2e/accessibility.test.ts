@@ -98,6 +98,9 @@ test(
       await closeDrawer(page);
     }
     await openDrawer(page, "setup");
+    // The pointer rests on what it has pressed.
+    await page.getByRole("button", { name: "A rare kind", exact: true }).click();
+    await look("set-up with a rare kind");
     await page.getByText("All training settings").click();
     await page.locator("#setting-teacher").selectOption("openai");
     for (const part of ["More limits, waiting, form of replies", "If the teacher cannot be reached"])

@@ -40,7 +40,10 @@ export function linearRace(library: RunLibrary, { onWork, errorRate = 0.1 }: Lin
   service.createRace = (request) =>
     createRace({
       ...request,
-      lanes: request.lanes.map((lane) => ({ ...(lane as object), training: { learningRate: 0.05, epochs: 2 } })),
+      lanes: (request.lanes as readonly { readonly training?: object }[]).map((lane) => ({
+        ...lane,
+        training: { learningRate: 0.05, ...lane.training },
+      })),
     });
   return service;
 }

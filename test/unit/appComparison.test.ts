@@ -1,7 +1,10 @@
 /** @file What the page says of two lanes: the interval against a published value, the words against the numbers. */
+import { h } from "preact";
+import { render } from "preact-render-to-string";
 import { expect, test } from "vitest";
 import { describeChange, describeGap, differenceOf, lastCommonRound, verdictOf } from "../../src/app/comparison.ts";
 import type { RoundSummary } from "../../src/loop/records.ts";
+import { Findings } from "../../src/app/views/race/findings.tsx";
 import { wilsonInterval } from "../../src/core/statistics.ts";
 
 function summary(round: number, correct: number, n: number, examples = 10 * round): RoundSummary {
@@ -99,4 +102,21 @@ test("the change since round 0 has its interval, downwards too", () => {
   expect(plain(describeChange([summary(0, 48, 80), summary(1, 24, 80)])?.text)).toMatch(
     /^−30\.0 points since round 0 \(95 % interval −4\d\.\d to −1\d\.\d\)$/,
   );
+});
+
+test("lanes that cannot be told apart offer a race in which picks matter more, at its end alone", () => {
+  const html = (last: number, onRareKind?: () => void): string =>
+    render(
+      h(Findings, {
+        lanes: [
+          { label: "random", rounds: [summary(0, 40, 100), summary(1, 50, 100)] },
+          { label: "own-loss", rounds: [summary(0, 40, 100), summary(1, last, 100)] },
+        ],
+        onRareKind,
+      }),
+    );
+  const offered = /Set up such a race/;
+  expect(html(52, () => undefined)).toMatch(offered);
+  expect(html(90, () => undefined)).not.toMatch(offered);
+  expect(html(52)).not.toMatch(offered);
 });

@@ -9,6 +9,7 @@ import {
   CHECKERS,
   EXCESS_LENGTHS,
   METHODS,
+  MIXTURES,
   PICKERS,
   PRECISIONS,
   REPLY_FORMS,
@@ -29,6 +30,7 @@ import { draftFromQuery, linkNotice, linkOf, queryFromDraft } from "../../src/ap
 import type { SettingsDraft } from "../../src/app/settings.ts";
 import { DEFAULT_EXPERIMENT } from "../../src/loop/defaults.ts";
 import { parseExperimentConfig } from "../../src/loop/parseConfig.ts";
+import { RARE_KINDS } from "../../src/tasks/rareKinds.ts";
 import { BUILTIN_STUDENT_TASKS as TASKS_WITH_STUDENT } from "../../src/student/builtinFiles.ts";
 import { taskNames } from "../../src/tasks/registry.ts";
 import { teacherNames } from "../../src/teacher/registry.ts";
@@ -60,6 +62,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
       fc.record<SettingsDraft>({
         ...numbers,
         task: someOf(TASKS),
+        mixture: someOf(MIXTURES),
         dataName: fc.constant("capitals.csv"),
         dataDigest: fc.constant("0f".repeat(32)),
         dataContext: fc.constantFrom("", "passage"),
@@ -103,6 +106,7 @@ test("every experiment the page can ask for is one the loop takes", () => {
         const wrong = [
           ...(Number(draft.querySize) > Number(draft.pool) ? ["querySize"] : []),
           ...(draft.teacher === "solver" && draft.task === "custom" ? ["teacher"] : []),
+          ...(draft.mixture === "rare" && !Object.hasOwn(RARE_KINDS, draft.task) ? ["mixture"] : []),
         ];
         expect(checked.ok ? [] : Object.keys(checked.errors).sort()).toEqual(wrong.sort());
         if (!checked.ok) return;
@@ -112,6 +116,9 @@ test("every experiment the page can ask for is one the loop takes", () => {
         );
         if (draft.verification === "compare")
           expect(configs.slice(0, 2).map(({ verification }) => verification)).toEqual(["off", "steps"]);
+        const rare = draft.mixture === "rare" ? RARE_KINDS[draft.task] : undefined;
+        for (const { task } of configs)
+          expect([task.mixture, task.poolMixture]).toEqual([rare?.mixture, rare?.poolMixture]);
         // Equal seed and budget: the lanes differ in nothing else.
         const { verification } = configs[1]!;
         for (const other of configs.slice(1))
@@ -119,6 +126,17 @@ test("every experiment the page can ask for is one the loop takes", () => {
       },
     ),
   );
+});
+
+test("what is written stays of its seed's kind where a rare kind is asked", () => {
+  const operationsOf = (change: Partial<SettingsDraft>) => {
+    const checked = checkSettings({ ...DEFAULT_DRAFT, ...change });
+    if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
+    return experimentsOf(checked.settings).map((experiment) => parseExperimentConfig(experiment).teacher.operations);
+  };
+  expect(operationsOf({ mixture: "rare" })).toEqual([["vary"], ["vary"]]);
+  expect(operationsOf({ mixture: "rare", teacher: "openai", teacherModel: "m" })).toEqual([["vary"], ["vary"]]);
+  expect(operationsOf({})[0]!.length).toBeGreaterThan(1);
 });
 
 test("ceilings and rates of a teacher are the race's: each lane gets its share", () => {

@@ -5,6 +5,7 @@
 import { formatCount, formatInteger, formatNats, formatPercent } from "../../format.ts";
 import { GLOSSARY } from "../../glossary.ts";
 import type { LaneState } from "../../laneState.ts";
+import { RARE_KIND } from "../../presets.ts";
 import {
   allFinished,
   gained,
@@ -110,7 +111,7 @@ const STRATEGIES: Lesson = {
   title: "Choosing what to ask",
   about: "Two students, one budget: does it matter which questions are asked?",
   settings: { pool: "100", heldOut: "100", rounds: "2", querySize: "20", perSeed: "6" },
-  cpuSeconds: 216,
+  cpuSeconds: 191,
   steps: [
     {
       ...untouched,
@@ -149,21 +150,21 @@ const STRATEGIES: Lesson = {
     },
   ],
   question: {
-    text: "Let another strategy race against chance: the [[trueLoss|loss of the worked answer]], with another seed. What does the interval of its gap say after two rounds?",
-    change: { strategyB: "true-loss", seed: "2" },
+    text: "Now a [[mixture|mixture]] in which more hangs on the picks. Another student, made for algebra, reads “3x + 5 = 20” but not “3 times x plus 5 equals 20”. One seed in ten is told in such words, and the test asks in words alone. What does the interval of the gap say after two rounds?",
+    change: RARE_KIND,
     todo: "Run it to its end, read the sentence about the gap, then answer.",
     done: (lanes) => allFinished(lanes, 2),
     answer: {
       kind: "choice",
       options: {
         unclear: "It includes zero: they cannot be told apart",
-        above: "It leaves zero out: true-loss is ahead",
+        above: "It leaves zero out: own-loss is ahead",
         below: "It leaves zero out: chance is ahead",
       },
       of: (lanes) => gapVerdict(lanes, 2),
     },
     explained: (lanes) =>
-      `By chance ${score(laneOf(lanes, 0), 2)}, by true loss ${score(laneOf(lanes, 1), 2)}. A strategy is better only if it is ahead over many seeds: that is what a study is for.`,
+      `By chance ${score(laneOf(lanes, 0), 2)}, by loss ${score(laneOf(lanes, 1), 2)}. Picks by chance are as the pool is, nine in ten in symbols. A strategy is better only if it is ahead over many seeds: that is what a study is for.`,
   },
   sources: [GLOSSARY.strategy.source, GLOSSARY.ownLoss.source, GLOSSARY.interval.source],
 };

@@ -22,8 +22,14 @@ export function HowItWorks(): VNode {
   );
 }
 
+export interface FindingsProps {
+  readonly lanes: readonly LaneRounds[];
+  /** Sets up a race in which a rare kind is asked; undefined where that is no way to go on. */
+  readonly onRareKind?: (() => void) | undefined;
+}
+
 /** The gap between the lanes, with its uncertainty. */
-export function Findings({ lanes }: { readonly lanes: readonly LaneRounds[] }): VNode {
+export function Findings({ lanes, onRareKind }: FindingsProps): VNode {
   const gaps = describeGaps(lanes);
   return (
     <section class="findings" aria-labelledby="findings-title">
@@ -36,6 +42,15 @@ export function Findings({ lanes }: { readonly lanes: readonly LaneRounds[] }): 
             {text}
           </p>
         ))
+      )}
+      {onRareKind !== undefined && gaps.some(({ verdict }) => verdict === "unclear") && (
+        <p class="note">
+          More hangs on the picks where what is needed is rare in the pool: chance spends most of them on what the
+          student knows.{" "}
+          <button type="button" class="chip" onClick={onRareKind}>
+            Set up such a race
+          </button>
+        </p>
       )}
       <LevelTable lanes={lanes} />
       <p class="note">

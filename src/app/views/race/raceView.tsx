@@ -1,10 +1,12 @@
 /** @file The race: students of one base, seed and budget that differ in who picks what is asked. First screen of the page. */
 import type { VNode } from "preact";
 import { useMemo } from "preact/hooks";
+import { RARE_KINDS } from "../../../tasks/rareKinds.ts";
 import { hasRun, laneLabels, laneStrategies, shownLanes } from "../../appState.ts";
 import { Glyph, LaneMark } from "../../components/icons.tsx";
 import { formatCount } from "../../format.ts";
 import { LearningCurve } from "../../plots/learningCurve.tsx";
+import { RARE_KIND } from "../../presets.ts";
 import { withDrawer } from "../../route.ts";
 import { checkSettings, LANE_SETTINGS, lanesOf, summarizeDraft } from "../../settings.ts";
 import type { ViewProps } from "../registry.ts";
@@ -34,9 +36,19 @@ export function RaceView({ state, page }: ViewProps): VNode {
   );
   const budget = run === null ? plannedBudget(checked) : run.config.rounds * run.config.querySize * run.config.perSeed;
   const curve = useMemo(() => <LearningCurve lanes={curves} budget={budget} />, [curves, budget]);
-  const findings = useMemo(() => <Findings lanes={curves} />, [curves]);
+  // What is set up for a student or questions of the visitor's own is not put away for a preset.
+  const builtIn = draft.student === "built-in" && draft.task !== "custom";
+  const offered = builtIn && lanes.every(({ done, run: own }) => done && own?.config.task.poolMixture === undefined);
+  const findings = useMemo(() => {
+    const setUpRareKind = (): void => {
+      page.setUp.applyPreset(RARE_KIND);
+      page.race.newRun();
+    };
+    return <Findings lanes={curves} onRareKind={offered ? setUpRareKind : undefined} />;
+  }, [curves, offered, page]);
   const table = useMemo(() => <RoundTable lanes={curves} />, [curves]);
   const axes = usePoolAxes(state, page, lanes);
+  const rare = draft.mixture === "rare" ? RARE_KINDS[draft.task] : undefined;
   const evaluation = lanes.find(({ rounds }) => rounds.length > 0)?.rounds.at(-1)?.evaluation;
   const asked = lanesOf(draft);
   return (
@@ -56,6 +68,7 @@ export function RaceView({ state, page }: ViewProps): VNode {
           {draft.teacher === "none" ? "questions" : "teacher"} and the same budget. They differ only in how the
           questions to learn from are picked: <strong>{strategies.join(" against ")}</strong>. Press Start to see
           whether it matters, or Step to watch one phase at a time.
+          {rare !== undefined && ` One seed in ten is like the test questions: ${rare.about}.`}
         </p>
       )}
       <LoopDiagram lanes={lanes} labels={labels} />

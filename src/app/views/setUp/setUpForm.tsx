@@ -6,6 +6,8 @@ import {
   ACCUMULATIONS,
   METHOD_LABELS,
   METHODS,
+  MIXTURE_LABELS,
+  MIXTURES,
   PICKER_LABELS,
   PICKERS,
   PRECISION_LABELS,
@@ -26,9 +28,10 @@ import {
   VERIFICATIONS,
   WEIGHTS,
 } from "../../choices.ts";
+import { RARE_KINDS } from "../../../tasks/rareKinds.ts";
 import { formatCount, formatInteger } from "../../format.ts";
 import type { CheckedSettings, SettingName, SettingsDraft } from "../../settings.ts";
-import { emptyMeans, isStrangerToTask, LANE_SETTINGS, lanesOf } from "../../settings.ts";
+import { emptyMeans, hasRareKind, isStrangerToTask, LANE_SETTINGS, lanesOf } from "../../settings.ts";
 
 export interface SetUpFormProps {
   readonly draft: SettingsDraft;
@@ -58,9 +61,25 @@ export function SetUpForm(props: SetUpFormProps): VNode {
       <Group title="Questions">
         <div class="fields">
           <ChoiceField {...field} name="task" label="Task" term="task" options={TASKS} labels={TASK_LABELS} />
+          {(hasRareKind(draft.task) || draft.mixture !== "task") && (
+            <ChoiceField
+              {...field}
+              name="mixture"
+              label="Mixture"
+              term="mixture"
+              options={MIXTURES}
+              labels={MIXTURE_LABELS}
+            />
+          )}
           <NumberField {...field} name="pool" label="Pool" term="pool" help="Seed questions, scored every round" />
           <NumberField {...field} name="heldOut" label="Held out" term="heldOut" help="Test questions, every round" />
         </div>
+        {draft.mixture === "rare" && hasRareKind(draft.task) && (
+          <p class="note">
+            Rare, and asked: {RARE_KINDS[draft.task]?.about}. New questions are varied only, so that they stay of their
+            seed's kind.
+          </p>
+        )}
         {props.data}
       </Group>
       <Group title="Student">
