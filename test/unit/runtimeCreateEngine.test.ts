@@ -103,6 +103,15 @@ describe("createEngine", () => {
     });
     expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: `${ep} [2]\n` });
   });
+
+  test("keeps what Dawn reports into when WebGPU is let go of and garbage is collected", () => {
+    const script = join(ROOT, "test", "support", "dawnProcess.ts");
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["--expose-gc", "--import", "tsx", script], {
+      encoding: "utf8",
+      timeout: 120_000,
+    });
+    expect({ status, stdout, stderr }).toMatchObject({ status: 0, stdout: "not mapped\nend\n" });
+  });
 });
 
 describe("self-test", () => {

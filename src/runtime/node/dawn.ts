@@ -11,6 +11,11 @@ interface Dawn {
 
 const INSTALL = "Install it beside tutelage: npm install webgpu";
 
+/**
+ * The first `create`, kept for good: what Dawn has still to report (a lost device, a failed
+ * mapping) is fetched in later turns of the event loop through a bare pointer into it, which
+ * aborts the process, or locks it for ever, once this has been collected as garbage.
+ */
 let gpu: GPU | undefined;
 let holds = 0;
 let ownNavigator = false;
@@ -34,23 +39,22 @@ export async function loadDawn(): Promise<GPU | { readonly reason: string }> {
     };
   }
   holds += 1;
-  if (gpu !== undefined) return gpu;
+  if (gpu !== undefined && holds > 1) return gpu;
   for (const [name, value] of Object.entries(dawn.globals)) {
     if (!(name in globalThis)) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
   }
   acceptSharedMemory();
-  gpu = dawn.create([]);
+  gpu ??= dawn.create([]);
   ownNavigator = host.navigator === undefined;
   if (ownNavigator) Object.defineProperty(host, "navigator", { value: {}, configurable: true, writable: true });
   Object.defineProperty(host.navigator, "gpu", { value: gpu, configurable: true });
   return gpu;
 }
 
-/** Ends one hold. The last takes `navigator.gpu` away: Dawn lives, and keeps the process alive, while something refers to it. */
+/** Ends one hold. The last takes `navigator.gpu` away. */
 export function releaseDawn(): void {
   holds -= 1;
   if (holds > 0) return;
-  gpu = undefined;
   if (host.navigator !== undefined) Reflect.deleteProperty(host.navigator, "gpu");
   if (ownNavigator) Reflect.deleteProperty(host, "navigator");
   ownNavigator = false;
