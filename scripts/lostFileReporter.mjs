@@ -1,8 +1,9 @@
 /**
- * @file Ends a test run that hangs. A test's own time limit cannot end a worker whose
- * thread is stuck (an endless loop, a native call that never returns), and vitest waits
- * for such a worker for ever. A file over its limit is named with the test it is in and
- * the processes there are, and the run fails.
+ * @file Names test files that never end, with the test they are in, where vitest names
+ * none. A test's own time limit cannot end a worker whose thread is stuck (an endless
+ * loop, a native call that never returns), and vitest waits for such a worker for ever:
+ * over a limit of its own the file is named with the processes there are, and the run
+ * fails. Of a worker whose process died vitest says no more than that there was one.
  */
 import { spawnSync } from "node:child_process";
 
@@ -12,7 +13,7 @@ const LOOK_EVERY_MS = 10_000;
 const FILE_LIMIT_MS = 15 * MINUTE_MS;
 
 /** A reporter of vitest, beside those that show results. */
-export default class StallReporter {
+export default class LostFileReporter {
   /** @type {Map<string, { label: string, since: number, test: string | undefined }>} by module id */
   #running = new Map();
   /** @type {NodeJS.Timeout | undefined} */
@@ -31,8 +32,11 @@ export default class StallReporter {
     this.#timer.unref();
   }
 
-  onTestRunEnd() {
+  /** @param {readonly unknown[]} _modules @param {readonly unknown[]} _errors @param {string} reason why the run ended */
+  onTestRunEnd(_modules, _errors, reason) {
     clearInterval(this.#timer);
+    if (reason === "interrupted") return;
+    for (const { label, test } of this.#running.values()) console.error(`DIED ${label}: ${placeOf(test)}`);
   }
 
   /** @param {Pick<import("vitest/node").TestModule, "id" | "project" | "relativeModuleId">} module */
@@ -63,10 +67,15 @@ export default class StallReporter {
     if (idle) console.error("STALLED between files: no file has started (browser, set-up of a project)");
     for (const { label, since, test } of over) {
       const minutes = ((now - since) / MINUTE_MS).toFixed(1);
-      console.error(`STALLED ${label}: ${minutes} min, in: ${test ?? "no test yet (imports, hooks of the file)"}`);
+      console.error(`STALLED ${label}: ${minutes} min, ${placeOf(test)}`);
     }
     endRun();
   }
+}
+
+/** @param {string | undefined} test where a file was last seen */
+function placeOf(test) {
+  return `in: ${test ?? "no test yet (imports, hooks of the file)"}`;
 }
 
 /** Shows the processes below this one, kills them and ends this one with status 1. */

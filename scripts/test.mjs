@@ -23,7 +23,7 @@ const result = spawnSync(
     join(ROOT, "node_modules", "vitest", "vitest.mjs"),
     "run",
     "--reporter=default",
-    `--reporter=${join(ROOT, "scripts", "stallReporter.mjs")}`,
+    `--reporter=${join(ROOT, "scripts", "lostFileReporter.mjs")}`,
     "--reporter=json",
     `--outputFile.json=${REPORT}`,
     ...args,

@@ -1,11 +1,11 @@
-/** @file A run that hangs, for the test of the reporter that ends it. */
+/** @file Runs whose files hang or die, for the tests of what is said of them. */
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["*.stall.ts"],
+    include: ["*.broken.ts"],
     pool: "forks",
     testTimeout: 1000,
-    reporters: ["default", ["../../../scripts/stallReporter.mjs", { limitMs: 3000 }]],
+    reporters: ["default", "json", ["../../../scripts/lostFileReporter.mjs", { limitMs: 3000 }]],
   },
 });

@@ -1,0 +1,15 @@
+/** @file Its process dies in the second of its tests. */
+import { setTimeout } from "node:timers/promises";
+import { expect, test } from "vitest";
+
+test("passes", () => expect(1 + 1).toBe(2));
+
+test("dies", async () => {
+  // The worker says which test it is in before it is gone.
+  await setTimeout(500);
+  process.abort();
+});
+
+test("is never reached", () => {});
+
+test.skip("is skipped", () => {});

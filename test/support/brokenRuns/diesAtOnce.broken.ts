@@ -1,0 +1,2 @@
+/** @file Its process dies before it has any test. */
+process.abort();
