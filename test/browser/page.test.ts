@@ -230,6 +230,22 @@ test("a third lane is added, raced, and resumes with the others after a crash", 
   expect(root.querySelectorAll(".gap")).toHaveLength(2);
 });
 
+test("a race that cannot tell its lanes apart offers one with a rare kind of the same task, which then starts", async () => {
+  await open();
+  button("Start").click();
+  await finished();
+  button("Set up such a race").click();
+  await eventually(() => expect(isOff("Start")).toBe(false));
+  // The task of word problems is the default, which is not named.
+  expect(root.querySelector(".set-up-line")?.textContent).toMatch(/^Set up a rare kind asked, /);
+  button("Start").click();
+  await finished();
+  expect(poolOf(0)?.dataset).toMatchObject({ seeds: "100", picked: "10", children: "200" });
+  expect([...root.querySelectorAll("button")].map(({ textContent }) => textContent)).not.toContain(
+    "Set up such a race",
+  );
+});
+
 test("Enter pins a card, so that it stays when the focus leaves", async () => {
   await open();
   button("Start").click();

@@ -8,7 +8,7 @@ import { formatCount } from "../../format.ts";
 import { LearningCurve } from "../../plots/learningCurve.tsx";
 import { RARE_KIND } from "../../presets.ts";
 import { withDrawer } from "../../route.ts";
-import { checkSettings, LANE_SETTINGS, lanesOf, summarizeDraft } from "../../settings.ts";
+import { checkSettings, hasRareKind, LANE_SETTINGS, lanesOf, summarizeDraft } from "../../settings.ts";
 import type { ViewProps } from "../registry.ts";
 import { Controls } from "./controls.tsx";
 import { Findings, HowItWorks, RoundTable } from "./findings.tsx";
@@ -37,15 +37,15 @@ export function RaceView({ state, page }: ViewProps): VNode {
   const budget = run === null ? plannedBudget(checked) : run.config.rounds * run.config.querySize * run.config.perSeed;
   const curve = useMemo(() => <LearningCurve lanes={curves} budget={budget} />, [curves, budget]);
   // What is set up for a student or questions of the visitor's own is not put away for a preset.
-  const builtIn = draft.student === "built-in" && draft.task !== "custom";
+  const builtIn = draft.student === "built-in" && hasRareKind(draft.task);
   const offered = builtIn && lanes.every(({ done, run: own }) => done && own?.config.task.poolMixture === undefined);
   const findings = useMemo(() => {
     const setUpRareKind = (): void => {
-      page.setUp.applyPreset(RARE_KIND);
+      page.setUp.applyPreset({ ...RARE_KIND, task: draft.task });
       page.race.newRun();
     };
     return <Findings lanes={curves} onRareKind={offered ? setUpRareKind : undefined} />;
-  }, [curves, offered, page]);
+  }, [curves, offered, draft.task, page]);
   const table = useMemo(() => <RoundTable lanes={curves} />, [curves]);
   const axes = usePoolAxes(state, page, lanes);
   const rare = draft.mixture === "rare" ? RARE_KINDS[draft.task] : undefined;
