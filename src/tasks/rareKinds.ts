@@ -1,5 +1,5 @@
 /**
- * @file A kind of question, for each task that has one, which its built-in student does not know and can learn from
+ * @file A kind of question, for each generated task, which its built-in student does not know and can learn from
  * some hundred pairs. One seed in ten is of that kind, and the test asks about nothing else: the
  * case in which it matters most which seeds are picked (EXPERIMENTS.md). Plain data.
  */
@@ -20,7 +20,7 @@ export const RARE_KINDS: Readonly<Record<string, RareKind>> = {
     poolMixture: { levels: { "1 step": 3, "2 steps": 3, "3 steps": 3, "4 steps": 1 } },
   },
   prontoqa: {
-    about: "“A wumpus is sour.” among “Each wumpus is sour.”, “Every wumpus is sour.” and “Wumpuses are sour.”",
+    about: "“A wumpus is sour” among “Each wumpus is sour”, “Every wumpus is sour” and “Wumpuses are sour”",
     mixture: { clusters: { article: 1 } },
     poolMixture: { clusters: { plain: 9, article: 1 } },
   },
@@ -28,5 +28,10 @@ export const RARE_KINDS: Readonly<Record<string, RareKind>> = {
     about: "“3 times x plus 5 equals 20” among “3x + 5 = 20”, all of level 1",
     mixture: { levels: { "level 1": 1 }, clusters: { "in words": 1 } },
     poolMixture: { clusters: { plain: 9, "in words": 1 } },
+  },
+  game24: {
+    about: "“Make 24 from [4] [9] [10] [13]” among “Make 24 from 4 9 10 13”",
+    mixture: { clusters: { "in brackets": 1 } },
+    poolMixture: { clusters: { plain: 9, "in brackets": 1 } },
   },
 };

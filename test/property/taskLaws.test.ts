@@ -22,8 +22,8 @@ describeTaskLaws("game24", {
   referee: (question, answer) => wrongAnswer24(numbersOf(question), answer),
 });
 
-describeTaskLaws("game24 told in descending order", {
-  task: game24.game24Task({ clusters: { descending: 1 } }),
+describeTaskLaws("game24 told in brackets", {
+  task: game24.game24Task({ clusters: { "in brackets": 1 } }),
   pretraining: game24.pretrainingSlice,
   sizes: { pool: 150, validation: 150, test: 200 },
   pretrainingSize: 400,

@@ -47,7 +47,7 @@ describe("a mixture", () => {
 
   it.each([
     ["algebra", "in words"],
-    ["game24", "descending"],
+    ["game24", "in brackets"],
     ["prontoqa", "article"],
   ])("of clusters fits %s, whose default is plain", (name, cluster) => {
     const task = createTask(name, {
@@ -93,7 +93,7 @@ describe("a mixture", () => {
     [
       "game24",
       { mixture: { clusters: { random: 1 } } },
-      /clusters: expected names among plain, descending, got "random"/,
+      /clusters: expected names among plain, in brackets, got "random"/,
     ],
     ["algebra", { mixture: { wordings: {} } as Mixture }, /task\.mixture: expected levels, clusters, got "wordings"/],
     ["custom", { poolMixture: { levels: { easy: 1 } } }, /task\.poolMixture: expected none with the task "custom"/],

@@ -6,7 +6,6 @@ import {
   MAX_CARD,
   MAX_NUMBER,
   clusterOf,
-  isTellable,
   levelOf,
   needsFractions,
   puzzleKey,
@@ -28,7 +27,7 @@ export function tagsOf(found: readonly Tree[], cluster: Cluster): Readonly<Recor
 }
 
 /**
- * An author of puzzles in the pool's region that share numbers with their seed, told in the same order.
+ * An author of puzzles in the pool's region that share numbers with their seed, told in the same way.
  * - simplify: one level easier (the easiest stays), cards only. - complicate: one level harder
  *   (the hardest stays), numbers up to 20. - addStep: likewise, as every puzzle takes three steps.
  * - vary: the same level, numbers up to 20.
@@ -50,7 +49,7 @@ export const AUTHOR: Author = {
           ...kept,
           ...Array.from({ length: seed.length - kept.length }, () => rng.integer(1, highest)),
         ].sort((a, b) => a - b);
-        if (puzzleKey(numbers) === puzzleKey(seed) || (cluster !== "plain" && !isTellable(numbers))) continue;
+        if (puzzleKey(numbers) === puzzleKey(seed)) continue;
         if (operation === "rarer" && numbers.every((n) => n <= MAX_CARD)) continue;
         const found = solutions(numbers);
         if (found.length === 0 || levelOf(found) !== level || puzzleRegion(numbers) !== "pool") continue;

@@ -24,7 +24,6 @@ import {
   MAX_NUMBER,
   allPuzzles,
   canonicalForm,
-  isTellable,
   levelOf,
   puzzleKey,
   puzzleRegion,
@@ -40,7 +39,7 @@ export const GAME_24 = "game24";
 export interface Game24Options {
   /** Relative weights by level; each as it comes among the puzzles of a split by default. */
   readonly levels?: Readonly<Partial<Record<Level, number>>>;
-  /** By the order of the numbers: "plain", ascending and the default, or "descending", which the built-in student has never seen. */
+  /** By how the numbers are told: "plain", the default, or "in brackets", which the built-in student has never seen. */
   readonly clusters?: Readonly<Partial<Record<Cluster, number>>>;
 }
 
@@ -94,14 +93,13 @@ function drawSplit(split: Region, size: number, { levels, clusters }: Mixture, r
         ),
   );
   const [, count = 0] = apportion(clusters, size);
-  const tellable = rng.fork(`${split} clusters`).shuffle(drawn.filter(({ numbers }) => isTellable(numbers)));
-  const descending = new Set(tellable.slice(0, count));
+  const bracketed = new Set(rng.fork(`${split} clusters`).shuffle(drawn).slice(0, count));
   return withIds(
     rng
       .fork(`${split} order`)
       .shuffle(drawn)
       .map((puzzle) =>
-        questionOf(puzzle.numbers, puzzle.solutions, puzzle.level, descending.has(puzzle) ? "descending" : "plain"),
+        questionOf(puzzle.numbers, puzzle.solutions, puzzle.level, bracketed.has(puzzle) ? "in brackets" : "plain"),
       ),
     split,
   );

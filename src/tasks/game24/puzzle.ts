@@ -27,40 +27,31 @@ export type Level = (typeof LEVELS)[number];
 export type Numbers = readonly number[];
 
 const QUESTION =
-  /^(?:make 24 (?:from|with|of|using)[: ]\s*)?([0-9]{1,2}(?:(?:\s*,\s*(?:and\s+)?|\s+(?:and\s+)?)[0-9]{1,2}){3})\s*\.?$/i;
+  /^(?:make 24 (?:from|with|of|using)[: ]\s*)?((?:[0-9]{1,2}|\[[0-9]{1,2}\])(?:(?:\s*,\s*(?:and\s+)?|\s+(?:and\s+)?)(?:[0-9]{1,2}|\[[0-9]{1,2}\])){3})\s*\.?$/i;
 /** Longest text that is looked at. */
 const MAX_CHARACTERS = 200;
 
-/** In which order a puzzle's numbers are told: ascending, or descending. */
-export const CLUSTERS = ["plain", "descending"] as const;
+/** How a puzzle's numbers are told: as they are, or each in brackets, as cards are drawn. */
+export const CLUSTERS = ["plain", "in brackets"] as const;
 export type Cluster = (typeof CLUSTERS)[number];
 
-/** `Make 24 from 4 9 10 13.`, descending `Make 24 from 13 10 9 4.` */
+/** `Make 24 from 4 9 10 13.`, in brackets `Make 24 from [4] [9] [10] [13].` */
 export function tellPuzzle(numbers: Numbers, cluster: Cluster = "plain"): string {
-  return `Make 24 from ${(cluster === "plain" ? numbers : numbers.toReversed()).join(" ")}.`;
+  return `Make 24 from ${numbers.map((n) => (cluster === "plain" ? String(n) : `[${n}]`)).join(" ")}.`;
 }
 
-/** How a question's numbers are told; any order that is not descending is "plain". */
+/** How a question's numbers are told; with a number without brackets, "plain". */
 export function clusterOf(text: string): Cluster {
-  const told = toldNumbers(text) ?? [];
-  return told.every((n, i) => n <= (told[i - 1] ?? n)) && isTellable(told) ? "descending" : "plain";
-}
-
-/** Whether a puzzle reads otherwise in descending order. */
-export function isTellable(numbers: Numbers): boolean {
-  return new Set(numbers).size > 1;
+  return text.match(/\[[0-9]+\]/g)?.length === CARDS ? "in brackets" : "plain";
 }
 
 /** The four numbers of a question in any order, or of a bare list of them (`4 9 10 13`), ascending; undefined for other text. */
 export function readPuzzle(text: string): Numbers | undefined {
-  return toldNumbers(text)?.toSorted((a, b) => a - b);
-}
-
-function toldNumbers(text: string): Numbers | undefined {
   if (text.length > MAX_CHARACTERS) return undefined;
   const list = QUESTION.exec(text.trim())?.[1];
   const numbers = list?.match(/[0-9]+/g)?.map(Number) ?? [];
-  return numbers.length === CARDS && numbers.every((n) => n >= 1 && n <= MAX_READ) ? numbers : undefined;
+  if (numbers.length !== CARDS || numbers.some((n) => n < 1 || n > MAX_READ)) return undefined;
+  return numbers.sort((a, b) => a - b);
 }
 
 /** Key of a puzzle: its numbers in ascending order. */
