@@ -46,8 +46,9 @@ export class CpuBackend implements Backend<TypedArray> {
       graphOptimizationLevel: "all",
       // Without the arena a train step takes 1.2 times as long.
       enableCpuMemArena: true,
-      // A plan per set of input sizes, kept for good: worth it where they repeat.
-      enableMemPattern: options.manySizes !== true,
+      // A session would keep a block for all its values beside what its first run took of the arena, which nearly
+      // doubles what a large one holds, and gains no time.
+      enableMemPattern: false,
       logSeverityLevel: LOG_ERRORS,
       // Every session has threads of its own. Those that wait busily after a run for the next one
       // take cores from the session that runs by now: a train step took 1.3 to 2 times as long.

@@ -102,8 +102,6 @@ export interface RunResult {
 
 export interface SessionOptions {
   readonly name: string;
-  /** Runs will give its inputs many different sizes: no plan of memory is kept for each. */
-  readonly manySizes?: boolean;
   /**
    * The graph treats the elements of its one symbolic dimension apart, and may be run on pieces of about so many of them,
    * one after another, so that what is between its nodes stays in a cache (cpu; others take all in one piece). Inputs and

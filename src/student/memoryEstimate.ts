@@ -63,7 +63,7 @@ const isOfLoss = ({ name }: Buffer): boolean => /(^|\.)loss\.\d+\./.test(name);
 
 /**
  * Memory of a training on provider `ep`: on webgpu of the GPU, on wasm of ONNX Runtime's heap, on cpu of what
- * graphs use: ONNX Runtime's arena there grows by doubling, and a process takes up to twice as much.
+ * graphs use: with Node and what lies idle in ONNX Runtime's arena a process takes 1.1 to 1.5 times as much.
  */
 export function estimateTraining(
   blueprint: StudentBlueprint,

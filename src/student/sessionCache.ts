@@ -60,8 +60,7 @@ export class SessionCache {
     const known = this.#sessions.get(name);
     if (known !== undefined) return known;
     const graph = pruneGraph(build());
-    const manySizes = graph.inputs.some(({ shape }) => shape.some((dim) => typeof dim === "string"));
-    const made = this.#engine.createSession(encodeModel(graph), { name, manySizes, ...options });
+    const made = this.#engine.createSession(encodeModel(graph), { name, ...options });
     this.#sessions.set(name, made);
     // A failed creation is not remembered: the next call tries again and reports its own error.
     made.catch(() => this.#sessions.delete(name));
