@@ -114,6 +114,24 @@ describe("createEngine", () => {
   });
 });
 
+describe("what a process had resident at most", () => {
+  test("is its own, not that of the one that started it", () => {
+    const { pathname } = new URL(import.meta.resolve("#platform"));
+    const child = `import("${pathname}").then(({ platform }) => console.log(platform.processPeakBytes()))`;
+    // A process of a gigabyte starts another.
+    const parent = `
+      const { spawnSync } = require("node:child_process");
+      const large = new Uint8Array(2 ** 30).fill(1);
+      const args = ["--import", "tsx", "-e", ${JSON.stringify(child)}];
+      process.stdout.write(spawnSync(process.execPath, args, { encoding: "utf8" }).stdout);
+      process.exitCode = large[0] - 1;`;
+    const { status, stdout } = spawnSync(process.execPath, ["-e", parent], { encoding: "utf8", cwd: ROOT });
+    expect(status).toBe(0);
+    expect(Number(stdout)).toBeGreaterThan(2 ** 24);
+    expect(Number(stdout)).toBeLessThan(2 ** 29);
+  });
+});
+
 describe("self-test", () => {
   test("passes equal engines and reports the worst difference", async () => {
     const [candidate, reference] = [await createEngine("cpu"), await createEngine("wasm")];

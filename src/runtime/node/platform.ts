@@ -1,5 +1,5 @@
 /** @file The runtime's platform in Node: packages are found by name, WebGPU is Dawn (package `webgpu`). The browser's is `../browser/platform.ts`. */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { pathToFileURL } from "node:url";
@@ -30,6 +30,17 @@ async function loadFactory(url: string): Promise<(options: { readonly numThreads
   return (module as { readonly default: (options: { readonly numThreads: number }) => Promise<OrtWasmModule> }).default;
 }
 
+const KIB = 1024;
+
+/** On Linux from the kernel's own line: what `maxRSS` counts from there is at least what the process that started this one had. */
+function processPeakBytes(): number {
+  if (process.platform === "linux") {
+    const peak = /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+    if (peak !== undefined) return KIB * Number(peak);
+  }
+  return KIB * process.resourceUsage().maxRSS;
+}
+
 /** On Linux a driver shows as a device file; elsewhere every machine has a GPU of some kind. */
 function hardwareGpu(): Platform["hardwareGpu"] {
   const found = process.platform !== "linux" || existsSync("/dev/nvidia0") || existsSync("/dev/dri/renderD128");
@@ -40,7 +51,7 @@ export const platform: Platform = {
   name: "node",
   ortVersion: env.versions.common,
   cores: availableParallelism(),
-  processPeakBytes: () => 1024 * process.resourceUsage().maxRSS,
+  processPeakBytes,
   wasmThreads: { ok: true },
   hardwareGpu: hardwareGpu(),
 
