@@ -126,17 +126,23 @@ describe("findChrome", () => {
 });
 
 describe("readCounts", () => {
-  const passed = { status: "passed", assertionResults: [{ status: "passed" }] };
+  const file = (status: string, ...tests: readonly string[]) => ({
+    status,
+    assertionResults: tests.map((each) => ({ status: each })),
+  });
 
-  test("a file that failed to load counts as a failure", () => {
+  test("tests count as they ended; a file that failed to load, or a test that never ended, as a failure", () => {
     writeJson("report.json", {
-      numPassedTests: 1,
-      numFailedTests: 0,
-      numPendingTests: 2,
-      numTodoTests: 1,
-      testResults: [passed, { status: "failed", assertionResults: [] }],
+      testResults: [
+        file("passed", "passed", "skipped", "todo"),
+        file("failed", "passed", "failed"),
+        file("failed", "passed"),
+        file("failed"),
+        file("passed", "passed", "pending"),
+        file("passed"),
+      ],
     });
-    expect(formatCounts(readCounts(join(folder, "report.json")))).toBe("1 passed, 1 failed, 3 skipped");
+    expect(formatCounts(readCounts(join(folder, "report.json")))).toBe("4 passed, 5 failed, 2 skipped");
   });
 
   test("no report is a failure, never a success", () => {

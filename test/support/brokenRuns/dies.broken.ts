@@ -6,7 +6,7 @@ test("passes", () => expect(1 + 1).toBe(2));
 
 test("dies", async () => {
   // The worker says which test it is in before it is gone.
-  await setTimeout(500);
+  await setTimeout(1000);
   process.abort();
 });
 

@@ -4,6 +4,6 @@ import { test } from "vitest";
 
 test("counts for ever", async () => {
   // The worker says which test it is in before it is stuck.
-  await setTimeout(500);
+  await setTimeout(1000);
   for (let count = 0; ; count += 1) if (count < 0) throw new Error("a count below zero");
 });

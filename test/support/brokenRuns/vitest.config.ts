@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ["*.broken.ts"],
     pool: "forks",
-    testTimeout: 1000,
-    reporters: ["default", "json", ["../../../scripts/lostFileReporter.mjs", { limitMs: 3000 }]],
+    testTimeout: 5000,
+    reporters: ["default", "json", ["../../../scripts/lostFileReporter.mjs", { limitMs: 6000 }]],
   },
 });
