@@ -117,6 +117,20 @@ test("the table is one tab stop; arrows and End move between rows, Enter opens o
   await eventually(() => expect(focused()).toBe("2"));
 });
 
+test("a key that comes before the last one has been drawn is not lost", async () => {
+  await open();
+  await race();
+  await view("data", ".pair-row");
+  root.querySelector<HTMLElement>(".pair-row")?.focus();
+  const press = (key: string): void =>
+    void document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  press("ArrowDown");
+  // The table is rendered, but no frame has been drawn.
+  await Promise.resolve();
+  press("End");
+  await eventually(() => expect(document.activeElement?.getAttribute("aria-rowindex")).toBe("65"));
+});
+
 test("a pair is rejected, and an edit that is wrong is refused with the reason; both are in the run", async () => {
   const library = new MemoryLibrary();
   await open(library);

@@ -4,7 +4,7 @@
  * move between rows, Enter opens one.
  */
 import type { VNode } from "preact";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Glyph, LaneMark, VerdictGlyph } from "../../components/icons.tsx";
 import { formatInteger, formatNats, formatUsd } from "../../format.ts";
 import type { DataController } from "./dataActions.ts";
@@ -57,7 +57,8 @@ export function PairGrid({ rows, sorting, lossKind, actions, selected }: PairGri
   const [heightPx, setHeight] = useState(480);
   const [rowPx, setRowPx] = useState(ROW_PX);
   const [active, setActive] = useState(0);
-  const wantsFocus = useRef(false);
+  /** The row that a key asked for, until it has the focus. */
+  const wanted = useRef<number | null>(null);
   useLayoutEffect(() => {
     const element = body.current;
     if (element === null) return undefined;
@@ -81,17 +82,20 @@ export function PairGrid({ rows, sorting, lossKind, actions, selected }: PairGri
     const to = Math.min(rows.length - 1, Math.max(0, index));
     const element = body.current;
     if (element === null || to < 0) return;
-    wantsFocus.current = true;
+    wanted.current = to;
     setActive(to);
     if (to * rowPx < element.scrollTop) element.scrollTop = to * rowPx;
     else if ((to + 1) * rowPx > element.scrollTop + element.clientHeight)
       element.scrollTop = (to + 1) * rowPx - element.clientHeight;
     setTop(element.scrollTop);
   };
-  useEffect(() => {
-    if (!wantsFocus.current) return;
-    wantsFocus.current = false;
-    body.current?.querySelector<HTMLElement>(`[aria-rowindex="${active + 2}"]`)?.focus({ preventScroll: true });
+  // Before the next key can come: an effect of the render before would run with the row before.
+  useLayoutEffect(() => {
+    if (wanted.current === null) return;
+    const row = body.current?.querySelector<HTMLElement>(`[aria-rowindex="${wanted.current + 2}"]`);
+    if (row === null || row === undefined) return;
+    wanted.current = null;
+    row.focus({ preventScroll: true });
   });
 
   const shownRows = useRows(
