@@ -285,6 +285,24 @@ test("a link opens a drawer, and Escape closes it and clears the address", async
   await eventually(() => expect(root.querySelector(".view-race")).not.toBeNull());
 });
 
+test("the focus is back where it was as soon as a drawer has gone", async () => {
+  await open();
+  const chip = root.querySelector<HTMLElement>(".set-up-line .chip");
+  chip?.focus();
+  chip?.click();
+  await eventually(() => expect(root.querySelector("dialog[open]")).not.toBeNull());
+  const focused = new Promise<Element | null>((resolve) => {
+    const observer = new MutationObserver(() => {
+      if (root.querySelector("dialog") !== null) return;
+      observer.disconnect();
+      resolve(document.activeElement);
+    });
+    observer.observe(root, { childList: true, subtree: true });
+  });
+  await userEvent.keyboard("{Escape}");
+  expect(await focused).toBe(chip);
+});
+
 test("a crash is told in a banner with Restart, which goes on", async () => {
   await open({ pauseMs: 2 });
   button("Start").click();

@@ -1,6 +1,6 @@
 /** @file A drawer over the page: a modal dialog at its side. Escape, a press beside it, and Close all end it; the address says that it is open. */
 import type { ComponentChildren, VNode } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface DrawerProps {
   readonly title: string;
@@ -14,7 +14,8 @@ export interface DrawerProps {
 /** An open drawer; leave it out of the tree to close it. */
 export function DrawerView({ title, banners, onClose, children, foot }: DrawerProps): VNode {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // At once, both ways: a key pressed a frame after the drawer has gone belongs to what had the focus before.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     const before = document.activeElement;
     dialog?.showModal();

@@ -6,7 +6,7 @@
  * assistive technology the plot is a slider along the seeds.
  */
 import type { VNode } from "preact";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useState } from "preact/hooks";
 import type { PoolItem } from "../../../../loop/records.ts";
 import { formatNats, formatPercent } from "../../../format.ts";
 import type { Child, PickInfo } from "../../../laneState.ts";
@@ -80,7 +80,8 @@ export function PoolPlot(props: PoolPlotProps): VNode {
   const strong = pointed === null ? -1 : markAt(scene, pointed);
   const { links, marks, overlay, positions } = usePoolCanvas(scene, width, height, strong);
 
-  useEffect(() => {
+  // With the card itself: an effect would miss a key of the next frame.
+  useLayoutEffect(() => {
     if (open === null) return undefined;
     const close = (event: KeyboardEvent): void => {
       if (event.key === "Escape") setOpen(null);
