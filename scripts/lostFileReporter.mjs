@@ -75,7 +75,7 @@ export default class LostFileReporter {
 
 /** @param {string | undefined} test where a file was last seen */
 function placeOf(test) {
-  return `in: ${test ?? "no test yet (imports, hooks of the file)"}`;
+  return `in: ${test ?? "no test that it has told of (imports, hooks, or its first test)"}`;
 }
 
 /** Shows the processes below this one, kills them and ends this one with status 1. */

@@ -42,7 +42,7 @@ test("a file whose process dies is named with its test; what it did not end coun
 
 test("a file whose process dies before its tests are known counts as one failure", () => {
   const { status, stderr, counts } = run("diesAtOnce");
-  expect(stderr).toMatch(/DIED .*diesAtOnce\.broken\.ts: in: no test yet/u);
+  expect(stderr).toMatch(/DIED .*diesAtOnce\.broken\.ts: in: no test that it has told of/u);
   expect(status).toBe(1);
   expect(counts).toEqual({ passed: 0, failed: 1, skipped: 0 });
 });

@@ -5,7 +5,7 @@ export default defineConfig({
   test: {
     include: ["*.broken.ts"],
     pool: "forks",
-    testTimeout: 5000,
+    testTimeout: 20_000,
     reporters: ["default", "json", ["../../../scripts/lostFileReporter.mjs", { limitMs: 6000 }]],
   },
 });
