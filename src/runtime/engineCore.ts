@@ -17,7 +17,6 @@ import type {
   EngineMemory,
   ExecutionProvider,
   OutputTarget,
-  PeakMemory,
   RunResult,
   Session,
   SessionOptions,
@@ -38,7 +37,7 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   /** How to reject each call that has not been answered. */
   readonly #waiting = new Set<(error: TutelageError) => void>();
   readonly #roleBytes: Record<TensorRole, number> = { weights: 0, trainable: 0, moments: 0, gradients: 0, other: 0 };
-  #peak: PeakMemory | undefined;
+  #fullest: { readonly bytes: number; readonly tensorBytes: TensorBytes } | undefined;
   #disposed: Promise<void> | undefined;
 
   constructor(backend: Backend<S>, info: EngineInfo = backend.info) {
@@ -65,11 +64,14 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
   }
 
   get memory(): EngineMemory {
-    this.#notePeak();
+    this.#noteFullest();
+    const { memory, peak } = this.#backend;
     return {
-      ...this.#backend.memory,
+      ...memory,
       tensorBytes: { ...this.#roleBytes },
-      ...(this.#peak === undefined ? {} : { peak: this.#peak }),
+      ...(peak === undefined || this.#fullest === undefined
+        ? {}
+        : { peak: { ...peak, tensorBytes: this.#fullest.tensorBytes } }),
     };
   }
 
@@ -77,18 +79,15 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     return sumOf(this.#roleBytes);
   }
 
-  /** Keeps what tensors hold if memory is fuller than ever; before they change, so that they are those of that moment. */
-  #notePeak(): void {
-    const { peak } = this.#backend;
-    if (peak === undefined) return;
-    const before = this.#peak;
-    // A heap and a process never shrink, so that what fills them again counts too.
-    const fuller =
-      before === undefined ||
-      peak.totalBytes > before.totalBytes ||
-      (peak.of !== "gpu" && this.#bytes() > sumOf(before.tensorBytes));
-    if (!fuller) return;
-    this.#peak = { ...peak, tensorBytes: { ...this.#roleBytes } };
+  /**
+   * Keeps what tensors hold if memory is fuller than ever; before they change, so that they are those of that moment.
+   * A GPU's buffers are counted as they come and go. A heap and a process never shrink, and grow by more than tensors:
+   * they are fullest when tensors fill most of them.
+   */
+  #noteFullest(): void {
+    const bytes = this.info.ep === "webgpu" ? (this.#backend.peak?.totalBytes ?? 0) : this.#bytes();
+    if (this.#fullest !== undefined && bytes <= this.#fullest.bytes) return;
+    this.#fullest = { bytes, tensorBytes: { ...this.#roleBytes } };
   }
 
   async createSession(model: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -121,7 +120,7 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
 
   /** As `upload` and `zeros`, also for a call that was queued before the engine was disposed. */
   make(type: DataType, shape: readonly number[], role: TensorRole = "other", data?: TypedArray): OwnedTensor<S> {
-    this.#notePeak();
+    this.#noteFullest();
     let storage: S;
     try {
       storage = this.#backend.allocate(type, shape, data);
@@ -131,7 +130,7 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
     const tensor = new OwnedTensor<S>(this, type, shape, role, storage);
     this.#tensors.add(tensor);
     this.#roleBytes[role] += tensor.byteLength;
-    this.#notePeak();
+    this.#noteFullest();
     return tensor;
   }
 
@@ -156,7 +155,7 @@ export class EngineCore<S> implements Engine, TensorOwner<S> {
 
   released(tensor: OwnedTensor<S>): void {
     if (!this.#tensors.has(tensor)) return;
-    this.#notePeak();
+    this.#noteFullest();
     this.#tensors.delete(tensor);
     this.#roleBytes[tensor.role] -= tensor.byteLength;
   }

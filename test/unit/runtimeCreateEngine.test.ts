@@ -132,6 +132,20 @@ describe("what a process had resident at most", () => {
   });
 });
 
+test("what tensors held at most stands beside what a process had resident at most, however it grows later", async () => {
+  const engine = await createEngine("cpu");
+  const tensor = engine.upload(float32([2 ** 20], () => 1));
+  tensor.dispose();
+  const before = engine.memory.peak!;
+  expect(before.tensorBytes.other).toBe(2 ** 22);
+  const large = new Uint8Array(before.totalBytes).fill(1);
+  const after = engine.memory.peak!;
+  expect(after.totalBytes).toBeGreaterThan(before.totalBytes * 1.2);
+  expect(after.tensorBytes).toEqual(before.tensorBytes);
+  expect(large[0]).toBe(1);
+  await engine.dispose();
+});
+
 describe("self-test", () => {
   test("passes equal engines and reports the worst difference", async () => {
     const [candidate, reference] = [await createEngine("cpu"), await createEngine("wasm")];

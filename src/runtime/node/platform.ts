@@ -31,11 +31,12 @@ async function loadFactory(url: string): Promise<(options: { readonly numThreads
 }
 
 const KIB = 1024;
+const PROCESS_STATUS = "/proc/self/status";
 
 /** On Linux from the kernel's own line: what `maxRSS` counts from there is at least what the process that started this one had. */
 function processPeakBytes(): number {
-  if (process.platform === "linux") {
-    const peak = /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  if (process.platform === "linux" && existsSync(PROCESS_STATUS)) {
+    const peak = /^VmHWM:\s+(\d+) kB$/mu.exec(readFileSync(PROCESS_STATUS, "utf8"))?.[1];
     if (peak !== undefined) return KIB * Number(peak);
   }
   return KIB * process.resourceUsage().maxRSS;
