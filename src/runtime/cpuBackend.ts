@@ -52,11 +52,7 @@ export class CpuBackend implements Backend<TypedArray> {
       logSeverityLevel: LOG_ERRORS,
       // Every session has threads of its own. Those that wait busily after a run for the next one
       // take cores from the session that runs by now: a train step took 1.3 to 2 times as long.
-      // Pieces are short: there, threads that wait busily within a run cost more than waking them.
-      extra: {
-        session:
-          options.pieceElements === undefined ? { force_spinning_stop: "1" } : { intra_op: { allow_spinning: "0" } },
-      },
+      extra: { session: { force_spinning_stop: "1" } },
     });
     return new CpuSession(this.#ort, session, options.pieceElements);
   }
