@@ -4,6 +4,7 @@
  * path of any static host. The Node build of the command line is `scripts/build.mjs`.
  */
 import { defaultClientConditions, defineConfig } from "vite";
+import { engineBinaries } from "./scripts/engineBinaries.mjs";
 import { offlineFiles } from "./scripts/offlineFiles.mjs";
 
 /** What makes a page cross-origin isolated; `public/_headers` and `public/serviceWorker.js` say the same. */
@@ -24,7 +25,7 @@ const QUIET = { checks: { pluginTimings: false } };
 
 export default defineConfig({
   base: "./",
-  plugins: [offlineFiles()],
+  plugins: [engineBinaries(), offlineFiles()],
   resolve: { conditions: RESOLVE_CONDITIONS },
   optimizeDeps: {
     entries: ["index.html", "workers/*.ts"],
@@ -32,7 +33,7 @@ export default defineConfig({
   },
   server: { headers: ISOLATION_HEADERS },
   preview: { headers: ISOLATION_HEADERS },
-  worker: { format: "es", rolldownOptions: QUIET },
+  worker: { format: "es", plugins: () => [engineBinaries()], rolldownOptions: QUIET },
   build: {
     target: "es2022",
     sourcemap: true,

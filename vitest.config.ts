@@ -6,6 +6,7 @@
  */
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
+import { engineBinaries } from "./scripts/engineBinaries.mjs";
 import { CHROME_HELP, chromeFlags, findChrome, useSoftwareVulkan } from "./scripts/findChrome.mjs";
 import { ISOLATION_HEADERS, RESOLVE_CONDITIONS } from "./vite.config.ts";
 
@@ -32,6 +33,7 @@ export default defineConfig({
         },
       },
       {
+        plugins: [engineBinaries()],
         resolve: { conditions: RESOLVE_CONDITIONS },
         optimizeDeps: { exclude: ["onnxruntime-web"], entries: ["test/browser/**/*.ts", "workers/*.ts"] },
         server: { headers: ISOLATION_HEADERS },

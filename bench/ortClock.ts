@@ -91,8 +91,8 @@ function clockLibraries(clock: Clock): void {
     return "reason" in ort ? ort : clocked(clock, ort);
   };
   const loadWebgpu = platform.loadOrtWebgpu.bind(platform);
-  platform.loadOrtWebgpu = async () => {
-    const { ort, build } = await loadWebgpu();
+  platform.loadOrtWebgpu = async (options) => {
+    const { ort, build } = await loadWebgpu(options);
     return { ort: clocked(clock, ort), build };
   };
 }

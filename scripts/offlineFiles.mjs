@@ -21,7 +21,7 @@ export function listBuiltFiles(folder) {
     .filter((path) => path !== WORKER && !LEFT_OUT.test(path) && statSync(join(folder, path)).isFile())
     .sort();
   const html = readFileSync(join(folder, "index.html"), "utf8");
-  const isEngine = (/** @type {string} */ path) => /\/ort-wasm[^/]*\.(wasm|mjs)$/.test(path);
+  const isEngine = (/** @type {string} */ path) => /\/ort-wasm[^/]*\.(bin|mjs)$/.test(path);
   // The build that runs in every browser; those for WebGPU are kept when they are used.
   const isPlain = (/** @type {string} */ path) => /\/ort-wasm-simd-threaded-[^/]*$/.test(path);
   const isFirst = (/** @type {string} */ path) =>

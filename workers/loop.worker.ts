@@ -4,6 +4,7 @@
  */
 import teacherWorkerUrl from "./teacher.worker.ts?worker&url";
 import { urlSource, type FileSource } from "../src/formats/fileSource.ts";
+import { engineDownload } from "../src/hub/engineDownload.ts";
 import { ModelCache } from "../src/hub/modelCache.ts";
 import { opfsFiles } from "../src/hub/opfsFiles.ts";
 import { TabStudents } from "../src/hub/tabStudents.ts";
@@ -63,7 +64,14 @@ exposeLoopService(
         const reason = provider.available ? provider.note : provider.reason;
         return { ep: provider.ep, available: provider.available, ...(reason === undefined ? {} : { reason }) };
       }),
-    openEngine: (ep) => createEngine(ep, { selfTest: deviceSelfTest }),
+    openEngine: (ep, { onProgress, signal }) => {
+      const told = engineDownload(onProgress);
+      return createEngine(ep, {
+        selfTest: deviceSelfTest,
+        signal,
+        onEvent: (event) => event.type === "download" && told(event.file, event.loadedBytes, event.totalBytes),
+      });
+    },
     openStudent: async (engine, { student: base, adapter, training, seed, task }, warn) => {
       const student = await openStudent(engine, {
         source: (await students.source(base)) ?? pageSource(base, task.name),

@@ -5,6 +5,7 @@
 import { chromium, type Browser } from "playwright-core";
 import { createServer, type ViteDevServer } from "vite";
 import { chromeFlags, findChrome } from "../../scripts/findChrome.mjs";
+import { engineBinaries } from "../../scripts/engineBinaries.mjs";
 import { ROOT } from "../../scripts/setup.mjs";
 import { ISOLATION_HEADERS, RESOLVE_CONDITIONS } from "../../vite.config.ts";
 import type { Line } from "../seat.ts";
@@ -33,6 +34,7 @@ export class BrowserHost {
       configFile: false,
       logLevel: "error",
       cacheDir: "node_modules/.cache/vite-bench",
+      plugins: [engineBinaries()],
       resolve: { conditions: RESOLVE_CONDITIONS },
       optimizeDeps: {
         entries: ["bench/browser/page.html", "bench/browser/contender.worker.ts"],

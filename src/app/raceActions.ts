@@ -299,6 +299,8 @@ export class RaceController implements RaceActions {
       if (event.type === "record") records.set(event.lane, [...(records.get(event.lane) ?? []), event.record]);
       else if (event.type === "state") this.#link.set({ raceState: event.state });
       else if (event.type === "download") this.#link.set({ download: event.progress });
+      // A student speaks: what it needed is here.
+      else if (event.type === "talk" && this.#store.state.download !== null) this.#link.set({ download: null });
       else if (event.type === "lane-failed") this.#setLaneProblem(event);
     }
     if (records.size === 0) return;

@@ -10,6 +10,7 @@ import type { HubClient, HubFile } from "./hubClient.ts";
 import { isCommit, type HubId } from "./hubId.ts";
 import type { ModelCache } from "./modelCache.ts";
 import { chooseAdapterFiles, chooseModelFiles } from "./modelFiles.ts";
+import { Meter } from "./meter.ts";
 import type { DownloadProgress, HubKind } from "./types.ts";
 
 export interface FetchModelOptions {
@@ -33,9 +34,6 @@ export interface FetchedModel {
   readonly source: FileSource;
 }
 
-const PROGRESS_EVERY_MS = 100;
-const RATE_OVER_MS = 3000;
-
 /**
  * Fetches what the cache lacks of a model. Where the hub cannot be reached, a revision that
  * was fetched before is used as it was then, with a warning.
@@ -56,7 +54,7 @@ export async function fetchModel(
   const where = `${id}@${revision}`;
   const choose = kind === "student" ? chooseModelFiles : chooseAdapterFiles;
   const { small, weights } = choose(await client.listFiles(id, commit, signal), where);
-  const meter = new Meter(id, options.onProgress);
+  const meter = new Meter({ id }, options.onProgress);
   const fetchAll = async (files: readonly HubFile[]): Promise<void> => {
     const missing: HubFile[] = [];
     for (const file of files) {
@@ -143,64 +141,4 @@ async function checkRoom(cache: ModelCache, id: string, commit: string, files: r
       "quota",
       `${id}: expected room for ${needed} bytes in ${cache.files.name}, got ${free}. Free some space, or delete models from the cache`,
     );
-}
-
-/** Adds up what comes, and tells it now and then. */
-class Meter {
-  fetchedBytes = 0;
-  readonly #id: string;
-  readonly #tell: ((progress: DownloadProgress) => void) | undefined;
-  #total = 0;
-  /** Bytes of the files that are complete. */
-  #done = 0;
-  /** Bytes of the file that is coming. */
-  #loaded = 0;
-  #path = "";
-  #toldAt = -Infinity;
-  /** When how many bytes had been fetched, over the last seconds. */
-  #marks: { readonly at: number; readonly bytes: number }[] = [];
-
-  constructor(id: string, tell: ((progress: DownloadProgress) => void) | undefined) {
-    this.#id = id;
-    this.#tell = tell;
-  }
-
-  expect(size: number, here: number): void {
-    this.#total += size;
-    this.#done += here;
-  }
-
-  begin(path: string): void {
-    this.#path = path;
-    this.#loaded = 0;
-    this.#say(performance.now());
-  }
-
-  add(loaded: number, fresh: number): void {
-    this.#loaded = loaded;
-    this.fetchedBytes += Math.max(0, fresh);
-    const now = performance.now();
-    if (now - this.#toldAt >= PROGRESS_EVERY_MS) this.#say(now);
-  }
-
-  end(size: number): void {
-    this.#done += size;
-    this.#loaded = 0;
-    this.#say(performance.now());
-  }
-
-  #say(now: number): void {
-    this.#toldAt = now;
-    this.#marks.push({ at: now, bytes: this.fetchedBytes });
-    while (this.#marks.length > 2 && (this.#marks[0]?.at ?? now) < now - RATE_OVER_MS) this.#marks.shift();
-    const first = this.#marks[0] ?? { at: now, bytes: this.fetchedBytes };
-    const seconds = (now - first.at) / 1000;
-    this.#tell?.({
-      id: this.#id,
-      path: this.#path,
-      loadedBytes: this.#done + this.#loaded,
-      totalBytes: this.#total,
-      bytesPerSecond: seconds > 0 ? (this.fetchedBytes - first.bytes) / seconds : 0,
-    });
-  }
 }

@@ -19,8 +19,10 @@ export interface CachedModel {
 
 /** How far a download is. */
 export interface DownloadProgress {
-  /** `org/name`. */
+  /** `org/name`, or the engine's name. */
   readonly id: string;
+  /** What is fetched; a model by default. */
+  readonly subject?: "model" | "engine";
   /** File that is coming now. */
   readonly path: string;
   /** Of all files known so far: what is here, and what there will be. */

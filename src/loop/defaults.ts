@@ -1,7 +1,7 @@
 /** @file The experiment that runs when nothing is set. Each number is ours unless the paper is named; a file or option replaces any of them. */
 import type { ExperimentConfig } from "./config.ts";
 
-/** Built-in student, built-in task, built-in teacher: no key, no download, no network. */
+/** Built-in student, built-in task, built-in teacher: no key, nothing from elsewhere. */
 export const DEFAULT_EXPERIMENT: ExperimentConfig = {
   schemaVersion: 1,
   name: "default",

@@ -40,13 +40,19 @@ export interface ReplyFile {
   importLines(text: string): Promise<ImportedReplies>;
 }
 
+/** How far the engine's files are, where they have to be fetched; the signal ends the fetching. */
+export interface EngineFetching {
+  readonly onProgress: (progress: DownloadProgress) => void;
+  readonly signal: AbortSignal;
+}
+
 /** What the service runs on. */
 export interface LoopServiceDeps<E extends RaceEngine> {
   readonly library: RunLibrary;
   readonly archiver?: RunArchiver;
   readonly providers: () => Promise<readonly ProviderStatus[]>;
   /** The service owns the engine it gets, and disposes it after its students. */
-  readonly openEngine: (ep: ExecutionProvider | "auto") => Promise<E>;
+  readonly openEngine: (ep: ExecutionProvider | "auto", fetching: EngineFetching) => Promise<E>;
   /** A student of its own per lane, which the service owns. What it warns of becomes a record of the lane. */
   readonly openStudent: (
     engine: E,

@@ -47,13 +47,13 @@ export async function openRace<E extends RaceEngine>(
   const release = (): Promise<void> => releaseAll(owned.splice(0).reverse());
   try {
     const prepared = await prepareStudents(deps.students, plans, options, events, abort.signal);
-    const engine = await deps.openEngine(options.ep);
+    const onProgress = (progress: DownloadProgress): void => events.push({ type: "download", progress });
+    const engine = await deps.openEngine(options.ep, { onProgress, signal: abort.signal });
     owned.push(() => engine.dispose());
     const opened: OpenedLane[] = [];
     const untouched = new UntouchedAnswers();
     const { teacherKey, showPool } = options;
     for (const [lane, plan] of prepared.entries()) {
-      const onProgress = (progress: DownloadProgress): void => events.push({ type: "download", progress });
       const tell = (record: LoopRecord): void => events.push({ type: "record", lane, record });
       const setting = { raceId, lane, showPool, signal: abort.signal, untouched, teacherKey, tell, onProgress };
       opened.push(await openLane(deps, engine, plan, setting, owned));

@@ -4,6 +4,7 @@
  * and what is said (`talk.ts`).
  */
 import { badInput, throwIfAborted } from "../core/errors.ts";
+import type { DownloadProgress } from "../hub/types.ts";
 import type { EventBatcher } from "../protocol/eventBatcher.ts";
 import type {
   PackRunRequest,
@@ -134,7 +135,9 @@ export class TalkDesk<E extends RaceEngine> {
     try {
       const opening = AbortSignal.any([signal, this.#opening.signal]);
       const prepared = await prepareStudents(this.#deps.students, plans, request, events, opening);
-      this.#bench = await openBench(this.#deps, key, prepared, request.ep, (message) =>
+      const onProgress = (progress: DownloadProgress): void => events.push({ type: "download", progress });
+      const fetching = { onProgress, signal: opening };
+      this.#bench = await openBench(this.#deps, key, prepared, request.ep, fetching, (message) =>
         events.push({ type: "record", lane: 0, record: { type: "warning", code: "student", message } }),
       );
     } finally {

@@ -5,7 +5,7 @@
  */
 import type { ExecutionProvider } from "../runtime/types.ts";
 import type { Student } from "../student/types.ts";
-import type { LanePlan, LoopServiceDeps, RaceEngine } from "./openLane.ts";
+import type { EngineFetching, LanePlan, LoopServiceDeps, RaceEngine } from "./openLane.ts";
 import type { Lane, PackStudent, Race } from "./race.ts";
 import type { LoopRecord, Phase } from "./records.ts";
 import type { Voice } from "./talk.ts";
@@ -84,11 +84,12 @@ export async function openBench<E extends RaceEngine>(
   key: string,
   plans: readonly LanePlan[],
   ep: ExecutionProvider | "auto",
+  fetching: EngineFetching,
   warn: (message: string) => void,
 ): Promise<Bench> {
   const owned: (() => Promise<void>)[] = [];
   try {
-    const engine = await deps.openEngine(ep);
+    const engine = await deps.openEngine(ep, fetching);
     owned.push(() => engine.dispose());
     const students = new Map<string, { readonly student: Student; readonly pack?: PackStudent }>();
     const packs = new Map<string, PackStudent>();

@@ -4,11 +4,12 @@
  * `info.fallbackReason` and in an event.
  */
 import { platform } from "#platform";
-import { TutelageError, badInput, messageOf } from "../core/errors.ts";
+import { TutelageError, badInput, messageOf, throwIfAborted } from "../core/errors.ts";
 import { CpuBackend } from "./cpuBackend.ts";
 import { EngineCore } from "./engineCore.ts";
 import { findAdapter, openDevice, type Adapter } from "./gpuDevice.ts";
 import type { Engine, EngineInfo, ExecutionProvider } from "./types.ts";
+import type { LoadOptions } from "./platform.ts";
 import { openWasmBackend } from "./wasmBackend.ts";
 import { WebgpuBackend } from "./webgpuBackend.ts";
 
@@ -18,6 +19,14 @@ const MAX_WASM_THREADS = 8;
 /** What opening an engine tells while it goes on. */
 export type EngineEvent =
   | { readonly type: "loading"; readonly ep: ExecutionProvider }
+  /** In a browser: bytes of ONNX Runtime's file that have come, of all. */
+  | {
+      readonly type: "download";
+      readonly ep: ExecutionProvider;
+      readonly file: string;
+      readonly loadedBytes: number;
+      readonly totalBytes: number;
+    }
   | { readonly type: "fallback"; readonly ep: ExecutionProvider; readonly reason: string }
   | { readonly type: "self-test"; readonly ep: ExecutionProvider; readonly result: string };
 
@@ -25,6 +34,8 @@ export interface EngineOptions {
   /** Threads of the CPU pool (cpu, wasm); the processor's by default, on wasm `defaultWasmThreads`. */
   readonly threads?: number;
   readonly onEvent?: (event: EngineEvent) => void;
+  /** Ends the fetching of ONNX Runtime's files. */
+  readonly signal?: AbortSignal;
   /**
    * Tries a WebGPU engine against a WASM engine before it is trusted; returns a sentence
    * with what it measured, throws `device-refused` when they disagree. Borrows both.
@@ -120,6 +131,13 @@ async function openCpu(options: EngineOptions, fallbackReason?: string): Promise
   return new EngineCore(backend, withReason(backend.info, fallbackReason));
 }
 
+function loadOptions(ep: ExecutionProvider, { onEvent, signal }: EngineOptions): LoadOptions {
+  return {
+    onProgress: (file, loadedBytes, totalBytes) => onEvent?.({ type: "download", ep, file, loadedBytes, totalBytes }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
 /** At most 8. In a browser one core is the page's where there are more than two: its frames must not wait for training. */
 export function defaultWasmThreads(where: typeof platform.name, cores: number): number {
   return Math.min(where === "browser" && cores > 2 ? cores - 1 : cores, MAX_WASM_THREADS);
@@ -134,8 +152,9 @@ async function openWasm(options: EngineOptions, fallbackReason?: string): Promis
   if (held !== undefined) options.onEvent?.({ type: "fallback", ep: "wasm", reason: held });
   let backend;
   try {
-    backend = await openWasmBackend(platform, threads);
+    backend = await openWasmBackend(platform, threads, loadOptions("wasm", options));
   } catch (error) {
+    throwIfAborted(options.signal, "createEngine");
     throw new TutelageError(
       "unsupported",
       `wasm: ONNX Runtime's WebAssembly could not be loaded: ${messageOf(error)}`,
@@ -151,9 +170,11 @@ async function openWebgpu(found: Adapter, options: EngineOptions): Promise<Engin
   options.onEvent?.({ type: "loading", ep: "webgpu" });
   let backend: WebgpuBackend;
   try {
-    backend = new WebgpuBackend(platform, await platform.loadOrtWebgpu(), found, await openDevice(found.adapter));
+    const ort = await platform.loadOrtWebgpu(loadOptions("webgpu", options));
+    backend = new WebgpuBackend(platform, ort, found, await openDevice(found.adapter));
   } catch (error) {
     platform.releaseGpu();
+    throwIfAborted(options.signal, "createEngine");
     throw new TutelageError("device-refused", `webgpu: the device could not be opened: ${messageOf(error)}`, {
       cause: error,
     });
@@ -162,7 +183,7 @@ async function openWebgpu(found: Adapter, options: EngineOptions): Promise<Engin
   const engine = new EngineCore(backend, info);
   if (options.selfTest === undefined) return engine;
   try {
-    info.selfTest = await tryAgainstWasm(engine, options.selfTest);
+    info.selfTest = await tryAgainstWasm(engine, options.selfTest, options);
     options.onEvent?.({ type: "self-test", ep: "webgpu", result: info.selfTest });
     return engine;
   } catch (error) {
@@ -171,8 +192,13 @@ async function openWebgpu(found: Adapter, options: EngineOptions): Promise<Engin
   }
 }
 
-async function tryAgainstWasm(candidate: Engine, selfTest: NonNullable<EngineOptions["selfTest"]>): Promise<string> {
-  const reference = await openWasm({});
+async function tryAgainstWasm(
+  candidate: Engine,
+  selfTest: NonNullable<EngineOptions["selfTest"]>,
+  { onEvent, signal }: EngineOptions,
+): Promise<string> {
+  const told: EngineOptions["onEvent"] = (event) => event.type === "download" && onEvent?.(event);
+  const reference = await openWasm({ onEvent: told, ...(signal === undefined ? {} : { signal }) });
   try {
     return await selfTest(candidate, reference);
   } finally {

@@ -8,7 +8,7 @@ import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
 import { messageOf } from "../core/errors.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget, Stored } from "./backend.ts";
 import { OrtWasm, type HeapTensor, type OrtWasmSession } from "./ortWasm.ts";
-import type { Platform } from "./platform.ts";
+import type { LoadOptions, Platform } from "./platform.ts";
 import { isCrash } from "./runtimeErrors.ts";
 import { TaskQueue } from "./taskQueue.ts";
 import type { EngineInfo, SessionOptions } from "./types.ts";
@@ -22,10 +22,10 @@ interface Instance {
 
 const instances = new Map<number, Promise<Instance>>();
 
-function instanceFor(platform: Platform, threads: number): Promise<Instance> {
+function instanceFor(platform: Platform, threads: number, options?: LoadOptions): Promise<Instance> {
   const known = instances.get(threads);
   if (known !== undefined) return known;
-  const made = platform.loadOrtWasm(threads).then((module): Instance => {
+  const made = platform.loadOrtWasm(threads, options).then((module): Instance => {
     const crashed = new AbortController();
     // The next engine starts over with a fresh instance.
     crashed.signal.addEventListener("abort", () => instances.delete(threads));
@@ -37,8 +37,12 @@ function instanceFor(platform: Platform, threads: number): Promise<Instance> {
 }
 
 /** A backend with this many threads. @throws Error when the WebAssembly files cannot be loaded. */
-export async function openWasmBackend(platform: Platform, threads: number): Promise<WasmBackend> {
-  return new WasmBackend(await instanceFor(platform, threads), {
+export async function openWasmBackend(
+  platform: Platform,
+  threads: number,
+  options?: LoadOptions,
+): Promise<WasmBackend> {
+  return new WasmBackend(await instanceFor(platform, threads, options), {
     ep: "wasm",
     version: `onnxruntime-web ${platform.ortVersion}`,
     threads,

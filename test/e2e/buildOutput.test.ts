@@ -1,7 +1,7 @@
 /** @file What `npm run build` leaves: ONNX Runtime's glue and binaries as assets, once, and a page that does not carry the engine. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
 import { ROOT } from "../../scripts/setup.mjs";
 
@@ -15,9 +15,25 @@ const GLUE = "em-pthread";
 /** Of transformers.js. */
 const TRANSFORMERS = "MusicgenForConditionalGeneration";
 
-test("each WebAssembly binary is emitted once and no chunk carries the glue", () => {
-  const binaries = files().filter((name) => name.endsWith(".wasm"));
-  const kinds = binaries.map((name) => name.replace(/-[\w-]{8}\.wasm$/, ""));
+/** The most that hosts of static files take in one: Cloudflare Pages 25 MiB, the least of those the README names. */
+const FILE_BYTES = 25 * 1024 * 1024;
+
+test("every file is small enough for the hosts that the README names", () => {
+  const sizes = readdirSync(join(ROOT, "dist"), { recursive: true, encoding: "utf8" }).map((name) => ({
+    name,
+    bytes: statSync(join(ROOT, "dist", name)).size,
+  }));
+  expect(sizes.filter(({ bytes }) => bytes > FILE_BYTES)).toEqual([]);
+});
+
+test("each WebAssembly binary is emitted once, compressed, and no chunk carries the glue", () => {
+  const binaries = files().filter((name) => name.endsWith(".bin"));
+  expect(files().filter((name) => name.endsWith(".wasm"))).toEqual([]);
+  for (const name of binaries) {
+    const plain = gunzipSync(readFileSync(join(ASSETS, name)));
+    expect(WebAssembly.validate(plain.subarray(0, 8)), name).toBe(true);
+  }
+  const kinds = binaries.map((name) => name.replace(/-[\w-]{8}\.bin$/, ""));
   expect(new Set(kinds).size).toBe(kinds.length);
   expect(kinds.length).toBeGreaterThan(0);
   const glue = files().filter((name) => name.endsWith(".mjs"));

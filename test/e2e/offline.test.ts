@@ -32,7 +32,7 @@ async function kept(page: Page, engine = false): Promise<void> {
       if (name === undefined) return false;
       const addresses = (await (await caches.open(name)).keys()).map(({ url }) => url);
       const has = (part: string): boolean => addresses.some((address) => address.includes(part));
-      return has("loop.worker") && has("model.safetensors") && (!wanted || (has(".wasm") && has(".mjs")));
+      return has("loop.worker") && has("model.safetensors") && (!wanted || (has("ort-wasm") && has(".mjs")));
     }, engine);
   await expect.poll(keptNow, { timeout: MINUTE_MS }).toBe(true);
 }
@@ -52,7 +52,7 @@ test("offline after a first visit with a run, below a path: it loads and runs th
   const { page, context } = view;
   await page.goto(`${server.url}?${TINY}`);
   await primary(page).waitFor({ timeout: MINUTE_MS });
-  expect(server.requests.filter((path) => path.endsWith(".wasm"))).toEqual([]);
+  expect(server.requests.filter((path) => path.includes("ort-wasm"))).toEqual([]);
   await run(page);
   await kept(page, true);
   await server[Symbol.asyncDispose]();

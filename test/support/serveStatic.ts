@@ -2,8 +2,8 @@
  * @file A static file server as a plain host is one: files below a folder, with or
  * without the headers that isolate a page. For tests of the built page.
  */
-import { createReadStream, statSync } from "node:fs";
-import { createServer } from "node:http";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize, sep } from "node:path";
 
@@ -30,26 +30,32 @@ export interface ServeOptions {
   /** Path the folder is served under (default "/"), as on a host that serves projects below a name. */
   readonly prefix?: string;
   /** Files below the folder that are answered with 404. */
-  readonly absent?: readonly string[];
+  readonly absent?: readonly string[] | RegExp;
+  /** Files that come slowly. */
+  readonly slow?: { readonly files: RegExp; readonly bytesPerSecond: number };
 }
+
+const SLOW_STEP_MS = 50;
 
 /** Serves `folder` on a free port of localhost until disposed. */
 export async function serveStatic(
   folder: string,
-  { headers = {}, prefix = "/", absent = [] }: ServeOptions = {},
+  { headers = {}, prefix = "/", absent = [], slow }: ServeOptions = {},
 ): Promise<StaticServer> {
   const requests: string[] = [];
+  const isAbsent = (name: string): boolean => (absent instanceof RegExp ? absent.test(name) : absent.includes(name));
   const server = createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
     requests.push(path);
     const name = path.startsWith(prefix) ? path.slice(prefix.length) : undefined;
-    const file = name === undefined || absent.includes(name) ? undefined : fileAt(folder, name);
+    const file = name === undefined || isAbsent(name) ? undefined : fileAt(folder, name);
     if (file === undefined) {
       response.writeHead(404, { "Content-Type": "text/plain", ...headers }).end("not found");
       return;
     }
     response.writeHead(200, { "Content-Type": TYPES[extname(file)] ?? "application/octet-stream", ...headers });
-    createReadStream(file).pipe(response);
+    if (slow?.files.test(file)) sendSlowly(readFileSync(file), slow.bytesPerSecond, response);
+    else createReadStream(file).pipe(response);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -61,6 +67,16 @@ export async function serveStatic(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+function sendSlowly(data: Uint8Array, bytesPerSecond: number, response: ServerResponse): void {
+  const step = Math.ceil((bytesPerSecond * SLOW_STEP_MS) / 1000);
+  let at = 0;
+  const timer = setInterval(() => {
+    response.write(data.subarray(at, (at += step)));
+    if (at >= data.length) response.end();
+  }, SLOW_STEP_MS);
+  response.on("close", () => clearInterval(timer));
 }
 
 function fileAt(folder: string, path: string): string | undefined {

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { TutelageError } from "../../src/core/errors.ts";
 import { loadWeights } from "../../src/formats/checkpoint.ts";
 import { directorySource } from "../../src/formats/node/directorySource.ts";
+import { engineDownload } from "../../src/hub/engineDownload.ts";
 import { fetchModel, type FetchedModel } from "../../src/hub/fetchModel.ts";
 import { createHasher } from "../../src/hub/hash.ts";
 import { HubClient, type HubClientOptions } from "../../src/hub/hubClient.ts";
@@ -140,6 +141,22 @@ describe("a model", () => {
     expect(last.bytesPerSecond).toBeGreaterThan(0);
     const loaded = told.map(({ loadedBytes }) => loadedBytes);
     expect(loaded).toEqual([...loaded].sort((a, b) => a - b));
+  });
+
+  test("of the engine's files adds them up, and leaves out what is here at once", () => {
+    let nowMs = 0;
+    const told: DownloadProgress[] = [];
+    const add = engineDownload(
+      (progress) => told.push(progress),
+      () => nowMs,
+    );
+    add("first", 10, 10);
+    expect(told).toEqual([]);
+    nowMs = 1000;
+    add("second", 5, 20);
+    expect(told.at(-1)).toMatchObject({ id: "ONNX Runtime", subject: "engine", path: "second", totalBytes: 30 });
+    add("second", 20, 20);
+    expect(told.at(-1)).toMatchObject({ path: "second", loadedBytes: 30, totalBytes: 30 });
   });
 });
 

@@ -93,7 +93,7 @@ function OutOfMemory({ state, page }: { readonly state: AppState; readonly page:
 }
 
 function Download({
-  progress: { id, path, loadedBytes, totalBytes, bytesPerSecond },
+  progress: { id, subject, path, loadedBytes, totalBytes, bytesPerSecond },
   onCancel,
 }: {
   readonly progress: DownloadProgress;
@@ -103,12 +103,17 @@ function Download({
     <div class="banner download">
       <p>
         <label for="download-progress">
-          <strong>Fetching {id}</strong>
+          <strong>Fetching {subject === "engine" ? `the engine, ${id}` : id}</strong>
         </label>{" "}
         {formatBytes(loadedBytes)} of {formatBytes(totalBytes)}, {formatBytes(bytesPerSecond)}/s
       </p>
       <progress id="download-progress" max={Math.max(1, totalBytes)} value={loadedBytes} />
-      <p class="note">{path}. What has arrived is kept in this browser and checked before it is used.</p>
+      <p class="note">
+        {path}.{" "}
+        {subject === "engine"
+          ? "It computes in this tab. The browser keeps it for the next visit."
+          : "What has arrived is kept in this browser and checked before it is used."}
+      </p>
       <button type="button" onClick={onCancel}>
         Cancel
       </button>

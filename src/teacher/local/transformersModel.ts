@@ -16,8 +16,8 @@ type Device = "webgpu" | "wasm" | "cpu";
 
 export interface OpenModelContext {
   readonly onProgress?: (progress: LoadProgress) => void;
-  /** ONNX Runtime's files, absolute addresses; in a browser, where the package would fetch them from elsewhere. */
-  readonly ortFiles?: { readonly mjs: string; readonly wasm: string };
+  /** ONNX Runtime's glue by absolute address, and its binary; in a browser, where the package would fetch them from elsewhere. */
+  readonly engineFiles?: { readonly mjs: string; readonly wasmBinary: Uint8Array };
   /** Folder that files are kept in; in Node. */
   readonly cacheDir?: string;
 }
@@ -33,7 +33,7 @@ const IN_NODE =
  */
 export async function openTransformersModel(
   settings: LocalSettings,
-  { onProgress = () => undefined, ortFiles, cacheDir }: OpenModelContext = {},
+  { onProgress = () => undefined, engineFiles, cacheDir }: OpenModelContext = {},
 ): Promise<LocalModel> {
   const library = await loadLibrary();
   const { env } = library;
@@ -41,7 +41,10 @@ export async function openTransformersModel(
   if (IN_NODE) env.localModelPath = "/";
   else env.allowLocalModels = false;
   const { wasm } = env.backends.onnx;
-  if (ortFiles !== undefined && wasm !== undefined) wasm.wasmPaths = { ...ortFiles };
+  if (engineFiles !== undefined && wasm !== undefined) {
+    wasm.wasmPaths = { mjs: engineFiles.mjs };
+    wasm.wasmBinary = engineFiles.wasmBinary;
+  }
   env.useWasmCache = false;
   if (cacheDir !== undefined) env.cacheDir = cacheDir;
 

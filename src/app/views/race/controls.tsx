@@ -11,7 +11,8 @@ export function statusText(state: AppState): string {
   const { crash, pending, raceState, stored } = state;
   if (crash !== null) return "Stopped: the worker is gone.";
   if (pending === "worker") return "Starting the worker…";
-  if (pending === "engine" && state.download !== null) return "Fetching a model…";
+  if (pending === "engine" && state.download !== null)
+    return state.download.subject === "engine" ? "Fetching the engine…" : "Fetching a model…";
   if (pending === "engine") return "Preparing engine and students…";
   if (pending === "pause") return "Pausing after the current batch…";
   if (pending === "stop" || pending === "storage") return "Putting the run away…";
@@ -42,7 +43,7 @@ function readiness({ draft: { student, teacher } }: AppState): string {
     return `Ready. Questions and answers go to and from the teacher's address. ${fetched ? `${model}.` : "Nothing else leaves this tab."}`;
   return fetched
     ? `Ready. ${model}; nothing else leaves this tab.`
-    : "Ready. Nothing leaves this tab: no key, no download, no network.";
+    : "Ready. Nothing leaves this tab, and no key is needed.";
 }
 
 /** The status and where each lane is, for the live region: changes with phases, not with progress. */

@@ -130,6 +130,7 @@ export class TalkController {
   }
 
   #end(id: number, problem: Problem | null): void {
+    this.#page.link.set({ download: null });
     talkSlice.change(this.#page.store, (state) =>
       state.talk?.id === id
         ? {
