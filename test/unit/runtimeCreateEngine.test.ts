@@ -1,6 +1,7 @@
 /** @file Choosing a provider in Node: by name, the best there is, what is refused and what is said; the self-test; a WASM instance that crashes. */
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
+import { constants, PerformanceObserver, type PerformanceEntry } from "node:perf_hooks";
 import { describe, expect, test } from "vitest";
 import { platform } from "#platform";
 import { ROOT } from "../../scripts/setup.mjs";
@@ -216,6 +217,26 @@ describe("self-test", () => {
     const refusal = new TutelageError("device-refused", "wrong numbers");
     await expect(createEngine("webgpu", { selfTest: () => Promise.reject(refusal) })).rejects.toBe(refusal);
   });
+});
+
+test("large outputs of onnxruntime-node do not have V8 mark the heap in steps", async () => {
+  const steps: PerformanceEntry[] = [];
+  const engine = await createEngine("cpu", { threads: 1 });
+  const size = 2 ** 20;
+  const session = await engine.createSession(descentModel(size), { name: "descent" });
+  const [p, grad, next] = [0, 1, 2].map(() => engine.zeros("float32", [size]));
+  const feeds = { p: p!, grad: grad!, rate: float32([], [1]) };
+  const isStep = (entry: PerformanceEntry): boolean =>
+    (entry as PerformanceEntry & { readonly detail: { readonly kind: number } }).detail.kind ===
+    constants.NODE_PERFORMANCE_GC_INCREMENTAL;
+  const observer = new PerformanceObserver((list) => steps.push(...list.getEntries().filter(isStep)));
+  observer.observe({ entryTypes: ["gc"] });
+  // 4 MB each: a dozen times what V8 takes before it looks at the heap.
+  for (let run = 0; run < 200; run++) await session.run(feeds, { next: next!, norm: "host" });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  observer.disconnect();
+  expect(steps).toEqual([]);
+  await engine.dispose();
 });
 
 describe("a WASM instance that crashes", () => {
