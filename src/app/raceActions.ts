@@ -34,9 +34,6 @@ export type SaveFile = (name: string, bytes: Uint8Array) => void;
 /** Between two looks at who has a run. */
 const HOLDER_MS = 1000;
 
-/** Records of a kept run that are folded in one task of the page. */
-const RECORDS_AT_ONCE = 500;
-
 export interface RaceActions {
   /** How long the race waits between two phases, from now on. */
   setPace(pace: Pace): void;
@@ -277,20 +274,17 @@ export class RaceController implements RaceActions {
   }
 
   async #showRecords(service: LoopService, runIds: readonly string[]): Promise<void> {
-    const { lanes } = this.#store.state;
-    const told = await Promise.all(
-      runIds.map(async (runId, index) => {
-        const records = await service.runRecords(runId);
-        let lane = lanes[index] ?? EMPTY_LANE;
-        for (let from = 0; from < records.length; from += RECORDS_AT_ONCE) {
-          // A task of its own for each part: thousands of records at once would cost a frame.
-          await new Promise((resolve) => setTimeout(resolve));
-          lane = reduceRecords(lane, records.slice(from, from + RECORDS_AT_ONCE));
-        }
-        return lane;
-      }),
-    );
-    this.#store.update((state) => ({ ...state, lanes: told }));
+    // Lane by lane: a thousand rounds of all of them at once would take longer to draw than a frame.
+    for (const [index, runId] of runIds.entries()) {
+      let told = this.#store.state.lanes[index] ?? EMPTY_LANE;
+      await service.tellRecords(runId, (records) => {
+        told = reduceRecords(told, records);
+      });
+      this.#store.update((state) => ({
+        ...state,
+        lanes: runIds.map((_, lane) => (lane === index ? told : (state.lanes[lane] ?? EMPTY_LANE))),
+      }));
+    }
   }
 
   #hear(batch: readonly LoopEvent[]): void {

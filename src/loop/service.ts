@@ -25,6 +25,7 @@ import type {
   RaceRequest,
   SampleQuestion,
   StepUnit,
+  TakeRecords,
   TalkAnswer,
   TalkRequest,
   TestTeacherRequest,
@@ -44,10 +45,13 @@ import type { LanePlan, LoopServiceDeps, RaceEngine, ReplyFile } from "./openLan
 import { parseExperimentConfig } from "./parseConfig.ts";
 import { RaceKeeper } from "./raceKeeper.ts";
 import { askStudent, packRaceStudent, raceEngineStatus, racePoolMap, raceTokenLosses } from "./raceQuestions.ts";
-import type { Intervention, LoopRecord, RoundSummary } from "./records.ts";
+import type { Intervention, RoundSummary } from "./records.ts";
 import { RunShelf } from "./runShelf.ts";
 import type { DataFiles, RunHeader } from "./runStore.ts";
 import { TalkDesk } from "./talkDesk.ts";
+
+/** More in one message would keep the page busy for longer than a frame. */
+const RECORDS_AT_ONCE = 500;
 
 /** See `LoopService`. Calls that open or end a race wait for each other. */
 export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
@@ -220,8 +224,10 @@ export class LoopServiceImpl<E extends RaceEngine> implements LoopService {
     return this.#runs.list();
   }
 
-  runRecords(runId: string): Promise<readonly LoopRecord[]> {
-    return this.#runs.records(runId);
+  async tellRecords(runId: string, take: TakeRecords): Promise<void> {
+    const records = await this.#runs.records(runId);
+    for (let from = 0; from < records.length; from += RECORDS_AT_ONCE)
+      await take(records.slice(from, from + RECORDS_AT_ONCE));
   }
 
   runRounds(runId: string): Promise<readonly RoundSummary[]> {

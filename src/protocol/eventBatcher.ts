@@ -8,6 +8,9 @@ import type { LoopEvent } from "./loopService.ts";
 /** About 20 messages a second. */
 const INTERVAL_MS = 50;
 
+/** More in one message would keep the page busy for longer than a frame: a stored run is told in thousands. */
+const MOST_AT_ONCE = 500;
+
 /** Takes a batch; a returned promise is waited for. Comlink's proxies of callbacks are such. */
 export type EventListener = (batch: readonly LoopEvent[]) => void | Promise<void>;
 
@@ -47,11 +50,11 @@ export class EventBatcher {
 
   async #send(): Promise<void> {
     const listener = this.#listener;
-    if (listener === undefined || this.#waiting.length === 0) return;
     const batch = this.#waiting;
     this.#waiting = [];
     try {
-      await listener(batch);
+      for (let from = 0; from < batch.length && this.#listener === listener; from += MOST_AT_ONCE)
+        await listener?.(batch.slice(from, from + MOST_AT_ONCE));
     } catch {
       // A listener that throws is gone or broken; the loop does not depend on being watched.
       if (this.#listener === listener) this.#listener = undefined;

@@ -4,7 +4,7 @@ import type { Endpoint, Remote } from "comlink";
 import { installErrorTransfer } from "./errors.ts";
 import type { EventListener } from "./eventBatcher.ts";
 import { LOOP_SERVICE_METHODS } from "./loopService.ts";
-import type { LoopService } from "./loopService.ts";
+import type { LoopService, TakeRecords } from "./loopService.ts";
 
 /** Answers calls that arrive at `endpoint`, by default the worker's own. Errors arrive as `TutelageError`s. */
 export function exposeLoopService(service: LoopService, endpoint?: Endpoint): void {
@@ -20,6 +20,13 @@ export function exposeLoopService(service: LoopService, endpoint?: Endpoint): vo
     // The port of a replaced listener is given back.
     release();
     release = () => listener[releaseProxy]();
+  };
+  methods.tellRecords = async (runId: string, take: Remote<TakeRecords>) => {
+    try {
+      await service.tellRecords(runId, (records) => take(records));
+    } finally {
+      take[releaseProxy]();
+    }
   };
   expose(methods, endpoint);
 }

@@ -75,6 +75,9 @@ export type LoopEvent =
   /** A lane that ended with an error; the others go on. */
   | { readonly type: "lane-failed"; readonly lane: number; readonly error: WireError };
 
+/** Takes some records; a returned promise is waited for. */
+export type TakeRecords = (records: readonly LoopRecord[]) => void | Promise<void>;
+
 export type StepUnit = "phase" | "round";
 
 export interface AskRequest {
@@ -331,8 +334,8 @@ export interface LoopService {
   /** The same of a stored run, opened for it where it is in no open race. */
   packRun(request: PackRunRequest): Promise<Uint8Array>;
   runs(): Promise<readonly RunHeader[]>;
-  /** A stored run as records, without opening an engine. */
-  runRecords(runId: string): Promise<readonly LoopRecord[]>;
+  /** Tells a stored run as records without opening an engine: in order and in parts, the next when `take` is done with one. */
+  tellRecords(runId: string, take: TakeRecords): Promise<void>;
   /** Removes a run, and data files that no other run needs. */
   deleteRun(runId: string): Promise<void>;
   /** Names runs; "" takes the name away. */
@@ -386,7 +389,7 @@ export const LOOP_SERVICE_METHODS = Object.keys({
   addData: true,
   inspectData: true,
   runs: true,
-  runRecords: true,
+  tellRecords: true,
   deleteRun: true,
   labelRuns: true,
   runRounds: true,

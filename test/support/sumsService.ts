@@ -69,6 +69,13 @@ export function listenTo(service: LoopService): {
   };
 }
 
+/** A stored run, as it is told. */
+export async function recordsOf(service: LoopService, runId: string): Promise<LoopRecord[]> {
+  const records: LoopRecord[] = [];
+  await service.tellRecords(runId, (some) => void records.push(...some));
+  return records;
+}
+
 /** Resolves when `condition` holds, looked at every 2 ms. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));

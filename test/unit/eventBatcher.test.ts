@@ -61,6 +61,22 @@ describe("an event batcher", () => {
     expect(sizes).toEqual([1, 5]);
   });
 
+  it("sends thousands in parts, the next when one is taken, and what comes meanwhile after them", async () => {
+    const told: string[] = [];
+    let busy = 0;
+    const batcher = new EventBatcher(1000);
+    batcher.subscribe(async (batch) => {
+      if (told.length === 0) batcher.push(warning("meanwhile"));
+      told.push(`${batch.length} beside ${busy++}`);
+      await later(5);
+      busy--;
+    });
+    for (let i = 0; i < 1200; i++) batcher.push(warning(String(i)));
+    await batcher.flush();
+    await batcher.flush();
+    expect(told).toEqual(["500 beside 0", "500 beside 0", "200 beside 0", "1 beside 0"]);
+  });
+
   it("resolves a flush when everything before it was taken", async () => {
     const taken: LoopEvent[] = [];
     const batcher = new EventBatcher(1000);

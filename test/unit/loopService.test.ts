@@ -6,7 +6,7 @@ import type { LoopRecord } from "../../src/loop/records.ts";
 import { MemoryLibrary } from "../../src/storage/memory.ts";
 import { LinearStudent } from "../support/linearStudent.ts";
 import { collect, comparable, ofType, sumsConfig, sumsDeps } from "../support/loopRuns.ts";
-import { listenTo, sumsService, twoLanes, until, untilState } from "../support/sumsService.ts";
+import { listenTo, recordsOf, sumsService, twoLanes, until, untilState } from "../support/sumsService.ts";
 import { sumsTask, sumsTeacher } from "../support/sums.ts";
 
 const config = sumsConfig({ task: { pool: 20, validation: 5, test: 20 }, rounds: 2, querySize: 4, perSeed: 2 });
@@ -203,7 +203,7 @@ describe("a race", () => {
     }
     expect((await second.service.runs()).map(({ finished }) => finished)).toEqual([true, true]);
     await second.service.stop();
-    const told = await second.service.runRecords(runIds[1] ?? "");
+    const told = await recordsOf(second.service, runIds[1] ?? "");
     expect(ofType(told, "round")).toEqual(ofType(heard.of(1), "round"));
     expect([told[0]?.type, told.at(-1)?.type]).toEqual(["run", "done"]);
   });
@@ -293,19 +293,43 @@ describe("asking a lane's student", () => {
 });
 
 describe("stored runs", () => {
+  it("are told in parts, the next when one was taken", async () => {
+    const { service } = sumsService();
+    const heard = listenTo(service);
+    const { lanes: infos } = await service.createRace({ lanes: [{ ...lanes[0], rounds: 60 }], ...auto });
+    await service.start();
+    await untilState(heard, "done");
+    await service.stop();
+    const sizes: number[] = [];
+    const records: LoopRecord[] = [];
+    let taking = false;
+    await service.tellRecords(infos[0]?.runId ?? "", async (some) => {
+      expect(taking).toBe(false);
+      taking = true;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      taking = false;
+      sizes.push(some.length);
+      records.push(...some);
+    });
+    expect(sizes.length).toBeGreaterThan(1);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(500);
+    expect(ofType(records, "round").map(({ summary }) => summary.round)).toEqual([...Array(61).keys()]);
+    expect([records[0]?.type, records.at(-1)?.type]).toEqual(["run", "done"]);
+  });
+
   it("are listed, told and deleted without an engine; a running one is not deleted", async () => {
     const { service, open } = sumsService();
     const { lanes: infos } = await service.createRace({ lanes: [lanes[0]], ...auto });
     const runId = infos[0]?.runId ?? "";
     await service.step("round");
     await expect(service.deleteRun(runId)).rejects.toMatchObject({ code: "bad-input" });
-    expect(ofType(await service.runRecords(runId), "round")).toHaveLength(1);
+    expect(ofType(await recordsOf(service, runId), "round")).toHaveLength(1);
     await service.stop();
     expect(open.engines).toBe(0);
     expect((await service.runs()).map(({ manifest, lastRound }) => [manifest.runId, lastRound])).toEqual([[runId, 0]]);
     await service.deleteRun(runId);
     expect(await service.runs()).toEqual([]);
-    await expect(service.runRecords(runId)).rejects.toMatchObject({ code: "bad-input" });
+    await expect(recordsOf(service, runId)).rejects.toMatchObject({ code: "bad-input" });
   });
 });
 

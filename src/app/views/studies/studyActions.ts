@@ -186,7 +186,8 @@ export class StudiesController {
     const runs: StudyRun[] = [];
     for (const { runId, config } of race.lanes) {
       const header = headers.find(({ manifest }) => manifest.runId === runId);
-      const records = await service.runRecords(runId);
+      const records: LoopRecord[] = [];
+      await service.tellRecords(runId, (some) => void records.push(...some));
       runs.push({
         ...cellOf(settings, config.strategy.name, settings.seed),
         state: header?.finished === true ? "finished" : "unfinished",
