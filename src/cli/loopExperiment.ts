@@ -6,6 +6,7 @@ import type { ExperimentConfig } from "../loop/config.ts";
 import { DEFAULT_EXPERIMENT, DEFAULT_LORA } from "../loop/defaults.ts";
 import { parseBaseline, parseExperimentConfig } from "../loop/parseConfig.ts";
 import { PICKER_KINDS } from "../selection/strategies.ts";
+import { RARE_KINDS, type RareKind } from "../tasks/rareKinds.ts";
 import { FROZEN_WEIGHTS } from "../student/types.ts";
 import { chatProviderOf } from "../teacher/registry.ts";
 import type { Options } from "./options.ts";
@@ -115,6 +116,20 @@ function settingsOf(options: Options, file: Json, chat: Json): Json {
   });
 }
 
+/** Of the task that the options name, or the file; undefined where its questions are as it mixes them. @throws BadInputError for a task without such a kind. */
+function rareKindOf(options: Options, file: Json): RareKind | undefined {
+  if (!options.given("mixture") || options.choice("mixture", ["task", "rare"]) === "task") return undefined;
+  const task = options.given("task") ? options.requiredText("task") : (groupOf(file, "task")["name"] ?? D.task.name);
+  const known = Object.keys(RARE_KINDS);
+  return typeof task === "string" && Object.hasOwn(RARE_KINDS, task)
+    ? RARE_KINDS[task]
+    : badInput(
+        "--mixture",
+        `task, or rare with --task ${known.join(", ")}`,
+        `rare with --task ${typeof task === "string" ? task : "?"}`,
+      );
+}
+
 function taskOf(options: Options, file: Json): Json {
   const text = given(options, (name) => options.requiredText(name));
   const whole = given(options, (name) => options.integer(name));
@@ -128,8 +143,11 @@ function taskOf(options: Options, file: Json): Json {
     checker: text("checker"),
     pattern: text("pattern"),
   });
+  const rare = rareKindOf(options, file);
   return compact({
     name: text("task") ?? (options.given("task-data") ? "custom" : undefined),
+    mixture: rare?.mixture,
+    poolMixture: rare?.poolMixture,
     data: Object.keys(data).length === 0 ? undefined : { ...groupOf(groupOf(file, "task"), "data"), ...data },
     pool: whole("pool"),
     test: whole("test"),
@@ -175,10 +193,12 @@ function teacherOf(options: Options, file: Json, chat: Json): Json {
           .map((entry) => entry.trim())
       : undefined;
   const ofChat = builtIn ? rest : chat;
+  // Another operation could lead away from the seed's kind.
+  const staying = who !== "none" && before["operations"] === undefined && rareKindOf(options, file) !== undefined;
   return compact({
     name,
     errorRate: options.given("error-rate") ? options.number("error-rate") : undefined,
-    operations: listOf("operations"),
+    operations: listOf("operations") ?? (staying ? ["vary"] : undefined),
     easyOperations: listOf("easy-operations"),
     ...(builtIn ? { calls, price } : {}),
     chat: Object.keys(ofChat).length === 0 ? undefined : overChat(before["chat"], ofChat),

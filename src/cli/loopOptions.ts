@@ -25,6 +25,12 @@ export const LOOP_OPTIONS: OptionSpecs = {
   columns: { value: "MAP", description: "columns, as question=A+B,answer=C,options=D (default: found by their names)" },
   checker: { value: CHECKER_NAMES.join("|"), description: "how final answers are compared (default: found)" },
   pattern: { value: "REGEX", description: "of --checker regex: the last match, or its first group, is the answer" },
+  mixture: {
+    value: "task|rare",
+    description:
+      "questions as the task mixes them; or, rare, one seed in ten of a kind that the task's built-in student does not know, and a test of that kind alone (with --operations vary, where none are given)",
+    default: "task",
+  },
   pool: { value: "N", description: "seed questions", default: String(D.task.pool) },
   test: { value: "N", description: "held-out test questions", default: String(D.task.test) },
   validation: { value: "N", description: "held-out validation questions", default: String(D.task.validation) },

@@ -38,6 +38,14 @@ it.each([
   ["--stop-target 0.9 --stop-plateau 3 --stop-min-gain 0.01", { stop: { target: 0.9, plateau: 3, minGain: 0.01 } }],
   ["--score-synthetic", { scoreSynthetic: true }],
   ["--operations vary,simplify", { teacher: { operations: ["vary", "simplify"] } }],
+  [
+    "--mixture rare --task prontoqa",
+    {
+      task: { name: "prontoqa", mixture: { clusters: { article: 1 } }, poolMixture: { clusters: { plain: 9 } } },
+      teacher: { operations: ["vary"] },
+    },
+  ],
+  ["--mixture rare --operations simplify,vary", { teacher: { operations: ["simplify", "vary"] } }],
   ["--picker above --threshold 0.5", { strategy: { picker: { kind: "above", threshold: 0.5 } } }],
   [
     "--set strategy.reduction=sum,training.warmupSteps=0,name=mine",
@@ -49,6 +57,18 @@ it.each([
     expect(of(line, {}, chat)).toMatchObject(settings);
   },
 );
+
+it("makes the rare kind that of the file's task, and knows none of one's own questions", () => {
+  const file = { task: { name: "algebra" }, teacher: { operations: ["vary", "simplify"] } };
+  expect(of("--mixture rare", file)).toMatchObject({
+    task: { name: "algebra", mixture: { clusters: { "in words": 1 } } },
+    teacher: { operations: ["vary", "simplify"] },
+  });
+  expect(of("--mixture task", file).task).not.toHaveProperty("mixture.clusters");
+  expect(() => of("--mixture rare --task custom")).toThrow(
+    "--mixture: expected task, or rare with --task word-problems, prontoqa, algebra, game24, got rare with --task custom",
+  );
+});
 
 it("gives calls and price to the teacher that has them", () => {
   const chat = { calls: "one", price: { promptUsd: 1, completionUsd: 2 } };
