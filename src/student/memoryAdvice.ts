@@ -26,14 +26,16 @@ export type RunningPlan = TrainOptions & {
 
 /**
  * The error of a training that ran out of memory on `ep`, which says what would need less: first what leaves the
- * training the same up to rounding, then what does not, each the most helpful first. Anything but
- * an `out-of-memory` without advice is returned as it is.
+ * training the same up to rounding, then what does not, each the most helpful first. `liveBytes`, all tensors on the engine,
+ * tell whether others than this training's hold more than it needs. Anything but an `out-of-memory` without advice is
+ * returned as it is.
  */
 export function trainingOutOfMemory(
   error: unknown,
   blueprint: StudentBlueprint,
   plan: RunningPlan,
   ep: ExecutionProvider,
+  liveBytes: number,
 ): unknown {
   if (!(error instanceof TutelageError) || typeof error.details["reason"] !== "string") return error;
   const now = estimateTraining(blueprint, plan, ep);
@@ -44,7 +46,11 @@ export function trainingOutOfMemory(
       .sort((a, b) => a.total - b.total)
       .map(({ name, total }) => `${name} (about ${formatBytes(total)})`),
   );
+  const elsewhere = liveBytes - sumOf(heldBytes(blueprint, plan.gradAccum));
   const advice = [
+    ...(elsewhere > now.total
+      ? [`Other students and tensors hold ${formatBytes(elsewhere)} on this engine: fewer lanes or runs leave more.`]
+      : []),
     ...(same === undefined || same.length === 0 ? [] : [`The same training in less: ${same.join(", ")}.`]),
     `Another training that needs less: ${[...(others ?? []), "a smaller student"].join(", ")}`,
   ].join(" ");

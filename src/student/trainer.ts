@@ -197,10 +197,10 @@ export class Trainer {
   #advised(error: unknown): unknown {
     if (!isOutOfMemory(error)) return error;
     const { blueprint } = this.#sessions;
-    const { ep } = this.#engine;
+    const { ep, live } = this.#engine;
     const plan = { ...this.#options, gradientCheckpointing: this.#options.gradientCheckpointing ?? false };
     const shapes = largestShapes(this.#rows, plan, blueprint.decoder, ep);
-    return trainingOutOfMemory(error, blueprint, { ...plan, shapes }, ep);
+    return trainingOutOfMemory(error, blueprint, { ...plan, shapes }, ep, live.bytes);
   }
 
   async #next(): Promise<StepRecord> {

@@ -189,7 +189,7 @@ describe("a training that ran out of memory is told what needs less, the most he
     const options = { ...TRAIN_OPTIONS, steps: 1, batchSize, gradAccum: 2, gradientCheckpointing };
     const rows = Array.from({ length: batchSize }, () => row(256, 256));
     const shapes = largestShapes(rows, options, decoder, "webgpu");
-    const error = trainingOutOfMemory(thrown, blueprint, { ...options, shapes }, "webgpu");
+    const error = trainingOutOfMemory(thrown, blueprint, { ...options, shapes }, "webgpu", 0);
     expect(error).toMatchObject({ code: "out-of-memory", cause: thrown });
     return (error as Error).message;
   };
@@ -231,8 +231,8 @@ describe("a training that ran out of memory is told what needs less, the most he
 
   test("anything else is passed on as it is", () => {
     const plan = { ...TRAIN_OPTIONS, gradientCheckpointing: true, shapes: [] };
-    for (const error of [new Error("other"), trainingOutOfMemory(new Error("x"), full, plan, "wasm")])
-      expect(trainingOutOfMemory(error, full, plan, "wasm")).toBe(error);
+    for (const error of [new Error("other"), trainingOutOfMemory(new Error("x"), full, plan, "wasm", 0)])
+      expect(trainingOutOfMemory(error, full, plan, "wasm", 0)).toBe(error);
   });
 });
 
