@@ -14,15 +14,18 @@ export function engineDownload(
   const meter = new Meter({ id: "ONNX Runtime", subject: "engine" }, (progress) => {
     if (now() - startedMs >= UNTOLD_MS) onProgress(progress);
   });
-  const loaded = new Map<string, number>();
+  const files = new Map<string, { readonly total: number; readonly loaded: number }>();
   return (file, loadedBytes, totalBytes) => {
-    const before = loaded.get(file);
-    if (before === undefined) {
-      meter.expect(totalBytes, 0);
+    const before = files.get(file) ?? { total: totalBytes, loaded: 0 };
+    // A host that unpacks what it sends sends more than was said.
+    if (before.loaded >= before.total) return;
+    if (!files.has(file)) {
+      meter.expect(before.total, 0);
       meter.begin(file);
     }
-    loaded.set(file, loadedBytes);
-    meter.add(loadedBytes, loadedBytes - (before ?? 0));
-    if (loadedBytes >= totalBytes && (before ?? 0) < totalBytes) meter.end(totalBytes);
+    const loaded = Math.min(loadedBytes, before.total);
+    files.set(file, { ...before, loaded });
+    meter.add(loaded, loaded - before.loaded);
+    if (loaded === before.total) meter.end(before.total);
   };
 }

@@ -33,9 +33,11 @@ export async function fetchBinary(
     throw new Error(`${url}: expected the engine's file, got status ${response.status}`);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   let loaded = 0;
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    loaded += chunk.byteLength;
+  // Not every browser iterates over a stream.
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    chunks.push(part.value);
+    loaded += part.value.byteLength;
     onProgress?.(loaded, Math.max(bytes, loaded));
   }
   const whole = new Blob(chunks);

@@ -75,10 +75,12 @@ export const platform: Platform = {
   },
 
   async loadOrtWasm(threads, options = {}) {
-    const bytes = fetchFile(wasmBinary, options);
-    const module: unknown = await import(/* @vite-ignore */ absolute(wasmGlue));
+    const [module, binary] = await Promise.all([
+      import(/* @vite-ignore */ absolute(wasmGlue)) as Promise<unknown>,
+      fetchFile(wasmBinary, options),
+    ]);
     const factory = (module as { readonly default: (options: FactoryOptions) => Promise<OrtWasmModule> }).default;
-    return factory({ numThreads: threads, wasmBinary: await bytes });
+    return factory({ numThreads: threads, wasmBinary: binary });
   },
 
   async loadGpu() {
