@@ -113,7 +113,16 @@ export function engineSuite(ep: ExecutionProvider): void {
         ep === "cpu" ? /^onnxruntime-node \d+\.\d+\.\d+/ : /^onnxruntime-web \d+\.\d+\.\d+/,
       );
       expect(engine.info.fallbackReason).toBeUndefined();
-      expect(events).toEqual([{ type: "loading", ep }]);
+      expect(events.filter(({ type }) => type !== "download")).toEqual([{ type: "loading", ep }]);
+      // In a browser the engine's file is fetched first: all of it, of a size that was known.
+      for (const event of events)
+        if (event.type === "download") {
+          expect(event).toMatchObject({ ep, file: expect.stringMatching(/^ort-wasm-simd-threaded[.\w]*$/) });
+          expect(event.loadedBytes).toBeLessThanOrEqual(event.totalBytes);
+        }
+      const fetched = events.findLast(({ type }) => type === "download");
+      if (fetched?.type === "download") expect(fetched.loadedBytes).toBe(fetched.totalBytes);
+      if ("window" in globalThis && ep === "wasm") expect(fetched).toBeDefined();
       if (ep === "webgpu") {
         expect(engine.info.adapter).toMatch(/\w/);
         expect(engine.info.limits?.["maxBufferSize"]).toBeGreaterThan(2 ** 27);

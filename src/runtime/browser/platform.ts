@@ -25,7 +25,7 @@ function absolute(url: string): string {
 }
 
 /** The file's name in its address, without the build's hash. */
-const nameOf = (url: string): string => /([\w.-]+?)(-[\w-]{8})?\.(?:wasm|bin)/u.exec(url)?.[1] ?? url;
+const nameOf = (url: string): string => /([\w.-]+?)(?:\.wasm|-[\w-]{8}\.bin)/u.exec(url)?.[1] ?? url;
 
 function fetchFile({ url, bytes }: BinaryAsset, { onProgress, signal }: LoadOptions): Promise<Uint8Array<ArrayBuffer>> {
   return fetchBinary(
