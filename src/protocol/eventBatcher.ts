@@ -1,7 +1,8 @@
 /**
  * @file Events gathered into few messages: the page draws at most once a frame, and a
- * message per optimizer step would keep it busy. One batch is in flight at a time, so
- * that a slow page makes batches longer, not more.
+ * message per optimizer step would keep it busy. What comes after a silence is sent at once, and so is
+ * what begins something: the worker may compute for seconds before its timers run again. One batch is in flight at a time,
+ * so that a slow page makes batches longer, not more.
  */
 import type { LoopEvent } from "./loopService.ts";
 
@@ -20,6 +21,9 @@ export class EventBatcher {
   #listener: EventListener | undefined;
   #waiting: LoopEvent[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** A batch is about to be sent, after the one in flight; it takes along what comes until then. */
+  #queued = false;
+  #sentMs = -Infinity;
   #sending: Promise<void> = Promise.resolve();
 
   constructor(intervalMs = INTERVAL_MS) {
@@ -37,13 +41,17 @@ export class EventBatcher {
     const last = this.#waiting.at(-1);
     if (last !== undefined && supersedes(event, last)) this.#waiting.pop();
     this.#waiting.push(event);
-    this.#timer ??= setTimeout(() => void this.flush(), this.#intervalMs);
+    if (this.#queued) return;
+    const waitMs = begins(event) ? 0 : this.#sentMs + this.#intervalMs - performance.now();
+    if (waitMs <= 0) void this.flush();
+    else this.#timer ??= setTimeout(() => void this.flush(), waitMs);
   }
 
   /** Resolves when everything pushed so far has been taken. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#queued = true;
     this.#sending = this.#sending.then(() => this.#send());
     await this.#sending;
   }
@@ -52,6 +60,8 @@ export class EventBatcher {
     const listener = this.#listener;
     const batch = this.#waiting;
     this.#waiting = [];
+    this.#queued = false;
+    if (batch.length > 0) this.#sentMs = performance.now();
     try {
       for (let from = 0; from < batch.length && this.#listener === listener; from += MOST_AT_ONCE)
         await listener?.(batch.slice(from, from + MOST_AT_ONCE));
@@ -60,6 +70,14 @@ export class EventBatcher {
       if (this.#listener === listener) this.#listener = undefined;
     }
   }
+}
+
+/** The race's state, or a phase that begins: what the user waits to see before the worker computes. */
+function begins(event: LoopEvent): boolean {
+  return (
+    event.type === "state" ||
+    (event.type === "record" && event.record.type === "phase" && event.record.state === "start")
+  );
 }
 
 /** Progress of the same phase: only the newest counts. */

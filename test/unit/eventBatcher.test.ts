@@ -29,6 +29,23 @@ describe("an event batcher", () => {
     expect(batches).toEqual([[warning("a"), warning("b")], [warning("c")]]);
   });
 
+  it("sends what comes after a silence at once, without a turn of the event loop that a busy worker does not have", async () => {
+    const batches: (readonly LoopEvent[])[] = [];
+    const batcher = new EventBatcher(60_000);
+    batcher.subscribe((batch) => void batches.push(batch));
+    batcher.push(warning("a"));
+    for (let turns = 0; turns < 5; turns++) await Promise.resolve();
+    expect(batches).toEqual([[warning("a")]]);
+    batcher.push(warning("b"));
+    for (let turns = 0; turns < 5; turns++) await Promise.resolve();
+    expect(batches).toHaveLength(1);
+    // What begins something waits for nothing, and takes along what waits.
+    const running: LoopEvent = { type: "state", state: "running" };
+    batcher.push(running);
+    for (let turns = 0; turns < 5; turns++) await Promise.resolve();
+    expect(batches).toEqual([[warning("a")], [warning("b"), running]]);
+  });
+
   it("keeps only the newest of progress records in a row, per lane", async () => {
     const batches: (readonly LoopEvent[])[] = [];
     const batcher = new EventBatcher(5);
