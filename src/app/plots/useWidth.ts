@@ -2,15 +2,19 @@
 import type { RefObject } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
-/** A ref to put on an element and its width, `initial` before the first layout. */
+/** A ref to put on an element and its width, `initial` before the first layout; an element that is not laid out keeps the width it had. */
 export function useWidth<E extends Element>(initial: number): readonly [RefObject<E | null>, number] {
   const ref = useRef<E>(null);
   const [width, setWidth] = useState(initial);
   useLayoutEffect(() => {
     const element = ref.current;
     if (element === null) return undefined;
-    setWidth(Math.max(1, Math.floor(element.clientWidth)));
-    const observer = new ResizeObserver(() => setWidth(Math.max(1, Math.floor(element.clientWidth))));
+    const measure = (): void => {
+      const now = Math.floor(element.clientWidth);
+      if (now > 0) setWidth(now);
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
