@@ -26,8 +26,8 @@ export function listBuiltFiles(folder) {
   const isPlain = (/** @type {string} */ path) => /\/ort-wasm-simd-threaded-[^/]*$/.test(path);
   const isFirst = (/** @type {string} */ path) =>
     path === "index.html" || html.includes(path) || /\/main-[^/]*\.js$/.test(path);
-  // Students of other tasks are kept when they are used, as the engine's builds for WebGPU are.
-  const isOther = (/** @type {string} */ path) => path.startsWith("students/");
+  // Students of other tasks and reports to look at are kept when they are used, as the engine's builds for WebGPU are.
+  const isOther = (/** @type {string} */ path) => path.startsWith("students/") || /\/report-[^/]*\.json$/.test(path);
   const hash = createHash("sha256");
   for (const path of files) hash.update(`${path} `).update(readFileSync(join(folder, path)));
   return {

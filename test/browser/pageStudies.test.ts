@@ -1,5 +1,5 @@
 /** @file The studies view in a real browser: a report is opened and refused, a grid is run on the real loop over a small student, figures and tables are taken away. */
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import "../../src/app/styles/page.css";
 import { mountPage } from "../../src/app/mountPage.tsx";
 import { pngBytes, pointsCsv, svgText, tableCsv } from "../../src/app/views/studies/takeAway.ts";
@@ -92,6 +92,27 @@ test("what is no report is refused in words, and the one before stays", async ()
     expect(root.querySelector("[role=alert]")?.textContent).toMatch(/report\.json, seeds: expected/),
   );
   expect(root.querySelector(".study-report")).not.toBeNull();
+});
+
+test("the reports that come with the page are shown, and one that cannot be had says so", async () => {
+  const press = (title: string): void =>
+    [...root.querySelectorAll<HTMLButtonElement>(".studies-examples button")]
+      .find(({ textContent }) => textContent === title)
+      ?.click();
+  await eventually(() => expect(root.querySelectorAll(".studies-examples button").length).toBe(2));
+  press("A rare kind");
+  await eventually(() =>
+    expect(root.querySelector(".study-report")?.textContent).toContain("225 of 225 runs finished"),
+  );
+  press("The paper's comparison");
+  await eventually(() =>
+    expect(root.querySelector(".study-report")?.textContent).toContain("300 of 300 runs finished"),
+  );
+  const fetching = vi.spyOn(globalThis, "fetch").mockRejectedValueOnce(new TypeError("Failed to fetch"));
+  onTestFinished(() => fetching.mockRestore());
+  press("A rare kind");
+  await eventually(() => expect(root.querySelector("[role=alert]")?.textContent).toMatch(/A rare kind: no network/));
+  expect(root.querySelector(".study-report")?.textContent).toContain("300 of 300 runs finished");
 });
 
 test("a small grid runs in the tab, is kept as runs, and becomes a report", async () => {

@@ -11,6 +11,8 @@ import { formatCount } from "../../format.ts";
 import { withDrawer } from "../../route.ts";
 import { checkSettings, summarizeDraft } from "../../settings.ts";
 import type { ViewProps } from "../registry.ts";
+import { EXAMPLE_REPORTS } from "./exampleReports.ts";
+import type { ExampleReport } from "./exampleReports.ts";
 import "./studies.css";
 import { GRID_LIMITS, gridProblem, StudiesController, STUDIES } from "./studyActions.ts";
 import { fileName, pngBytes, pointsCsv, svgText, tableCsv } from "./takeAway.ts";
@@ -39,7 +41,10 @@ export function StudiesView({ state, page }: ViewProps): VNode {
         </p>
       </header>
       <div class="studies-ways">
-        <OpenReport onFile={(file) => void actions.openReport(file)} />
+        <OpenReport
+          onFile={(file) => void actions.openReport(file)}
+          onExample={(example) => void actions.openExample(example)}
+        />
         <RunGrid state={state} page={page} actions={actions} />
       </div>
       {problem !== "" && (
@@ -52,7 +57,13 @@ export function StudiesView({ state, page }: ViewProps): VNode {
   );
 }
 
-function OpenReport({ onFile }: { readonly onFile: (file: File) => void }): VNode {
+function OpenReport({
+  onFile,
+  onExample,
+}: {
+  readonly onFile: (file: File) => void;
+  readonly onExample: (example: ExampleReport) => void;
+}): VNode {
   const [over, setOver] = useState(false);
   const take = (files: FileList | null | undefined): void => {
     const file = files?.[0];
@@ -82,6 +93,17 @@ function OpenReport({ onFile }: { readonly onFile: (file: File) => void }): VNod
         A study's report.json
       </label>
       <input id="study-file" type="file" accept=".json" onChange={(event) => take(event.currentTarget.files)} />
+      <h4 id="examples-title">Or one of ours</h4>
+      <ul class="studies-examples" aria-labelledby="examples-title">
+        {EXAMPLE_REPORTS.map((example) => (
+          <li key={example.title}>
+            <button type="button" onClick={() => onExample(example)}>
+              {example.title}
+            </button>
+            <span class="note">{example.about}</span>
+          </li>
+        ))}
+      </ul>
     </section>
   );
 }

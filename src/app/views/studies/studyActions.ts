@@ -17,6 +17,7 @@ import { checkSettings, experimentsOf } from "../../settings.ts";
 import { defineSlice } from "../../slice.ts";
 import type { Store } from "../../store.ts";
 import type { WorkerLink } from "../../workerLink.ts";
+import type { ExampleReport } from "./exampleReports.ts";
 
 /** The grid as chosen. */
 export interface Grid {
@@ -81,6 +82,19 @@ export class StudiesController {
       this.#show(parseStudyReport(parseText(await file.text(), file.name), file.name), file.name);
     } catch (error) {
       this.#change({ problem: messageOf(error) });
+    }
+  }
+
+  /** Fetches and shows one of the reports that come with the page. */
+  async openExample({ title, url }: ExampleReport): Promise<void> {
+    try {
+      const response = await fetch(url);
+      if (!response.ok) throw new Error(`${title}: expected the report, got status ${response.status}`);
+      this.#show(parseStudyReport(parseText(await response.text(), title), title), title);
+    } catch (error) {
+      this.#change({
+        problem: error instanceof TypeError ? `${title}: no network, and not kept yet` : messageOf(error),
+      });
     }
   }
 
