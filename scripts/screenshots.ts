@@ -1,6 +1,6 @@
 /**
  * @file The README's pictures, from a real run of the built page on the WASM engine:
- * the race in light and dark, a seed's card, the set-up. WebP in `docs/images/`.
+ * every view, in light or dark. WebP in `docs/images/`.
  *
  *   npx vite build && npx tsx scripts/screenshots.ts
  */
@@ -40,6 +40,10 @@ try {
   await page.getByRole("button", { name: "Start again", exact: true }).waitFor({ timeout: HOUR_MS });
   await save(page, "race-light");
 
+  const open = async (hash: string): Promise<void> => {
+    await page.evaluate((to) => void (location.hash = to), hash);
+    await page.evaluate(() => scrollTo(0, 0));
+  };
   const slider = page.locator(".lane-1 [role=slider]");
   await slider.focus();
   await page.keyboard.press("End");
@@ -48,18 +52,40 @@ try {
   await save(page, "seed-light");
   await page.keyboard.press("Escape");
 
+  await open("#/data");
+  await page.getByLabel("Lane").selectOption("own-loss");
+  await page.getByLabel("Round").selectOption("1");
+  await page.locator(".pair-row").nth(5).waitFor();
+  await save(page, "data-light");
+
+  await open("#/talk");
+  await page.locator(".example").first().click();
+  await page.getByRole("button", { name: "Ask", exact: true }).click();
+  await page.locator(".outcome").nth(2).waitFor();
+  await save(page, "talk-light");
+
+  await open("#/studies");
+  await page.getByRole("button", { name: "A rare kind" }).click();
+  const curves = page.getByRole("heading", { name: "Learning curves" }).first();
+  await curves.evaluate((element) => element.scrollIntoView());
+  await save(page, "studies-light");
+
   await page.emulateMedia({ colorScheme: "dark" });
-  await page.getByText("Hidden states").click();
+  await open("#/race");
+  await page.getByText("Hidden states", { exact: true }).click();
   // The students are asked for them first.
   await page
     .getByText(/^principal components/)
     .nth(1)
     .waitFor();
-  await page.evaluate(() => scrollTo(0, 0));
-  await save(page, "race-dark");
-  await page.evaluate(() => void (location.hash = "#/race?open=setup"));
+  await page.locator(".pools").evaluate((element) => element.scrollIntoView());
+  await save(page, "states-dark");
+  await open("#/race?open=setup");
   await page.locator("dialog[open]").waitFor();
   await save(page, "setup-dark");
+  await open("#/lessons/strategies");
+  await page.locator("#lesson-title").waitFor();
+  await save(page, "lesson-dark");
 } finally {
   await browser.close();
   await server[Symbol.asyncDispose]();

@@ -15,10 +15,10 @@ const GLUE = "em-pthread";
 /** Of transformers.js. */
 const TRANSFORMERS = "MusicgenForConditionalGeneration";
 
-/** The most that hosts of static files take in one: Cloudflare Pages 25 MiB, the least of those the README names. */
+/** The most that hosts of static files take in one: Cloudflare Pages 25 MiB, the least of those docs/page.md names. */
 const FILE_BYTES = 25 * 1024 * 1024;
 
-test("every file is small enough for the hosts that the README names", () => {
+test("every file is small enough for the hosts that docs/page.md names", () => {
   const sizes = readdirSync(join(ROOT, "dist"), { recursive: true, encoding: "utf8" }).map((name) => ({
     name,
     bytes: statSync(join(ROOT, "dist", name)).size,

@@ -293,11 +293,11 @@ describe("an experiment that names a baseline", () => {
   });
 });
 
-it("the README and --help list every baseline with its sentence", async () => {
-  const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+it("docs/strategies.md and --help list every baseline with its sentence", async () => {
+  const page = await readFile(new URL("../../docs/strategies.md", import.meta.url), "utf8");
   const { out } = await runCli(["loop", "--help"]);
   for (const name of baselineNames) {
-    expect(readme).toContain(`\n| \`${name}\` | ${BASELINES[name].description} |\n`);
+    expect(page).toContain(`\n| \`${name}\` | ${BASELINES[name].description} |\n`);
     expect(out).toContain(`  ${name.padEnd(10)}${BASELINES[name].description}\n`);
   }
 });

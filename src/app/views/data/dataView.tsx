@@ -35,7 +35,9 @@ export function DataView({ state, page }: ViewProps): VNode {
     <>
       <section class="data-head" aria-labelledby="data-title">
         <div>
-          <h2 id="data-title">Synthetic pairs</h2>
+          <h2 class="view-title" id="data-title">
+            Synthetic pairs
+          </h2>
           <p class="lead">
             Each row is a question the teacher wrote after a seed that a strategy picked. Losses are the student's on
             that seed, in nats per token, when it was picked and a round later. Open a row to read it whole, correct it,

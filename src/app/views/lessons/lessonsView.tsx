@@ -29,8 +29,10 @@ function LessonList({ unknown }: { readonly unknown: string | undefined }): VNod
   const finished = readFinished();
   return (
     <section class="lesson-list" aria-labelledby="lessons-title">
-      <h2 id="lessons-title">Four lessons on the live engine</h2>
-      <p class="lesson-lead">
+      <h2 class="view-title" id="lessons-title">
+        Four lessons on the live engine
+      </h2>
+      <p class="lead">
         Each takes about five minutes and ends with a question that you answer by running something. Nothing is sent
         anywhere, and every number in a lesson comes from your own run. Processor times below were measured in Chromium
         with the WASM engine on two threads.
@@ -85,8 +87,10 @@ function LessonView({ lesson, state, page }: ViewProps & { readonly lesson: Less
         <p class="lesson-place">
           <a href={formatRoute({ view: "lessons" })}>Lessons</a> · {index + 1} of {LESSONS.length}
         </p>
-        <h2 id="lesson-title">{lesson.title}</h2>
-        <p class="lesson-lead">{lesson.about}</p>
+        <h2 class="view-title" id="lesson-title">
+          {lesson.title}
+        </h2>
+        <p class="lead">{lesson.about}</p>
         {shown.length === 0 && !ready && (
           <div class="lesson-begin">
             <p>

@@ -28,7 +28,7 @@ export function RunsView({ state, page }: ViewProps): VNode {
     <>
       <section class="runs-head" aria-labelledby="runs-title">
         <div>
-          <h2 id="runs-title">Runs kept in this browser</h2>
+          <h2 class="view-title" id="runs-title">Runs kept in this browser</h2>
           <p class="lead">
             Every run is stored as it goes: reload the page, or come back tomorrow, and it resumes. Nothing leaves this
             device unless you export it.

@@ -33,9 +33,9 @@ export function StudiesView({ state, page }: ViewProps): VNode {
   return (
     <div class="studies">
       <style>{STUDY_REPORT_CSS}</style>
-      <header class="studies-head">
-        <h2>Studies</h2>
-        <p>
+      <header>
+        <h2 class="view-title">Studies</h2>
+        <p class="lead">
           One race says little: another seed may turn it round. A study repeats it over seeds and compares the
           strategies in pairs.
         </p>

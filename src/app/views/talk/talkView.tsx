@@ -25,7 +25,9 @@ export function TalkView({ state, page }: ViewProps): VNode {
   return (
     <>
       <section class="ask" aria-labelledby="ask-title">
-        <h2 id="ask-title">Talk to the student</h2>
+        <h2 class="view-title" id="ask-title">
+          Talk to the student
+        </h2>
         <p class="lead">{whoAnswers(state)}</p>
         <form
           onSubmit={(event) => {
