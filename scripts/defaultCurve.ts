@@ -1,8 +1,10 @@
 /**
  * @file `npm run curve`: the default experiment over several seeds and both of the page's
- * strategies, as the tables of the README: the curves, and the differences paired by seed. Each run's figures go to stderr as they come.
- * `--seeds 1,2,3`, `--strategies random,own-loss`, `--ep cpu|wasm`, `--threads N`.
+ * strategies, as the tables of the README: the curves, and the
+ * differences paired by seed. Each run's figures go to stderr as they come.
+ * `--seeds 1,2,3`, `--strategies random,own-loss`, `--ep cpu|wasm`, `--threads N`, `--svg FILE` to draw them too.
  */
+import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { closedLoop } from "../src/loop/closedLoop.ts";
 import { parseExperimentConfig } from "../src/loop/parseConfig.ts";
@@ -13,6 +15,8 @@ import { MemoryLibrary } from "../src/storage/memory.ts";
 import { openStudent } from "../src/student/student.ts";
 import { createTask } from "../src/tasks/registry.ts";
 import { createTeacher } from "../src/teacher/registry.ts";
+import type { CurvePoint } from "./curveFigure.ts";
+import { curveFigure } from "./curveFigure.ts";
 
 /** Two-sided 95 % quantiles of Student's t by degrees of freedom. */
 const T_95 = [Number.NaN, 12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
@@ -23,6 +27,7 @@ const { values } = parseArgs({
     strategies: { type: "string", default: "random,own-loss" },
     ep: { type: "string", default: "cpu" },
     threads: { type: "string" },
+    svg: { type: "string" },
   },
 });
 const seeds = values.seeds.split(",").map(Number);
@@ -34,6 +39,7 @@ process.stdout.write(
   `| strategy | ${["round", "synthetic pairs", "test accuracy, mean", "95 % interval of the mean"].join(" | ")} |\n|---|---|---|---|---|\n`,
 );
 const all = new Map<string, RoundSummary[][]>();
+const points = new Map<string, CurvePoint[]>();
 for (const strategy of values.strategies.split(",")) {
   const runs: RoundSummary[][] = [];
   for (const seed of seeds) {
@@ -61,12 +67,16 @@ for (const strategy of values.strategies.split(",")) {
     );
   }
   all.set(strategy, runs);
-  runs[0]?.forEach((_, round) => {
+  const curve = (runs[0] ?? []).map((_, round): CurvePoint => {
     const at = runs.flatMap((run) => run[round] ?? []);
-    const pairs = mean(at.map(({ examples }) => examples)).toFixed(0);
-    const [center, low, high] = interval(at.map(accuracyOf));
-    process.stdout.write(`| ${strategy} | ${round} | ${pairs} | ${center} % | ${low} to ${high} % |\n`);
+    return { pairs: mean(at.map(({ examples }) => examples)), ...interval(at.map(accuracyOf)) };
   });
+  points.set(strategy, curve);
+  curve.forEach(({ pairs, mean: center, low, high }, round) =>
+    process.stdout.write(
+      `| ${strategy} | ${round} | ${pairs.toFixed(0)} | ${center.toFixed(1)} % | ${low.toFixed(1)} to ${high.toFixed(1)} % |\n`,
+    ),
+  );
 }
 const [first, ...others] = [...all];
 for (const [strategy, runs] of others) {
@@ -78,9 +88,21 @@ for (const [strategy, runs] of others) {
       const [own, other] = [run[round], first?.[1][i]?.[round]];
       return own === undefined || other === undefined ? [] : accuracyOf(own) - accuracyOf(other);
     });
-    const [center, low, high] = interval(differences);
-    process.stdout.write(`| ${round} | ${center} points | ${low} to ${high} points |\n`);
+    const { mean: center, low, high } = interval(differences);
+    process.stdout.write(
+      `| ${round} | ${center.toFixed(1)} points | ${low.toFixed(1)} to ${high.toFixed(1)} points |\n`,
+    );
   });
+}
+if (values.svg !== undefined) {
+  const questions = [...all.values()][0]?.[0]?.[0]?.evaluation.n ?? 0;
+  writeFileSync(
+    values.svg,
+    curveFigure(
+      [...points].map(([name, curve]) => ({ name, points: curve })),
+      `Test accuracy, mean of ${seeds.length} seeds with ${questions} questions each, 95 % interval of the mean`,
+    ),
+  );
 }
 await engine.dispose();
 process.exit(0);
@@ -93,10 +115,10 @@ function mean(numbers: readonly number[]): number {
   return numbers.reduce((sum, x) => sum + x, 0) / numbers.length;
 }
 
-/** Mean, and the bounds of its 95 % interval by Student's t, as text. */
-function interval(numbers: readonly number[]): readonly [string, string, string] {
+/** Mean, and the ends of its 95 % interval by Student's t. */
+function interval(numbers: readonly number[]): Pick<CurvePoint, "mean" | "low" | "high"> {
   const center = mean(numbers);
   const deviation = Math.sqrt(numbers.reduce((sum, x) => sum + (x - center) ** 2, 0) / Math.max(1, numbers.length - 1));
   const half = ((T_95[numbers.length - 1] ?? 1.96) * deviation) / Math.sqrt(numbers.length);
-  return [center.toFixed(1), (center - half).toFixed(1), (center + half).toFixed(1)];
+  return { mean: center, low: center - half, high: center + half };
 }
