@@ -13,14 +13,14 @@ const RESTART = "Press Restart: the run goes on from its last stored step.";
 
 const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Problem["remedy"]]>> = {
   "bad-input": ["Change what the message names, then try again.", "dismiss"],
-  unsupported: ["Choose another engine under Settings: WASM works in every current browser.", "dismiss"],
-  "device-refused": ["Choose Auto or WASM under Settings; the GPU of this browser did not pass its check.", "dismiss"],
+  unsupported: ["Choose another engine under Set up: WASM works in every current browser.", "dismiss"],
+  "device-refused": ["Choose Auto or WASM under Set up; the GPU of this browser did not pass its check.", "dismiss"],
   "device-lost": [
-    `The GPU went away (driver reset, sleep, or memory). ${RESTART} If it happens again, choose WASM under Settings.`,
+    `The GPU went away (driver reset, sleep, or memory). ${RESTART} If it happens again, choose WASM under Set up.`,
     "restart",
   ],
   "out-of-memory": [
-    "Nothing that is stored is lost. Close other tabs, then press Restart, or resume in less memory where that is offered. If it still does not fit, start a run that needs less under Settings: an adapter (LoRA), shorter rows, or a smaller student; on a GPU also the engine WASM.",
+    "Nothing that is stored is lost. Close other tabs, then press Restart, or resume in less memory where that is offered. If it still does not fit, start a run that needs less under Set up: an adapter (LoRA), shorter rows, or a smaller student; on a GPU also the engine WASM.",
     "less-memory",
   ],
   "non-finite": [
@@ -35,7 +35,7 @@ const ADVICE: Readonly<Record<ErrorCode, readonly [advice: string, remedy: Probl
   ],
   network: ["What has arrived is kept: press Start to go on from there.", "dismiss"],
   "worker-crashed": [RESTART, "restart"],
-  teacher: [`Check key and model under Settings with Test teacher. ${RESTART}`, "restart"],
+  teacher: [`Check key and model under Set up with Test teacher. ${RESTART}`, "restart"],
   internal: [
     "This is a fault of Tutelage: please report the message. Restart continues from the last stored step.",
     "restart",

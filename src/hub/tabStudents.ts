@@ -100,6 +100,6 @@ function notPicked(name: string, kind: HubKind): never {
     kind,
     `the folder ${JSON.stringify(name.slice(FOLDER_PREFIX.length))}`,
     "none of that name",
-    "A page may read a folder only after it was chosen: choose it again under Settings, Student",
+    "A page may read a folder only after it was chosen: choose it again under Set up, Student",
   );
 }

@@ -70,8 +70,15 @@ export function LearningCurve({ lanes, budget }: LearningCurveProps): VNode {
           }
         />
         {evaluation === undefined && (
-          <text class="axis-title" x={(MARGIN.left + width - MARGIN.right) / 2} y={height / 2} text-anchor="middle">
-            Every curve begins with the untouched student.
+          <text class="axis-title" y={height / 2} text-anchor="middle">
+            {(width < NARROW_PX
+              ? ["Every curve begins with", "the untouched student."]
+              : ["Every curve begins with the untouched student."]
+            ).map((line, index) => (
+              <tspan key={line} x={(MARGIN.left + width - MARGIN.right) / 2} dy={index === 0 ? 0 : "1.3em"}>
+                {line}
+              </tspan>
+            ))}
           </text>
         )}
         {lanes.map((lane, index) => (
