@@ -9,7 +9,7 @@ import { elementCount } from "../onnx/shapes.ts";
 import type { DataType, Tensor, TypedArray, Value } from "../onnx/types.ts";
 import type { Backend, BackendFeed, BackendSession, BackendTarget, Stored } from "./backend.ts";
 import { bytesOf, newArray } from "./dataTypes.ts";
-import { declaredValues, fromOrt, toOrt } from "./ortTensors.ts";
+import { declaredValues, fromOrt, toOrtNode } from "./ortTensors.ts";
 import type { OrtNode } from "./platform.ts";
 import { TaskQueue } from "./taskQueue.ts";
 import type { EngineInfo, SessionOptions } from "./types.ts";
@@ -158,7 +158,7 @@ class CpuSession implements BackendSession<TypedArray> {
     return Object.fromEntries(
       bound.map(({ name, type, data, shape, cut }) => [
         name,
-        toOrt(this.#ort, cut ? { type, data: data.subarray(from, to), shape: [to - from] } : { type, data, shape }),
+        toOrtNode(this.#ort, cut ? { type, data: data.subarray(from, to), shape: [to - from] } : { type, data, shape }),
       ]),
     );
   }

@@ -4,12 +4,21 @@ import { TutelageError } from "../core/errors.ts";
 import { elementCount } from "../onnx/shapes.ts";
 import type { Tensor, Value } from "../onnx/types.ts";
 import { bytesOf, isDataType, viewAs } from "./dataTypes.ts";
-import type { OrtWeb } from "./platform.ts";
+import type { OrtNode, OrtWeb } from "./platform.ts";
 
 /** A host tensor of ONNX Runtime over the same data. */
-export function toOrt(ort: OrtWeb, { type, shape, data }: Tensor): OrtTensor {
+export function toOrt(ort: Pick<OrtWeb, "Tensor">, { type, shape, data }: Tensor): OrtTensor {
   // The constructor's overloads tie each type to its array; `Tensor` promises the same pairing.
   return new ort.Tensor(type as "float32", data as Float32Array, shape);
+}
+
+/**
+ * A host tensor for onnxruntime-node. Where JavaScript has Float16Array (Node 24 and later) ONNX Runtime's tensors of
+ * float16 carry one, which the native side of 1.30 takes for no memory; it reads Uint16Array.
+ */
+export function toOrtNode(ort: Pick<OrtNode, "Tensor">, tensor: Tensor): OrtTensor {
+  const made = toOrt(ort, tensor);
+  return tensor.type === "float16" ? Object.defineProperty(made, "data", { value: tensor.data }) : made;
 }
 
 /** Our form of a host tensor of ONNX Runtime, over the same data. @throws TutelageError unsupported (element type). */

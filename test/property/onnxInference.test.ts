@@ -4,13 +4,14 @@
  * operator, with static shapes and with symbols in their place.
  */
 import fc from "fast-check";
-import { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { TutelageError } from "../../src/core/errors.ts";
 import { bindDim, isOpaque } from "../../src/onnx/dims.ts";
 import { canInfer } from "../../src/onnx/infer.ts";
 import { encodeModel } from "../../src/onnx/model.ts";
-import type { Tensor, Value } from "../../src/onnx/types.ts";
+import type { Value } from "../../src/onnx/types.ts";
+import { toOrtNode } from "../../src/runtime/ortTensors.ts";
 import { buildCase, drawCase, ONNX_CASES } from "../support/onnxCases.ts";
 import { fromFastCheck, type OnnxCase } from "../support/onnxDraw.ts";
 
@@ -23,13 +24,13 @@ async function run(item: OnnxCase): Promise<{
   readonly actual: { readonly type: string; readonly dims: readonly number[] }[];
 }> {
   const { builder, outputs, feeds } = buildCase(item);
-  const session = await InferenceSession.create(encodeModel(builder.build()), {
+  const session = await ort.InferenceSession.create(encodeModel(builder.build()), {
     graphOptimizationLevel: "disabled",
     logSeverityLevel: 4,
     intraOpNumThreads: 1,
   });
   try {
-    const ortFeeds = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, ortTensor(tensor)]));
+    const ortFeeds = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, toOrtNode(ort, tensor)]));
     const results = await session.run(ortFeeds);
     return {
       inferred: outputs,
@@ -38,10 +39,6 @@ async function run(item: OnnxCase): Promise<{
   } finally {
     await session.release();
   }
-}
-
-function ortTensor({ type, data, shape }: Tensor): OrtTensor {
-  return new OrtTensor(type, data as Float32Array, shape);
 }
 
 describe("inference agrees with ONNX Runtime", () => {

@@ -63,7 +63,8 @@ function EngineChip({ state }: { readonly state: AppState }): VNode {
       <span class={`lamp lamp-${lampOf(state)}`} aria-hidden="true" />
       <span class="hidden">Engine: </span>
       {engine === null ? "engine at Start" : PROVIDER_TEXT[engine.ep]}
-      {speed !== null && <span class="chip-speed"> · {formatInteger(Math.round(speed))} tokens/s</span>}
+      {speed !== null && " "}
+      {speed !== null && <span class="chip-speed">· {formatInteger(Math.round(speed))} tokens/s</span>}
     </a>
   );
 }
