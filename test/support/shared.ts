@@ -11,9 +11,9 @@ import { describe, test } from "vitest";
 
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
-/** Absolute path inside `../shared`, as `sharedPath("students", "stories260K")`. The file may be absent. */
+/** Absolute path inside `../shared`, or where `TUTELAGE_SHARED` says it is, as `sharedPath("students", "stories260K")`. The file may be absent. */
 export function sharedPath(...parts: readonly string[]): string {
-  return join(ROOT, "..", "shared", ...parts);
+  return join(process.env["TUTELAGE_SHARED"] ?? join(ROOT, "..", "shared"), ...parts);
 }
 
 /** Whether the path is there. @throws Error under CI when it is not: nothing is skipped unseen there. */
@@ -24,7 +24,10 @@ export function hasShared(...parts: readonly string[]): boolean {
   return false;
 }
 
-/** `describe` for a suite that needs `../shared/<parts>`; skipped with the path in its name when absent outside CI. */
+/**
+ * `describe` for a suite that needs `../shared/<parts>`; skipped with the path in its name when absent outside CI.
+ * `body` is run either way, to count its tests: what reads the files belongs into hooks and tests.
+ */
 export function describeWithShared(name: string, parts: readonly string[], body: () => void): void {
   if (hasShared(...parts)) describe(name, body);
   else describe.skip(`${name} (skipped: ${sharedPath(...parts)} is absent)`, body);
